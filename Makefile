@@ -1,0 +1,70 @@
+# `make` alone lists the commands. Each sets up .venv by itself, once, and again when pyproject.toml changes.
+# Paths are relative throughout, so the clone may lie in a folder whose name has spaces.
+
+PYTHON ?= python3
+
+# The kernel named python3 is .venv's, whatever the user's own Jupyter has under that name.
+export JUPYTER_PREFER_ENV_PATH := 1
+
+.PHONY: help reproduce test slow lab lint refresh clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@echo
+	@echo "make reproduce takes, all optional: DATA=<auto|kaggle|demo|folder>  ARCH=<auto|resnet18|mobilenet_v2>"
+	@echo "  WEIGHTS=<auto|imagenet|packaged|none|file>  RUN=<name>  SEED=<n>  DEVICE=<auto|cpu|cuda>"
+	@echo "every command takes PYTHON=<python3.11 or newer>, used when .venv is made"
+
+# --- set-up -------------------------------------------------------------------------------------
+
+# The stamp is written last and holds the clone's path: a .venv without it was interrupted, one with another
+# path was moved or copied with its clone, and either is made anew. One stamp with both extras, although
+# `reproduce` needs only [offline]: what [dev] adds is small beside torch, and there is one state to be in.
+INSTALLED := $(shell cat .venv/.installed 2>/dev/null)
+ifneq ($(INSTALLED),$(CURDIR))
+.PHONY: .venv/.installed
+FRESH := yes
+endif
+
+.venv/.installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; v >= (3, 11) or sys.exit("maskkit needs Python 3.11 or newer, $(PYTHON) is %d.%d; give another one, such as: make PYTHON=python3.12" % v)'
+	@rm -f $@
+	$(if $(FRESH),$(PYTHON) -m venv --clear .venv)
+	.venv/bin/python -m pip install --editable '.[offline,dev]'
+	@printf '%s\n' $(call quote,$(CURDIR)) > $@
+
+# --- commands -----------------------------------------------------------------------------------
+
+# Text as one word of the shell, whatever it holds.
+quote = '$(subst ','\'',$(1))'
+
+# Only what stands on make's command line is passed on: the defaults are notebooks/report.yaml's, and a variable
+# of the user's environment that happens to be called ARCH is none of ours. `value`: a $ in a path stays a $.
+SETTINGS = $(foreach name,DATA ARCH WEIGHTS RUN SEED DEVICE,$(if $(filter command,$(origin $(name))),$(if \
+	$(value $(name)),--set $(name)=$(call quote,$(value $(name))))))
+
+# Relative paths mean the caller's folder. With `make -C clone` (its sign is the flag w) that is the shell's, PWD.
+CALLER = $(if $(findstring w,$(filter-out --%,$(firstword -$(MAKEFLAGS)))),$(value PWD),$(CURDIR))
+
+reproduce: .venv/.installed  ## the report, end to end: runs/<RUN>/report.html
+	@cd $(call quote,$(CALLER)) && $(call quote,$(CURDIR)/.venv/bin/python) -P -m maskkit reproduce \
+		$(call quote,$(CURDIR)/notebooks/report.yaml) $(SETTINGS)
+
+test: .venv/.installed  ## the tests, then the three notebooks' outputs; needs no network and no GPU
+	.venv/bin/python -m pytest -m "not slow"
+	.venv/bin/python -m pytest --nbval notebooks/01_prepare.ipynb notebooks/02_train.ipynb notebooks/03_evaluate.ipynb
+
+slow: .venv/.installed  ## the tests that take minutes
+	.venv/bin/python -m pytest -m slow
+
+lab: .venv/.installed  ## JupyterLab on notebooks/ (OPTIONS="--no-browser", or any other of its options)
+	.venv/bin/python -m jupyterlab $(OPTIONS) notebooks/
+
+lint: .venv/.installed  ## ruff
+	.venv/bin/python -m ruff check
+
+refresh: .venv/.installed  ## run the committed notebooks and store their outputs
+	.venv/bin/python -m maskkit refresh
+
+clean:  ## remove .venv and what failed runs left; good runs and fetched photos stay
+	rm -rf .venv runs/*.part

@@ -1,0 +1,492 @@
+"""Photos: find or fetch them, draw the report's 100 + 100, split them, and turn each into a tensor.
+
+folder of photos -> `find` -> `curate` (writes data-mask/, split.csv, rejected.csv) -> `MaskDataset`.
+"""
+
+import dataclasses
+import hashlib
+import os
+import random
+import re
+import shutil
+import warnings
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+from tqdm import tqdm
+
+from maskkit import demo, kaggle, paths, runs
+
+REPORT_CLASSES = ("with_mask", "without_mask")
+SPELLINGS = {"WithMask": "with_mask", "WithoutMask": "without_mask"}  # Kaggle's -> ours
+PARTS_12K = ("Train", "Test", "Validation")
+N_ORIGINALS_12K = 893  # in the whole set; only then is an augmented file's rank that of its original
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")  # what `decode` lets Pillow try
+MAX_PIXELS = 50_000_000  # 50 megapixels: larger than a phone's photo, small enough for one photo's tensors
+MIN_PER_CLASS = 10  # fewer leave no validation part worth a percentage
+VAL_SHARE = 0.2  # the report's 80 / 20
+SPLIT_COLUMNS = ("file", "label", "part", "sha256", "group", "source")
+REJECTED_COLUMNS = ("source", "label", "reason")
+PARTS = ("train", "val")
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """Where photos come from: `kind` is demo | kaggle | folder, `photos` names them in titles."""
+
+    kind: str
+    photos: str
+    folder: Path  # holds one folder per class
+    note: str = ""  # why this is not what "auto" asked for; empty where it is
+
+
+# --- find ---------------------------------------------------------------------------------------
+
+
+def find(data):
+    """The photos that parameter DATA means: "auto", "kaggle", "demo", or a folder.
+
+    "auto" takes the first of: Kaggle's mounted input, what an earlier run fetched, a download from Kaggle, the
+    drawn demo set. "kaggle" stops before the demo set. A folder may lie above or below the 12K layout's
+    `Train`, or hold one folder per class.
+
+    Raises:
+        FileNotFoundError: the folder, or with "kaggle" the download, cannot be had.
+        ValueError: the folder holds no class folders, or is an archive.
+    """
+    if data == "demo":
+        return Source("demo", "demo", demo.make(paths.DATA / f"demo-{demo.VERSION}"))
+    if data not in ("auto", "kaggle"):
+        return find_folder(Path(data).expanduser().resolve())
+    for place in (paths.KAGGLE_INPUT, kaggle.fetched_folder()):
+        found = find_12k(place) if place.is_dir() else None
+        if found:
+            return Source("kaggle", "Kaggle 12K", found)
+    try:
+        found = find_12k(kaggle.fetch())
+        if not found:
+            raise FileNotFoundError(kaggle.explain("what was fetched holds no Train/WithMask and Train/WithoutMask"))
+        return Source("kaggle", "Kaggle 12K", found)
+    except FileNotFoundError as error:
+        if data == "kaggle":
+            raise
+        note = f"Kaggle's photos could not be had, so these are the drawn demo faces. {error}"
+        return dataclasses.replace(find("demo"), photos="demo (Kaggle not reached)", note=note)
+
+
+def find_folder(folder):
+    """The source that a folder given by the user holds."""
+    if folder.suffix.lower() in (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar") and not folder.is_dir():
+        raise ValueError(f"DATA: {folder} is an archive; unpack it first and give the folder")
+    if not folder.is_dir():
+        raise FileNotFoundError(f"DATA: there is no folder {folder}; give a folder with one sub-folder per class")
+    train = find_12k(folder)
+    if train:
+        return Source("folder", "Kaggle 12K", train)
+    names = class_folders(folder)
+    if len(names) < 2:
+        found = ", ".join(sorted(path.name for path in names.values())) or "none"
+        raise ValueError(
+            f"DATA: {folder} must hold one sub-folder of photos per class, two or more; it holds {found}"
+            + ("; give the folder above it" if any(is_photo_name(path) for path in folder.iterdir()) else "")
+        )
+    return Source("folder", folder.name, folder)
+
+
+def find_12k(folder, depth=4):
+    """The 12K layout's `Train` folder at or up to `depth` levels below `folder`, or None.
+
+    `Train` itself counts; a `Test` or `Validation` folder given by name is a plain folder of classes.
+    """
+    if folder.name == "Train" and set(class_folders(folder)) == set(REPORT_CLASSES):
+        return folder
+    if depth == 0:
+        return None
+    for below in sorted(path for path in folder.iterdir() if path.is_dir() and not is_hidden(path)):
+        if below.name in SPELLINGS or below.name in SPELLINGS.values():
+            continue  # thousands of photos, no folder of interest
+        found = find_12k(below, depth - 1)
+        if found:
+            return found
+    return None
+
+
+def is_hidden(path):
+    """Litter of systems and tools, never a photo: .DS_Store, .ipynb_checkpoints, __MACOSX, Thumbs.db."""
+    return path.name.startswith((".", "__")) or path.name in ("Thumbs.db", "desktop.ini")
+
+
+def is_photo_name(path):
+    return path.suffix.lower() in (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+
+
+def class_folders(folder):
+    """{class name: its folder}, for every sub-folder; Kaggle's spellings map to ours.
+
+    Raises:
+        ValueError: two folders mean the same class.
+    """
+    found = {}
+    for path in sorted(path for path in folder.iterdir() if path.is_dir() and not is_hidden(path)):
+        label = SPELLINGS.get(path.name, path.name)
+        if label in found:
+            raise ValueError(f"DATA: {found[label]} and {path} are both class {label!r}; keep one")
+        found[label] = path
+    return found
+
+
+def list_photos(folder):
+    """Every file below a class folder except litter, as sorted paths; content decides later what is a photo."""
+    found = []
+    for here, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not is_hidden(Path(name)))
+        found += [Path(here, name) for name in files if not is_hidden(Path(name))]
+    return sorted(found)
+
+
+# --- decode -------------------------------------------------------------------------------------
+
+
+def decode(path):
+    """One photo as an RGB PIL image, by its content whatever its suffix; the first frame where there are several.
+
+    The EXIF turn is applied, transparency lies on white, 16-bit and float values are scaled to 8 bits, and a
+    side far beyond what the network sees is reduced by a whole factor.
+
+    Raises:
+        ValueError: not a photo that can be decoded; the reason is the message.
+        OSError: the file cannot be read.
+    """
+    with open(path, "rb") as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow warns of odd metadata in photos that decode well
+        if not os.fstat(file.fileno()).st_size:
+            raise ValueError("the file is empty")
+        try:
+            image = Image.open(file, formats=FORMATS)
+            if image.width * image.height > MAX_PIXELS:
+                raise ValueError(f"{image.width} x {image.height} pixels are over the limit of {MAX_PIXELS:,}")
+            image.load()
+            image = to_rgb(ImageOps.exif_transpose(image))
+        except Image.UnidentifiedImageError as error:
+            raise ValueError(f"not a photo of a known kind ({', '.join(FORMATS)})") from error
+        except (OSError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+            raise ValueError(f"broken: {error}") from error
+    factor = max(image.size) // 2048
+    return image.reduce(factor) if factor > 1 else image
+
+
+def to_rgb(image):
+    """Any Pillow mode as RGB: deep grey scaled to 8 bits, transparency on white."""
+    if image.mode.startswith(("I", "F")):
+        full_scale = 65535.0 if image.mode.startswith("I;16") else None
+        return Image.fromarray(to_8_bit(np.asarray(image), full_scale)).convert("RGB")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    return image.convert("RGB")
+
+
+def to_8_bit(values, full_scale=None):
+    """Grey values of any depth (H, W) as uint8, `full_scale` becoming 255.
+
+    Where the file's kind does not say its full scale (32-bit integers and floats), it is the smallest of 1 (for
+    fractions), 255, 65,535 and the largest value that holds every value.
+    """
+    values = np.nan_to_num(values.astype(np.float64), nan=0, posinf=0, neginf=0)
+    values = values - min(values.min(), 0)
+    if not full_scale:
+        fractions = not np.array_equal(values, values.round())
+        scales = (1.0, 255.0, 65535.0) if fractions else (255.0, 65535.0)
+        full_scale = next((scale for scale in scales if values.max() <= scale), values.max())
+    return (values * (255.0 / full_scale)).round().astype(np.uint8)
+
+
+def sha256(path):
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+# --- curate -------------------------------------------------------------------------------------
+
+
+def curate(source, run_dir, *, per_class, split, seed):
+    """Draw `per_class` photos per class by `seed`, link them into data-mask/<class>/, and write split.csv.
+
+    A photo that cannot be decoded is set aside in rejected.csv with its reason and the next draw takes its
+    place. Same photos and seed, same bytes in split.csv.
+
+    Args:
+        source: what `find` returned.
+        run_dir: the run's folder; its data-mask/, split.csv and rejected.csv are made anew.
+        per_class: photos per class; 0 takes all; a class that has fewer (at least 10) gives what it has.
+        split: "grouped" keeps photos of one original in one part; "random" is the report's own draw.
+        seed: of the draw and the split.
+
+    Returns:
+        (rows, rejected): dicts with the columns of split.csv and rejected.csv.
+
+    Raises:
+        ValueError: an unknown split, or a class with too few good photos.
+    """
+    if split not in ("grouped", "random"):
+        raise ValueError(f"SPLIT must be 'grouped' or 'random', got {split!r}")
+    if per_class and per_class < MIN_PER_CLASS:
+        raise ValueError(f"PER_CLASS must be 0 (all) or at least {MIN_PER_CLASS}, got {per_class}")
+    drawn, rejected = draw(source, per_class, seed)
+    group = name_groups(drawn, source.folder)
+    part = assign_parts(drawn, group if split == "grouped" else {photo: str(photo) for photo in drawn}, seed)
+    rows = link_photos(drawn, group, part, source.folder, Path(run_dir) / "data-mask")
+    runs.write_csv(Path(run_dir) / "split.csv", rows, SPLIT_COLUMNS)
+    runs.write_csv(Path(run_dir) / "rejected.csv", rejected, REJECTED_COLUMNS)
+    return rows, rejected
+
+
+def draw(source, per_class, seed):
+    """{photo: (label, sha256)} in the order drawn, and the rejected rows."""
+    drawn, rejected = {}, []
+    for label, folder in sorted(class_folders(source.folder).items()):
+        candidates = list_photos(folder)
+        random.Random(f"draw {seed} {label}").shuffle(candidates)
+        wanted = per_class or len(candidates)
+        good = 0
+        for photo in tqdm(candidates, desc=f"reading {label}", unit=" photos", leave=False, disable=None):
+            if good == wanted:
+                break
+            try:
+                decode(photo)
+                drawn[photo] = (label, sha256(photo))
+                good += 1
+            except (ValueError, OSError) as error:
+                name = photo.relative_to(source.folder).as_posix()
+                rejected.append({"source": name, "label": label, "reason": str(error)})
+        if good < MIN_PER_CLASS:
+            raise ValueError(
+                f"{folder} holds {good} photos that can be decoded of {len(candidates)} files; "
+                f"class {label!r} needs at least {MIN_PER_CLASS}"
+                + (f"; the first that failed: {rejected[-1]['source']}: {rejected[-1]['reason']}" if rejected else "")
+            )
+    return drawn, rejected
+
+
+def name_groups(drawn, root):
+    """{photo: group}: photos of one original share a group, named by its smallest key.
+
+    Keys are the bytes' hash everywhere, and in the 12K layout the k of `Augmented_k_*`, which its original
+    shares where all 893 originals are there to be ranked.
+    """
+    ranks = rank_originals(root)
+    keys = defaultdict(list)
+    for photo, (label, digest) in drawn.items():
+        keys[f"sha-{digest[:16]}"].append(photo)
+        match = re.match(r"Augmented_(\d+)_", photo.name)
+        if label == "with_mask" and root.name == "Train" and match:
+            keys[f"original-{int(match[1]):03d}"].append(photo)
+        elif label == "with_mask" and photo.name in ranks:
+            keys[f"original-{ranks[photo.name]:03d}"].append(photo)
+    return join_keys(keys)
+
+
+def rank_originals(train):
+    """{file name: rank} of the 12K set's originals (`N.png`, in name order), empty where not all 893 are there."""
+    originals = {
+        path.name
+        for part in PARTS_12K
+        for path in (train.parent / part / "WithMask").glob("*.png")
+        if re.fullmatch(r"\d+\.png", path.name)
+    }
+    whole = train.name == "Train" and len(originals) == N_ORIGINALS_12K
+    return {name: rank for rank, name in enumerate(sorted(originals))} if whole else {}
+
+
+def join_keys(keys):
+    """{photo: group} for {key: photos}: the connected components, each named by its smallest key."""
+    parent = {key: key for key in keys}
+
+    def root(key):
+        while parent[key] != key:
+            parent[key] = key = parent[parent[key]]
+        return key
+
+    first = {}
+    for key, photos in keys.items():
+        for photo in photos:
+            a, b = sorted((root(key), root(first.setdefault(photo, key))))
+            parent[b] = a
+    return {photo: root(key) for photo, key in first.items()}
+
+
+def assign_parts(drawn, group, seed):
+    """{photo: "train" | "val"}: 20 % of each class to val, exactly where the groups' sizes allow it, no group in
+    both. A group that spans classes trains.
+
+    Raises:
+        ValueError: a class's groups leave one part empty.
+    """
+    labels = {label for label, _ in drawn.values()}
+    groups = defaultdict(lambda: defaultdict(list))  # label -> group -> photos
+    spans = defaultdict(set)
+    for photo, (label, _) in drawn.items():
+        groups[label][group[photo]].append(photo)
+        spans[group[photo]].add(label)
+    part = dict.fromkeys(drawn, "train")
+    for label in sorted(labels):
+        names = [name for name in sorted(groups[label]) if len(spans[name]) == 1]
+        random.Random(f"split {seed} {label}").shuffle(names)
+        n = sum(map(len, groups[label].values()))
+        chosen = choose_sum([len(groups[label][name]) for name in names], round(n * VAL_SHARE))
+        for index in chosen:
+            part.update(dict.fromkeys(groups[label][names[index]], "val"))
+        n_val = sum(len(groups[label][names[index]]) for index in chosen)
+        if not 0 < n_val < n:
+            raise ValueError(
+                f"class {label!r}: its {n} photos come from {len(groups[label])} originals, which cannot be "
+                "split into two parts; add photos of other originals, or use SPLIT='random'"
+            )
+    return part
+
+
+def choose_sum(sizes, target):
+    """Indices of `sizes` that add up to `target`, or to the nearest sum below it; earlier ones preferred."""
+    reached = {0: ()}  # sum -> the last index that reached it and the sum before
+    for index, size in enumerate(sizes):
+        for total in sorted(reached, reverse=True):
+            if total + size <= target and total + size not in reached:
+                reached[total + size] = (index, total)
+        if target in reached:
+            break
+    chosen, total = [], max(reached)
+    while reached[total]:
+        index, total = reached[total]
+        chosen.append(index)
+    return chosen
+
+
+def link_photos(drawn, group, part, root, data_mask):
+    """Make data-mask/<class>/ anew (hard links where possible) and return split.csv's rows, sorted by file."""
+    if data_mask.exists():
+        shutil.rmtree(data_mask)
+    rows, taken = [], Counter()
+    for photo, (label, digest) in drawn.items():
+        name = "__".join(photo.relative_to(class_folders(root)[label]).parts)
+        taken[label, name] += 1
+        if taken[label, name] > 1:
+            name = f"{taken[label, name]}__{name}"
+        target = data_mask / label / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(photo.resolve(), target)
+        except OSError:  # another file system, or one without hard links
+            shutil.copyfile(photo, target)
+        rows.append(
+            {
+                "file": f"{label}/{name}",
+                "label": label,
+                "part": part[photo],
+                "sha256": digest,
+                "group": group[photo],
+                "source": photo.relative_to(root).as_posix(),
+            }
+        )
+    return sorted(rows, key=lambda row: row["file"])
+
+
+def counts(rows):
+    """{part: {label: n}} of split rows."""
+    labels = classes(rows)
+    return {part: {x: sum(r["part"] == part and r["label"] == x for r in rows) for x in labels} for part in PARTS}
+
+
+def summary(rows):
+    """One line that is the same on every machine: '160 train, 40 validation, classes with_mask, without_mask'."""
+    n_val = count(rows, "val")
+    return f"{len(rows) - n_val} train, {n_val} validation, classes {', '.join(classes(rows))}"
+
+
+def remarks(rows, rejected, per_class):
+    """What a reader should know of the draw: files set aside, classes that had too few. One line each."""
+    lines = [f"{len(rejected)} files set aside, named in rejected.csv"]
+    for label in classes(rows):
+        n = sum(row["label"] == label for row in rows)
+        if n < per_class:
+            lines.append(f"{label}: {n} photos are there, {per_class} were asked for; all are used")
+    return "\n".join(lines)
+
+
+def count(rows, part):
+    """How many photos are in a part."""
+    return sum(row["part"] == part for row in rows)
+
+
+def sample(rows, run_dir, *, per_class, seed):
+    """Up to `per_class` photos of each class, drawn by seed: (RGB images, labels as class indices)."""
+    names = classes(rows)
+    picked = []
+    for label in names:
+        own = [row for row in rows if row["label"] == label]
+        picked += random.Random(f"sample {seed} {label}").sample(own, min(per_class, len(own)))
+    images = [decode(Path(run_dir) / "data-mask" / row["file"]) for row in picked]
+    return images, [names.index(row["label"]) for row in picked]
+
+
+def classes(rows):
+    """The classes of split rows, sorted."""
+    return tuple(sorted({row["label"] for row in rows}))
+
+
+def read_split(run_dir):
+    """(train rows, val rows) of the run's split.csv.
+
+    Raises:
+        FileNotFoundError: split.csv or some of its photos are not there.
+    """
+    rows = runs.read_csv(runs.need(run_dir, "split.csv", "01_prepare.ipynb"))
+    there = sum((Path(run_dir) / "data-mask" / row["file"]).is_file() for row in rows)
+    if there < len(rows):
+        raise FileNotFoundError(
+            f"{Path(run_dir) / 'data-mask'} holds {there} of the {len(rows)} photos in split.csv; "
+            "run 01_prepare.ipynb with the same RUN first"
+        )
+    return tuple([row for row in rows if row["part"] == part] for part in PARTS)
+
+
+class MaskDataset:
+    """The photos of some split rows as (image float32 (3, size, size), label int), for any torch DataLoader.
+
+    Args:
+        rows: rows of split.csv.
+        run_dir: the run's folder, with data-mask/.
+        classes: label names; a label's index is its place here.
+        transform: maps a PIL RGB image to the tensor, such as `model.Transform()`.
+
+    Raises:
+        ValueError: on access, a photo whose bytes are no longer those of split.csv.
+    """
+
+    def __init__(self, rows, run_dir, classes, transform):
+        self.rows, self.folder, self.transform = list(rows), Path(run_dir) / "data-mask", transform
+        self.labels = [classes.index(row["label"]) for row in self.rows]
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __getitem__(self, index):
+        return self.transform(self.image(index)), self.labels[index]
+
+    def label_tensor(self):
+        """The labels, int64 (n_photos,)."""
+        import torch  # here, so that the command line can find photos without it
+
+        return torch.tensor(self.labels, dtype=torch.int64)
+
+    def pick(self, n, seed):
+        """Indices of up to `n` photos drawn by seed, sorted."""
+        return sorted(random.Random(f"pick {seed}").sample(range(len(self)), min(n, len(self))))
+
+    def image(self, index):
+        """The photo as RGB, untransformed."""
+        path = self.folder / self.rows[index]["file"]
+        if sha256(path) != self.rows[index]["sha256"]:
+            raise ValueError(f"{path} has changed since split.csv was written; run 01_prepare.ipynb again")
+        return decode(path)

@@ -1,0 +1,120 @@
+"""A frozen backbone sees each photo once: its features are kept on disk, for all runs.
+
+The cache is a folder per key (weights + architecture + transform + dtype) of shard files; each holds the
+features of up to SHARD photos and the photos' sha256. Shards are only ever added, whole, so that any number of
+processes may fill and read one cache at once.
+"""
+
+import hashlib
+import json
+import warnings
+from pathlib import Path
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+import torch
+from tqdm import tqdm
+
+from maskkit import model, runs
+
+BATCH = 16  # photos per pass; benchmarks/README.md has the measurement
+SHARD = 512  # photos per file: what an interrupted extraction can lose
+
+
+def extract(network, arch, dataset, *, weights_sha256, cache, device):
+    """The backbone's features of every photo of a dataset, in its order.
+
+    Args:
+        network: a frozen network of `model.build`; everything before its head is the backbone.
+        arch: its architecture.
+        dataset: a `data.MaskDataset`; its rows' sha256 find photos in the cache.
+        weights_sha256: of the pretrained weights, part of the cache's key. "" (random weights) uses no cache.
+        cache: the cache's folder.
+        device: where the backbone runs.
+
+    Returns:
+        (features float32 (n_photos, n_features) on the CPU, number of photos computed now).
+
+    Raises:
+        ValueError: part of the backbone would learn, so its features would not stay what they are.
+    """
+    backbone = model.Backbone(network, arch)
+    head = model.head(network, arch)
+    if any(weight.requires_grad for name, weight in network.named_parameters() if not is_of(head, weight)):
+        raise ValueError("part of the backbone learns, so its features cannot be cached; freeze it or fit on photos")
+    folder = Path(cache) / key(arch, weights_sha256, dataset.transform) if weights_sha256 else None
+    known = read(folder, backbone.n_features) if folder else {}
+    hashes = [row["sha256"] for row in dataset.rows]
+    missing = {digest: index for index, digest in enumerate(hashes) if digest not in known}
+    new = compute(backbone, dataset, missing, folder, device)
+    known |= new
+    return torch.from_numpy(np.stack([known[digest] for digest in hashes])), len(missing)
+
+
+def is_of(module, weight):
+    return any(weight is own for own in module.parameters())
+
+
+def key(arch, weights_sha256, transform, dtype="float32"):
+    """The cache folder's name: anything that could change a feature changes it."""
+    said = json.dumps([arch, weights_sha256, transform.describe(), dtype], sort_keys=True)
+    return f"{arch}-{hashlib.sha256(said.encode()).hexdigest()[:24]}"
+
+
+def compute(backbone, dataset, missing, folder, device):
+    """{sha256: features (n_features,)} of the photos at the indices `missing`, written shard by shard."""
+    backbone = backbone.eval().to(device)
+    done, shard = {}, {}
+    items = list(missing.items())
+    with tqdm(total=len(items), desc="features", unit=" photos", leave=False, disable=not items) as progress:
+        for start in range(0, len(items), BATCH):
+            batch = items[start : start + BATCH]
+            images = torch.stack([dataset[index][0] for _, index in batch])
+            shard |= zip((digest for digest, _ in batch), pass_images(backbone, images, device), strict=True)
+            progress.update(len(batch))
+            if len(shard) >= SHARD or start + BATCH >= len(items):
+                if folder:
+                    write(folder, shard)
+                done |= shard
+                shard = {}
+    return done
+
+
+@torch.inference_mode()
+def pass_images(backbone, images, device):
+    """Features (n, n_features) of images (n, 3, H, W), n at most BATCH.
+
+    A short batch is filled up with zeros: the arithmetic library may sum in another order for another batch
+    size, and a photo's features must not depend on how many neighbours it had.
+    """
+    filled = torch.zeros(BATCH, *images.shape[1:])
+    filled[: len(images)] = images
+    return backbone(filled.to(device))[: len(images)].cpu().numpy()
+
+
+def write(folder, shard):
+    """Add one shard file; its name is its content's, so two processes that computed the same write the same."""
+    tensors = {
+        "features": np.stack(list(shard.values())),
+        "sha256": np.array([list(bytes.fromhex(digest)) for digest in shard], dtype=np.uint8),
+    }
+    data = safetensors.numpy.save(tensors)
+    runs.write_bytes(folder / f"{hashlib.sha256(data).hexdigest()[:24]}.safetensors", data)
+
+
+def read(folder, n_features):
+    """{sha256: features} of every shard; a damaged one is named and passed over, its photos are computed again."""
+    known = {}
+    for path in sorted(folder.glob("[!.]*.safetensors")):
+        try:
+            tensors = safetensors.numpy.load_file(path)
+            features, hashes = tensors["features"], tensors["sha256"]
+        except (safetensors.SafetensorError, KeyError) as error:
+            warnings.warn(f"{path} is damaged ({error}); its photos are computed again", stacklevel=2)
+            continue
+        if features.shape != (len(hashes), n_features) or not np.isfinite(features).all():
+            warnings.warn(f"{path} does not hold {n_features} finite features per photo; passed over", stacklevel=2)
+            continue
+        known |= {bytes(digest).hex(): values for digest, values in zip(hashes, features, strict=True)}
+    return known

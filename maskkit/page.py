@@ -1,0 +1,384 @@
+"""report.html: a run on one page, for readers who never open Python. No script, nothing loaded from afar."""
+
+import base64
+import json
+import shlex
+from html import escape
+from pathlib import Path
+
+from maskkit import runs
+
+NOTEBOOKS = {"split": "01_prepare", "training_curves": "02_train"}  # the figure's notebook; 03_evaluate else
+PRIVACY = "This page may show faces: do not share it without the consent of those shown."
+PRIVACY_DRAWN = "The faces on this page are drawn by this project's own code: they show nobody."
+SIGNS = {"same": ("yes", "✓"), "within the interval": ("yes", "≈"), "differs": ("no", "✗")}
+LOOK_FOR = {
+    "split": "Look for equal bars: a class with few photos is learned, and measured, less well.",
+    "photos": "Look for what else differs between classes (light, size, background): it may be learned too.",
+    "training_curves": "Look for lines that settle together: a gap means photos learned by heart.",
+    "confusion": "Look at the diagonal: it holds what was right; each number beside it is a kind of mistake.",
+    "scores": "Look at how long the bars are: two results whose bars overlap widely may be equally good.",
+    "predictions": "Look for ✗, and for a low probability beside ✓: there the network was nearly wrong.",
+    "mistakes": "Look for what the mistakes share: a hand, a scarf, a beard, the light, or a wrong label.",
+}
+PARAMETERS = {
+    "seed": "seed", "split": "way of splitting", "per_class": "photos drawn per class", "epochs": "epochs",
+    "batch_size": "batch size", "learning_rate": "learning rate", "n_train": "training photos",
+    "n_val": "validation photos", "n_rejected": "photos set aside", "device": "device",
+}
+RUN = {"started": "started", "finished": "finished", "features_computed": "photos not in the feature cache"}
+STYLE = """
+:root { color-scheme: light dark; --paper: #fbfaf7; --card: #fff; --ink: #1d2733; --soft: #55606c; --line:
+  #d9dde2; --accent: #0f6674; --warn: #fff1d6; --warn-line: #b06a00; --yes: #1c6b3c; --no: #a3261d; }
+@media (prefers-color-scheme: dark) { :root { --paper: #14191f; --card: #1c232b; --ink: #e8ebee; --soft:
+  #a9b3bd; --line: #36404a; --accent: #6cc5d3; --warn: #3a2d12; --warn-line: #e0a23c; --yes: #7fd3a0; --no:
+  #ff9d92; } }
+* { box-sizing: border-box; }
+body { margin: 0; background: var(--paper); color: var(--ink); font: 1rem/1.55 system-ui, "Segoe UI", Roboto,
+  "Noto Sans", "DejaVu Sans", sans-serif; overflow-wrap: anywhere; }
+main, header, footer { max-width: 62rem; margin: 0 auto; padding: 0 clamp(1rem, 4vw, 2.5rem); }
+header { padding-top: 2.5rem; }
+h1 { font-size: clamp(1.35rem, 4.2vw, 2.1rem); line-height: 1.2; margin: .4rem 0 .8rem; color: var(--accent);
+  text-wrap: balance; } h1 span { display: block; font-size: 1.15rem; color: var(--ink); padding-top: .3rem; }
+h2 { font-size: 1.35rem; line-height: 1.25; margin: 3rem 0 .6rem; padding-top: .8rem; border-top: 1px solid
+  var(--line); }
+p { max-width: 44rem; margin: .5rem 0; }
+.soft, figcaption, caption { color: var(--soft); }
+.banner { border-left: .35rem solid var(--warn-line); background: var(--warn); padding: .7rem 1rem; margin:
+  1rem 0; max-width: none; border-radius: .25rem; }
+.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(10rem, 1fr)); gap: .75rem; margin:
+  1.5rem 0 0; }
+.facts div { background: var(--card); border: 1px solid var(--line); border-radius: .5rem; padding: .7rem
+  .9rem; }
+.facts dt { font-size: .85rem; color: var(--soft); } .facts dd { margin: 0; font-weight: 600; }
+figure { margin: 1rem 0 0; } figcaption { max-width: 44rem; margin-bottom: .6rem; }
+.picture, .table { overflow-x: auto; border: 1px solid var(--line); border-radius: .5rem; }
+.picture { background: #fff; padding: .5rem; }
+.picture img { display: block; width: 100%; min-width: min(100%, 36rem); max-width: 60rem; height: auto;
+  margin: 0 auto; }
+.picture.tall img { width: auto; max-width: 100%; max-height: 44rem; }
+.table { background: var(--card); margin: .8rem 0; }
+table { border-collapse: collapse; width: 100%; font-size: .93rem; font-variant-numeric: tabular-nums; }
+caption { text-align: left; padding: .6rem .8rem 0; font-size: .88rem; }
+th, td { text-align: left; vertical-align: top; padding: .45rem .8rem; border-bottom: 1px solid var(--line);
+  overflow-wrap: normal; }
+td { min-width: 5.5rem; } .long { overflow-wrap: anywhere; min-width: 12rem; } tr:last-child > * {
+  border-bottom: 0; }
+thead th { font-size: .85rem; color: var(--soft); } tbody th { font-weight: 600; }
+.number { text-align: right; white-space: nowrap; } .verdict { font-weight: 600; white-space: nowrap; }
+.yes { color: var(--yes); } .no { color: var(--no); }
+code { font-family: ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace; font-size: .9em; }
+pre { background: var(--card); border: 1px solid var(--line); border-radius: .5rem; padding: .8rem 1rem;
+  white-space: pre-wrap; }
+summary { cursor: pointer; padding: .4rem 0; color: var(--accent); font-weight: 600; }
+:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
+footer { margin: 3rem auto 2rem; padding-top: 1rem; border-top: 1px solid var(--line); color: var(--soft); }
+@media (max-width: 40rem) { .picture.wide img { min-width: 36rem; } h2 { margin-top: 2.2rem; }
+  .wide-below::after { content: " (Scroll the figure sideways to see all of it.)"; } table { font-size:
+  .85rem; } th, td { padding: .4rem .5rem; min-width: 4rem; } .verdict { white-space: normal; } }
+@media print { :root { --paper: #fff; --card: #fff; --ink: #000; --soft: #444; --line: #bbb; --accent:
+  #0f6674; --warn: #fff; --yes: #1c6b3c; --no: #a3261d; } body { font-size: 10pt; } h2 { break-after: avoid; }
+  figure, tr, .banner { break-inside: avoid; } .picture.wide img { min-width: 0; } }
+"""
+
+
+def write(run_dir):
+    """Write run_dir/report.html from the run's files; what is missing is named on the page.
+
+    Returns:
+        The page's path.
+
+    Raises:
+        FileNotFoundError: the run has no metrics.json, or no evaluation in it; says which notebook to run.
+    """
+    run_dir = Path(run_dir)
+    metrics = runs.read_metrics(run_dir)
+    missing = [key for key in ("best", "last", "confusion") if key not in metrics]
+    if missing:
+        where = f"{run_dir / 'metrics.json'} holds no {' and no '.join(missing)}"
+        raise FileNotFoundError(f"{where}; run 02_train.ipynb and 03_evaluate.ipynb with the same RUN first")
+    privacy = PRIVACY_DRAWN if metrics.get("source") == "demo" else PRIVACY
+    name = metrics.get("run", {}).get("name") or run_dir.name
+    parts = [
+        headline(metrics, name, privacy),
+        "<main>",
+        section("What it was asked to learn from", figure(run_dir, "split", metrics), splits(metrics),
+                figure(run_dir, "photos", metrics) if (run_dir / "figures" / "photos.png").exists() else ""),
+        section("How it learned", figure(run_dir, "training_curves", metrics), history(run_dir)),
+        section("What it got right", figure(run_dir, "confusion", metrics), per_class(metrics)),
+        section("The scores, and how sure they are", figure(run_dir, "scores", metrics)),
+        section("Mistakes", mistakes(run_dir, metrics)),
+        section("Predictions", figure(run_dir, "predictions", metrics)),
+        section("The report's statements, and this run", claims(run_dir)),
+        section("How far to trust it", trust(metrics)),
+        section("How it was made", made(run_dir, metrics)),
+        section("Photos that were set aside", rejected(run_dir)),
+        "</main>",
+        f"<footer><p>{privacy}</p><p>Written by maskkit for the run {text(name)}.</p></footer>",
+    ]
+    page = (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="robots" content="noindex">\n'
+        f"<title>{text(name)}: {text(count(metrics['best']))} right</title>\n"
+        f"<style>{STYLE}</style>\n</head>\n<body>\n"
+        + "\n".join(parts)
+        + "\n</body>\n</html>\n"
+    )
+    path = run_dir / "report.html"
+    runs.write_text(path, page)
+    return path
+
+
+# --- the sections -------------------------------------------------------------------------------
+
+
+def headline(metrics, name, privacy):
+    """The one number with its interval, which photos and weights, and loudly what was not as asked for."""
+    best, last = metrics["best"], metrics["last"]
+    notes = [metrics[key] for key in ("source_note", "weights_note") if metrics.get(key)]
+    banner = '<p class="banner"><strong>Not what was asked for first:</strong> {}</p>'
+    banners = "".join(banner.format(text(note)) for note in notes)
+    facts = {
+        "Photos": f"{value(metrics, 'photos')}: {value(metrics, 'n_train')} to learn, {best['n']} to check",
+        "Classes": ", ".join(metrics.get("classes", ())) or "not recorded",
+        "Network and weights": f"{value(metrics, 'arch')}, {value(metrics, 'weights')}",
+        "What learned": f"{value(metrics, 'trainable')} of {value(metrics, 'total')} weights",
+        f"Last epoch ({last['epoch']})": accuracy(last),
+    }
+    return (
+        f'<header><p class="soft">maskkit run {text(name)}</p>'
+        f"<h1>{text(accuracy(best))} <span>validation photos classified correctly</span></h1>"
+        f"<p>The best of {value(metrics, 'epochs')} epochs was epoch {best['epoch']}; it was chosen on "
+        f"these same photos, so it flatters a little. The last epoch got {text(accuracy(last))}.</p>"
+        f'{banners}<p class="soft">{privacy}</p><dl class="facts">'
+        + "".join(f"<div><dt>{text(key)}</dt><dd>{text(fact)}</dd></div>" for key, fact in facts.items())
+        + "</dl></header>"
+    )
+
+
+def splits(metrics):
+    ways = {
+        "grouped": "Photos of one original stay together in one part, so that no near copy of a training "
+        "photo is among the photos to check.",
+        "random": "The parts were drawn photo by photo, as the report did: near copies of one photo may "
+        "stand on both sides, and then the number is too good.",
+    }
+    return f"<p>{ways.get(metrics.get('split'), 'How the parts were drawn is not recorded.')}</p>"
+
+
+def history(run_dir):
+    """Every epoch's numbers, folded away."""
+    path = run_dir / "history.csv"
+    if not path.exists():
+        return absent("history.csv", "02_train")
+    rows = []
+    for row in runs.read_csv(path):
+        losses = [f"{float(row[key]):.4f}" for key in ("train_loss", "val_loss")]
+        shares = [percent(float(row[key])) for key in ("train_accuracy", "val_accuracy")]
+        rows.append([row["epoch"], *losses, *shares, row["val_correct"]])
+    columns = ("epoch", "training loss", "validation loss", "training accuracy", "validation accuracy",
+               "validation photos right")
+    body = table("Loss is cross-entropy; smaller is better.", columns, rows, numbers=range(1, 6))
+    return f"<details><summary>All {len(rows)} epochs as a table</summary>{body}</details>"
+
+
+def per_class(metrics):
+    if not metrics.get("per_class_scores"):
+        return absent("The table per class", "03_evaluate")
+    rows = []
+    for score in metrics["per_class_scores"]:
+        interval = "-".join(f"{100 * end:.1f}" for end in score["recall_interval"] or ())
+        precision = percent(score["precision"], "never predicted")
+        recall = percent(score["recall"], "no photo")
+        interval = f"{interval} %" if interval else "-"
+        rows.append([score["class"], score["n"], precision, recall, interval, percent(score["f1"])])
+    said = (
+        "Precision: of the photos called so, how many are. Recall: of the photos that are so, how many were "
+        "found. F1: both in one number."
+    )
+    columns = ("class", "photos", "precision", "recall", "95 % interval of recall", "F1")
+    return table(said, columns, rows, numbers=range(1, 6))
+
+
+def mistakes(run_dir, metrics):
+    if "mistakes" not in metrics:
+        return absent("The list of mistakes", "03_evaluate")
+    if not metrics["mistakes"]:
+        return f"<p>None: all {metrics['best']['n']} validation photos were classified correctly.</p>"
+    n, of = len(metrics["mistakes"]), metrics["best"]["n"]
+    rows = [[m["file"], m["label"], m["predicted"], percent(m["probability"])] for m in metrics["mistakes"]]
+    columns = ("file", "is", "was called", "probability")
+    said = f"{n} wrongly classified of {of} validation photos, with the best epoch's weights."
+    listed = table(said, columns, rows, numbers=(3,), long=(0,))
+    if n > 12:
+        listed = f"<details><summary>All {n} mistakes as a table</summary>{listed}</details>"
+    return figure(run_dir, "mistakes", metrics) + listed
+
+
+def claims(run_dir):
+    path = run_dir / "claims.json"
+    if not path.exists():
+        return absent("claims.json", "03_evaluate")
+    rows = []
+    for claim in json.loads(path.read_text(encoding="utf-8", errors="surrogateescape")):
+        look, sign = SIGNS.get(claim["verdict"], ("soft", "–"))
+        said = f'<span aria-hidden="true">{sign}</span> {text(claim["verdict"])}'
+        mark = Markup(f'<span class="verdict {look}">{said}</span>')
+        rows.append([claim["claim"], claim["report"], claim["here"], mark, claim["rule"]])
+    columns = ("statement", "the report", "this run", "verdict", "judged by")
+    return table("What the report (June 2025) states, and what was found here.", columns, rows, long=(4,))
+
+
+def trust(metrics):
+    best = metrics["best"]
+    n, (low, high) = best["n"], best["interval"]
+    step = f"One photo more or less moves the number by {100 / n:.1f} points." if n else ""
+    return (
+        f"<p>{text(count(best))} right is what was seen. With only {n} validation photos, a network whose "
+        f"true accuracy lies anywhere between {100 * low:.1f} % and {100 * high:.1f} % could well have given "
+        f"it (95 % Wilson interval). {step} The interval covers chance alone: not near copies in both parts, "
+        "not photos from another camera or place, and not that the best epoch was picked on these photos.</p>"
+        "<p><strong>Leaks, shortcuts and repeated splits: not measured yet.</strong> "
+        "Run <code>make trust</code>.</p>"
+    )
+
+
+def made(run_dir, metrics):
+    """The command that repeats the run, its parameters, versions, device and durations."""
+    environment = {}
+    if (run_dir / "environment.json").exists():
+        environment = json.loads((run_dir / "environment.json").read_text(encoding="utf-8"))
+    rows = [[name, metrics.get(key, "not recorded")] for key, name in PARAMETERS.items()]
+    keys = ("platform", "processors", "cuda", "commit")
+    rows += [[key, environment[key]] for key in keys if environment.get(key)]
+    rows += [[key, version] for key, version in metrics.get("versions", {}).items()]
+    rows += [[f"time to {key}", f"{seconds:.1f} s"] for key, seconds in metrics.get("seconds", {}).items()
+             if isinstance(seconds, (int, float))]
+    run = metrics.get("run", {})
+    rows += [[name, run[key]] for key, name in RUN.items() if key in run]
+    if not environment:
+        rows.append(["environment.json", "not there: run 01_prepare"])
+    return (
+        f"<p>To repeat it:</p><pre><code>{text(command(metrics))}</code></pre>"
+        + table("Times differ from run to run.", ("what", "value"), rows, long=(1,))
+    )
+
+
+def command(metrics):
+    """The command line that repeats this run under another name."""
+    keys = ("per_class", "split", "arch", "weights", "epochs", "batch_size", "learning_rate", "seed")
+    data = {"demo": "demo", "kaggle": "kaggle"}.get(metrics.get("source"), "THE_FOLDER_OF_PHOTOS")
+    again = f"{metrics.get('run', {}).get('name') or 'report'}-again"
+    settings = {"DATA": data} | {key.upper(): metrics[key] for key in keys if key in metrics} | {"RUN": again}
+    return "maskkit reproduce" + "".join(f" --set {key}={shlex.quote(str(v))}" for key, v in settings.items())
+
+
+def rejected(run_dir):
+    path = run_dir / "rejected.csv"
+    if not path.exists():
+        return absent("rejected.csv", "01_prepare")
+    rows = [[row["source"], row["label"], row["reason"]] for row in runs.read_csv(path)]
+    if not rows:
+        return "<p>None: every photo that was drawn could be read.</p>"
+    said = "Each was replaced by the next draw where there was one."
+    listed = table(said, ("file", "class", "reason"), rows, long=(0, 2))
+    return listed if len(rows) <= 12 else f"<details><summary>{len(rows)} files</summary>{listed}</details>"
+
+
+# --- pieces -------------------------------------------------------------------------------------
+
+
+def in_words(metrics, name):
+    """What a figure shows, for those who do not see it."""
+    best, last, classes = metrics["best"], metrics["last"], metrics.get("classes", ())
+    if name == "confusion":
+        rows = []
+        for true, row in zip(classes, metrics["confusion"], strict=False):
+            called = ", ".join(f"{n} called {name}" for name, n in zip(classes, row, strict=True) if n)
+            rows.append(f"true {true}: {called or 'no photo'}")
+        return f"{count(best)} right. {'; '.join(rows)}."
+    return {
+        "split": f"{value(metrics, 'n_train')} training and {value(metrics, 'n_val')} validation photos.",
+        "photos": "Some photos of each class.",
+        "training_curves": f"Loss and accuracy by epoch; the best is {best['epoch']}: {accuracy(best)}.",
+        "scores": f"Best epoch {accuracy(best)}; last epoch {accuracy(last)}; then each class's recall.",
+        "predictions": "Validation photos, each with its predicted class and probability.",
+        "mistakes": "The photos that the table below lists.",
+    }[name]
+
+
+class Markup(str):
+    """Text that is HTML already."""
+
+
+def text(something):
+    """Anything as escaped text; bytes of a file name that are not UTF-8 are shown as question marks."""
+    return escape(str(something).encode("utf-8", "replace").decode("utf-8"))
+
+
+def value(metrics, key):
+    found = metrics.get(key)
+    return "not recorded" if found is None else f"{found:,}" if isinstance(found, int) else str(found)
+
+
+def count(result):
+    return f"{result['correct']} of {result['n']}"
+
+
+def shares(result):
+    """97.5 %, 95 % interval 87.1-99.6 %"""
+    low, high = result["interval"]
+    return f"{100 * result['accuracy']:.1f} %, 95 % interval {100 * low:.1f}-{100 * high:.1f} %"
+
+
+def accuracy(result):
+    return f"{count(result)} ({shares(result)})"
+
+
+def percent(fraction, instead="-"):
+    return instead if fraction is None else f"{100 * fraction:.1f} %"
+
+
+def absent(what, notebook):
+    return f'<p class="banner">{text(what)} is not there: run {notebook} with the same RUN.</p>'
+
+
+def section(title, *bodies):
+    return f"<section><h2>{text(title)}</h2>{''.join(bodies)}</section>"
+
+
+def figure(run_dir, name, metrics):
+    """A figure inside the page, what it shows in words for those who do not see it, and what to look for."""
+    path = run_dir / "figures" / f"{name}.png"
+    if not path.exists():
+        return absent(f"Figure {name}", NOTEBOOKS.get(name, "03_evaluate"))
+    data = path.read_bytes()
+    width, height = (int.from_bytes(data[at : at + 4], "big") for at in (16, 20))  # png's header
+    shape = "tall" if height > 0.9 * width else "wide"
+    return (
+        f'<figure><figcaption class="{shape}-below">{text(LOOK_FOR[name])}</figcaption>'
+        f'<div class="picture {shape}" tabindex="0" role="group" aria-label="{name.replace("_", " ")}">'
+        f'<img alt="{text(in_words(metrics, name))}" width="{width}" height="{height}" '
+        f'src="data:image/png;base64,{base64.b64encode(data).decode()}"></div></figure>'
+    )
+
+
+def table(caption, columns, rows, numbers=(), long=()):
+    """A table whose first column names its rows; `numbers` columns stand right, `long` ones may break."""
+    def look(i):
+        return ' class="number"' if i in numbers else ' class="long"' if i in long else ""
+
+    head = "".join(f'<th scope="col"{look(i)}>{text(name)}</th>' for i, name in enumerate(columns))
+    body = "".join(
+        "<tr>" + "".join(
+            f'<th scope="row"{look(i)}>{text(cell)}</th>' if i == 0
+            else f"<td{look(i)}>{cell if isinstance(cell, Markup) else text(cell)}</td>"
+            for i, cell in enumerate(row)
+        ) + "</tr>"
+        for row in rows
+    )
+    return (
+        f'<div class="table" tabindex="0" role="group" aria-label="table"><table>'
+        f"<caption>{text(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )

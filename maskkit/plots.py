@@ -1,0 +1,518 @@
+"""One function per figure: each takes arrays and returns a matplotlib Figure; `save` writes it.
+
+No function shows, saves, seeds or changes global style. Classes are told apart by colour, marker and hatch,
+right and wrong by sign and frame; rates carry their Wilson 95 % interval.
+"""
+
+import functools
+import io
+import math
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib import font_manager
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.ticker import MaxNLocator
+
+from maskkit import runs
+
+REPORT_CLASSES = {"with_mask", "without_mask"}
+REPORT_ACCURACY = 97.5  # percent: the report's best validation accuracy
+MAX_PREDICTIONS = 20
+MAX_MISTAKES = 40
+TILE_PX = 320  # pictures are drawn at most this large, so that a figure of phone photos stays small
+
+INK, GREY, LINE, ACCENT = "#1d2733", "#5b6673", "#cfd6de", "#0f6674"
+FILL = LinearSegmentedColormap.from_list("maskkit", ["#f3f5f7", "#d5e8ea", "#6fadb5", ACCENT])
+FIXED_LOOKS = {"with_mask": ("#0a6ab0", "o", ""), "without_mask": ("#c2500a", "s", "////")}
+COLOURS = (
+    "#00795a",
+    "#a8447f",
+    "#5b4bb5",
+    "#7a5c00",
+    "#1f8fb8",
+    "#8c1d3f",
+    "#4d4d4d",
+    "#7b8f00",
+    "#b0700a",
+    "#2b3a8c",
+)
+MARKERS = "^Dv<>pPX*h"
+HATCHES = ("....", "xxxx", "\\\\\\\\", "----", "++++", "oo", "||||", "**", "//..", "xx..")
+STYLE = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib: the same letters, and bytes, on every machine
+    "font.size": 10,
+    "text.color": INK,
+    "text.usetex": False,
+    "axes.edgecolor": GREY,
+    "axes.labelcolor": INK,
+    "axes.titlesize": 11,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.facecolor": "white",
+    "axes.grid": False,
+    "figure.facecolor": "white",
+    "figure.dpi": 100,
+    "grid.color": LINE,
+    "grid.linewidth": 0.7,
+    "hatch.linewidth": 0.8,
+    "legend.frameon": False,
+    "legend.fontsize": 9.5,
+    "lines.linewidth": 1.8,
+    "savefig.facecolor": "auto",
+    "savefig.bbox": None,  # the figure's own size: a "tight" box would depend on the letters in it
+    "svg.fonttype": "path",
+    "svg.hashsalt": "maskkit",
+    "xtick.color": GREY,
+    "ytick.color": GREY,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+}
+
+
+def styled(draw):
+    """Draw in our style, leave the caller's alone, and fix the layout: each save gives the same bytes."""
+
+    @functools.wraps(draw)
+    def wrapper(*args, **kwargs):
+        with plt.rc_context({**plt.rcParamsDefault, **STYLE, "backend": plt.rcParams["backend"]}):
+            fig = draw(*args, **kwargs)
+            fig.draw_without_rendering()
+            fig.set_layout_engine("none")
+            return fig
+
+    return wrapper
+
+
+# --- the figures --------------------------------------------------------------------------------
+
+
+@styled
+def photos_grid(images, labels, classes, photos):
+    """A sample of each class, one row per class, at most eight photos a row.
+
+    Args:
+        images: PIL RGB images (N); labels: int (N,), places in `classes`; photos: for the title.
+    """
+    rows = {
+        index: [i for i, label in enumerate(labels) if label == index][:8] for index in range(len(classes))
+    }
+    columns = max(4, *(len(row) for row in rows.values()))
+    shown = sum(len(row) for row in rows.values())
+    fig, grid = figure(1.2 * columns + 0.6, 1.32 * len(classes) + 0.25, len(classes), columns)
+    looks = class_looks(classes)
+    for index, row in rows.items():
+        for axis in grid[index]:
+            axis.set_axis_off()
+            axis.set_anchor("SW")  # so that a row's name stands at its first photo's edge, whatever its shape
+        for axis, i in zip(grid[index], row, strict=False):
+            picture(axis, images[i], looks[index][0])
+        grid[index, 0].set_title(
+            label(classes[index]), color=looks[index][0], weight="bold", fontsize=10.5, pad=5
+        )
+    heading(
+        fig,
+        "What the network is asked to tell apart",
+        f"{plural(shown, 'photo')} shown · {label(photos, 48)}",
+    )
+    return fig
+
+
+@styled
+def split_counts(counts, photos):
+    """How many photos of each class each part holds.
+
+    Args:
+        counts: {part: {label: n}}; photos: which photos, for the title.
+    """
+    classes = sorted({name for part in counts.values() for name in part})
+    names = {"train": "training part", "val": "validation part"}
+    most = max((n for part in counts.values() for n in part.values()), default=1)
+    fig, grid = figure(8, 0.42 * len(classes) + 1, 1, len(counts), sharex=True, sharey=True)
+    for axis, (part, count) in zip(grid[0], counts.items(), strict=True):
+        for y, (name, (colour, _, hatch)) in enumerate(zip(classes, class_looks(classes), strict=True)):
+            n = count.get(name, 0)
+            axis.barh(y, n, 0.66, color=tint(colour), edgecolor=colour, hatch=hatch, linewidth=1.2)
+            axis.text(n + 0.02 * most, y, f"{n:,}", va="center", weight="bold")
+        axis.set_title(f"{names.get(part, label(part))}: {plural(sum(count.values()), 'photo')}")
+        axis.set(yticks=range(len(classes)), xlim=(0, max(1, 1.18 * most)), xlabel="photos (count)")
+        axis.set_yticklabels([label(name) for name in classes])
+        axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        axis.tick_params(axis="y", length=0)
+        axis.grid(axis="x")
+    grid[0, 0].set_ylabel("class")
+    grid[0, 0].invert_yaxis()  # shared: both parts list the classes from the top
+    total = sum(sum(part.values()) for part in counts.values())
+    heading(fig, "How the photos were divided", f"{plural(total, 'photo')} · {label(photos, 48)}")
+    return fig
+
+
+@styled
+def training_curves(history, photos, arch):
+    """Loss and accuracy of both parts over the epochs, the best epoch marked (the report's figure 1).
+
+    Args:
+        history: one dict per epoch with epoch, train_loss, train_accuracy, val_loss, val_accuracy (fractions
+            0..1) and val_correct (count); photos, arch: for the title.
+
+    Raises:
+        ValueError: the history is empty.
+    """
+    if not len(history):
+        raise ValueError("history holds no epoch; run 02_train.ipynb first")
+    epochs = [row["epoch"] for row in history]
+    best = max(history, key=lambda row: row["val_accuracy"])  # the earliest of equals
+    n_val = next(
+        (round(row["val_correct"] / row["val_accuracy"]) for row in history if row["val_accuracy"]), 0
+    )
+    fig, [[left, right]] = figure(10, 4.1, 1, 2)
+    for axis, kind, scale in ((left, "loss", 1), (right, "accuracy", 100)):
+        for part, name, look in (
+            ("train", "training", {"color": GREY, "ls": (0, (4, 2)), "marker": "s", "mfc": "white"}),
+            ("val", "validation", {"color": ACCENT, "ls": "-", "marker": "o"}),
+        ):
+            values = [scale * row[f"{part}_{kind}"] for row in history]
+            every = max(1, len(history) // 20)
+            axis.plot(epochs, values, label=name, ms=5.5, markevery=every, clip_on=False, zorder=3, **look)
+        axis.axvline(best["epoch"], color=LINE, lw=6, zorder=0, label=f"best epoch ({best['epoch']})")
+        axis.set(xlabel="epoch", xlim=(min(epochs) - 0.5, max(epochs) + 0.5))
+        axis.xaxis.set_major_locator(MaxNLocator(10, integer=True, min_n_ticks=1))
+        axis.grid(axis="y")
+    losses = [row[key] for row in history for key in ("train_loss", "val_loss") if math.isfinite(row[key])]
+    left.set(ylabel="cross-entropy loss", ylim=(0, 1.08 * max(losses, default=1) or 1), title="loss")
+    right.set(ylabel="accuracy (%)", ylim=(0, 100), title="accuracy")
+    if n_val:
+        band = np.array([wilson(row["val_correct"], n_val) for row in history]) * 100
+        right.fill_between(
+            epochs, *band.T, color=ACCENT, alpha=0.16, lw=0, label="95 % interval (validation)"
+        )
+        if len(history) == 1:  # a band needs two epochs to be seen
+            right.vlines(epochs, *band.T, color=ACCENT, lw=5, alpha=0.3)
+    handles, names = right.get_legend_handles_labels()
+    fig.legend(handles, names, loc="outside lower center", ncols=4)  # below: curves may run anywhere
+    heading(
+        fig,
+        f"Training: best validation accuracy {rate(best['val_correct'], n_val)}",
+        f"epoch {best['epoch']} of {max(epochs)} · {label(arch)} · {label(photos, 48)}",
+    )
+    return fig
+
+
+@styled
+def confusion(matrix, classes, photos, arch):
+    """Counts and row rates, and each true class's recall with its interval (the report's figure 1.1).
+
+    Args:
+        matrix: counts (C, C), rows true, columns predicted; classes: C names; photos, arch: for the title.
+    """
+    matrix = np.asarray(matrix, dtype=int)
+    n_classes, totals = len(classes), matrix.sum(axis=1)
+    rates = matrix / np.maximum(totals, 1)[:, None]
+    names = [label(name, 18 if n_classes < 6 else 14) for name in classes]
+    side = max(3.4, 0.72 * n_classes + 1)
+    fig, [[left, right]] = figure(side + 5.3, side + 0.2, 1, 2, width_ratios=(side, 2.6))
+    left.imshow(rates, cmap=FILL, vmin=0, vmax=1, aspect="auto")  # its rows stay level with the intervals
+    big = 18 if n_classes < 4 else 13 if n_classes < 7 else 11
+    for row, column in np.ndindex(matrix.shape):
+        ink = "white" if rates[row, column] > 0.62 else INK if matrix[row, column] else GREY
+        at = {"ha": "center", "color": ink, "gid": f"cell {row} {column}"}
+        left.text(column, row, f"{matrix[row, column]}", va="bottom", fontsize=big, weight="bold", **at)
+        share = f"{100 * rates[row, column]:.3g} %" if totals[row] else "-"
+        left.text(column, row + 0.08, share, va="top", fontsize=max(8, big * 0.55), **{**at, "gid": "rate"})
+    ticks = range(n_classes)
+    left.set(
+        xticks=ticks,
+        yticks=ticks,
+        xlabel="predicted class",
+        ylabel="true class",
+        title="photos, share of row",
+    )
+    left.set_yticklabels(names)
+    left.set_xticklabels(
+        names,
+        rotation=0 if n_classes < 4 else 40,
+        ha="center" if n_classes < 4 else "right",
+        rotation_mode="anchor" if n_classes > 3 else "default",
+    )
+    left.set_xticks(np.arange(n_classes + 1) - 0.5, minor=True)
+    left.set_yticks(np.arange(n_classes + 1) - 0.5, minor=True)
+    left.grid(which="minor", color="white", linewidth=2)
+    left.tick_params(which="both", length=0)
+    left.spines[:].set_visible(False)
+    intervals(
+        right, [(int(matrix[i, i]), int(totals[i]), look) for i, look in enumerate(class_looks(classes))]
+    )
+    right.set(title="share found, 95 % interval", xlabel="recall (%)", ylim=left.get_ylim(), yticks=[])
+    right.spines["left"].set_visible(False)
+    heading(
+        fig,
+        f"Confusion matrix: {rate(int(matrix.trace()), int(matrix.sum()))} right",
+        f"validation photos · {label(arch)} · {label(photos, 48)}",
+    )
+    return fig
+
+
+@styled
+def scores(metrics):
+    """Accuracy of the best and the last epoch and each class's recall, with Wilson 95 % intervals.
+
+    Args:
+        metrics: as in metrics.json: best, last, per_class_scores, confusion, classes, photos, arch.
+    """
+    classes, matrix = metrics["classes"], np.asarray(metrics["confusion"], dtype=int)
+    accuracy_look = (INK, "d", "")
+    rows, names = [], []
+    for key in ("best", "last"):
+        result = metrics[key]
+        rows.append((result["correct"], result["n"], accuracy_look))
+        names.append(f"accuracy, {key} epoch ({result['epoch']})")
+    for i, look in enumerate(class_looks(classes)):
+        rows.append((int(matrix[i, i]), int(matrix[i].sum()), look))
+        names.append(f"recall, {label(classes[i])}")
+    fig, [[axis]] = figure(9, 0.46 * len(rows) + 1, 1, 1)
+    if set(classes) == REPORT_CLASSES:
+        axis.axvline(REPORT_ACCURACY, color="#8a5a00", lw=1.4, ls=(0, (5, 3)), zorder=1)
+        axis.text(
+            REPORT_ACCURACY - 1,
+            -0.62,
+            f"the report's accuracy: {REPORT_ACCURACY} %",
+            color="#8a5a00",
+            fontsize=9,
+            ha="right",
+            va="center",
+        )
+    intervals(axis, rows)
+    axis.axhline(1.5, color=LINE, lw=1)
+    axis.set(
+        yticks=range(len(rows)),
+        ylim=(len(rows) - 0.5, -0.95),
+        xlabel="share of photos classified correctly (%)",
+    )
+    axis.set_yticklabels(names)
+    axis.set_ylabel("measure")
+    axis.tick_params(axis="y", length=0)
+    heading(
+        fig,
+        f"Scores with 95 % intervals, {plural(metrics['best']['n'], 'validation photo')}",
+        f"{label(metrics['arch'])} · {label(metrics['photos'], 48)}",
+    )
+    return fig
+
+
+@styled
+def predictions(images, labels, probabilities, classes, photos, arch):
+    """A grid of at most 20 photos, evenly spaced, each with its predicted class and probability.
+
+    Args:
+        images: PIL RGB images (N); labels: int (N,); probabilities: float (N, C); classes: C names.
+
+    Raises:
+        ValueError: there is no photo.
+    """
+    n = len(labels)
+    if not n:
+        raise ValueError("there is no photo to show; run 01_prepare.ipynb and 02_train.ipynb first")
+    probabilities = np.asarray(probabilities)
+    shown = np.unique(np.linspace(0, n - 1, min(n, MAX_PREDICTIONS)).round().astype(int))
+    fig, cells = tiles(len(shown), caption_lines=2)
+    for axis, i in zip(cells, shown, strict=True):
+        verdict(axis, images[i], labels[i], probabilities[i], classes)
+    right = int((probabilities[shown].argmax(axis=1) == np.asarray(labels)[shown]).sum())
+    heading(
+        fig,
+        f"Predictions: {right} right (✓), {len(shown) - right} wrong (✗)",
+        f"{plural(len(shown), 'validation photo')} shown · {label(arch)} · {label(photos, 48)}",
+    )
+    return fig
+
+
+@styled
+def mistakes(images, labels, probabilities, files, classes, photos, arch):
+    """Every wrongly classified photo, the surest mistake first; at most 40, the title counts the rest.
+
+    Args:
+        images: PIL RGB images (N), right ones are passed over; labels: int (N,); probabilities: float (N, C);
+            files: N names; classes: C names.
+    """
+    probabilities, n = np.asarray(probabilities), len(labels)
+    wrong = [i for i in range(n) if probabilities[i].argmax() != labels[i]]
+    wrong.sort(key=lambda i: -probabilities[i].max())
+    shown = wrong[:MAX_MISTAKES]
+    fig, cells = tiles(len(shown), caption_lines=3)
+    for axis, i in zip(cells, shown, strict=True):
+        verdict(axis, images[i], labels[i], probabilities[i], classes, file=files[i])
+    if not wrong:
+        fig.text(0.04, 0.3, "No photo was classified wrongly.", fontsize=11)
+    more = f", {len(wrong) - len(shown)} more not shown" if len(wrong) > len(shown) else ""
+    heading(
+        fig,
+        plural(len(wrong), "mistake")
+        + (f" in {plural(n, 'validation photo')}" if n > len(wrong) else "")
+        + more,
+        f"most confident first · {label(arch)} · {label(photos, 48)}",
+    )
+    return fig
+
+
+def save(fig, run_dir, name):
+    """Write figures/<name>.png (150 dpi) and figures/<name>.svg, each whole or not at all.
+
+    The same figure gives the same bytes: no date, no random ids.
+    """
+    folder = Path(run_dir) / "figures"
+    for suffix, metadata in (("svg", {"Date": None}), ("png", {"Software": None})):
+        data = io.BytesIO()
+        with plt.rc_context(STYLE):
+            fig.savefig(data, format=suffix, dpi=150, metadata=metadata)
+        runs.write_bytes(folder / f"{name}.{suffix}", data.getvalue())
+
+
+# --- what they share ----------------------------------------------------------------------------
+
+
+def figure(width, height, rows, columns, **options):
+    """A figure of fixed size in inches, `height` without the heading's, and its axes (rows, columns)."""
+    head = 0.62
+    fig, grid = plt.subplots(
+        rows,
+        columns,
+        figsize=(width, height + head),
+        squeeze=False,
+        layout="constrained",
+        gridspec_kw={key: options.pop(key) for key in ("width_ratios",) if key in options},
+        **options,
+    )
+    fig.get_layout_engine().set(rect=(0, 0, 1, height / (height + head)), w_pad=0.1, h_pad=0.06)
+    for axis in grid.flat:  # said here, or the number of ticks would follow the caller's font size
+        axis.tick_params(labelsize=STYLE["font.size"])
+    return fig, grid
+
+
+def heading(fig, title, below):
+    """What the figure shows, and a smaller line that says of which photos."""
+    width, height = fig.get_size_inches()
+    at = {"x": 0.12 / width, "ha": "left", "va": "baseline"}
+    fig.suptitle(title, y=1 - 0.3 / height, fontsize=min(13.5, 108 * width / len(title)), weight="bold", **at)
+    fig.text(s=below, y=1 - 0.52 / height, fontsize=min(9.5, 118 * width / len(below)), color=GREY, **at)
+
+
+def tiles(n, caption_lines):
+    """A figure with n cells for pictures, five a row, and room for a caption below each."""
+    columns = min(5, max(1, n))
+    rows = math.ceil(n / columns) or 1
+    fig, grid = figure(max(7, 2 * columns), rows * (1.85 + 0.17 * caption_lines) if n else 0.5, rows, columns)
+    for axis in grid.flat:
+        axis.set_axis_off()
+    return fig, list(grid.flat)[:n]
+
+
+def picture(axis, image, colour, width=1.0, dashed=False):
+    """An image of any size and shape in a frame."""
+    image = image.copy()
+    image.thumbnail((TILE_PX, TILE_PX))
+    axis.set_axis_on()
+    axis.imshow(np.asarray(image.convert("RGB")), interpolation="antialiased")
+    axis.set(xticks=[], yticks=[])
+    for spine in axis.spines.values():
+        spine.set(visible=True, color=colour, linewidth=width, linestyle=(0, (3, 1.5)) if dashed else "-")
+
+
+def verdict(axis, image, true, probability, classes, file=None):
+    """A picture above its predicted class and probability; a wrong one has a thick dashed frame and ✗."""
+    predicted = int(probability.argmax())
+    wrong = predicted != true
+    looks = class_looks(classes)
+    picture(axis, image, INK if wrong else looks[predicted][0], 3.2 if wrong else 1.4, dashed=wrong)
+    sign, weight = ("✗", "bold") if wrong else ("✓", "normal")
+    lines = [f"{sign} {label(classes[predicted], 15)}, {percent(probability[predicted])}"]
+    if wrong:
+        lines.append(f"is {label(classes[int(true)], 20)}")
+    if file is not None:
+        lines.append(label(Path(file).name, 24))
+    axis.set_xlabel(lines[0], color=looks[predicted][0], fontsize=9, weight=weight, labelpad=4)
+    for i, line in enumerate(lines[1:]):
+        axis.annotate(
+            line,
+            (0.5, 0),
+            (0, -17 - 12 * i),
+            xycoords="axes fraction",
+            textcoords="offset points",
+            ha="center",
+            va="top",
+            fontsize=8.5,
+            color=INK if i == 0 else GREY,
+        )
+
+
+def intervals(axis, rows):
+    """One horizontal 95 % interval per row (correct, n, look) on a 0-100 axis, its numbers right of it."""
+    for y, (correct, n, (colour, marker, _)) in enumerate(rows):
+        text = rate(correct, n)
+        if n:
+            low, high = wilson(correct, n)
+            axis.plot((100 * low, 100 * high), (y, y), color=colour, lw=4, alpha=0.35, solid_capstyle="butt")
+            axis.plot(100 * correct / n, y, marker, color=colour, ms=8, clip_on=False, zorder=4)
+            text += f"\n{100 * low:.1f}-{100 * high:.1f} %"
+        axis.annotate(
+            text,
+            (1, y),
+            (12, 0),
+            xycoords=axis.get_yaxis_transform(),
+            textcoords="offset points",
+            va="center",
+            fontsize=9,
+            annotation_clip=False,
+        )
+    axis.set(xlim=(0, 100), xticks=range(0, 101, 25))
+    axis.grid(axis="x")
+
+
+def wilson(correct, n):
+    """The 95 % interval of correct / n as fractions; imported late, since evaluate brings torch with it."""
+    from maskkit import evaluate
+
+    return evaluate.wilson(correct, n)
+
+
+def class_looks(classes):
+    """(colour, marker, hatch) of each class: the report's two keep theirs, others take the next by order."""
+    others = [name for name in classes if name not in FIXED_LOOKS]
+    looks = {name: (COLOURS[i % 10], MARKERS[i % 10], HATCHES[i % 10]) for i, name in enumerate(others)}
+    return [FIXED_LOOKS.get(name) or looks[name] for name in classes]
+
+
+def tint(colour):
+    """A light shade of a colour, so that a hatch shows on it."""
+    return tuple(1 - 0.45 * (1 - int(colour[i : i + 2], 16) / 255) for i in (1, 3, 5))
+
+
+@functools.cache
+def drawable():
+    """The characters our font has."""
+    return frozenset(font_manager.get_font(font_manager.findfont("DejaVu Sans")).get_charmap())
+
+
+def label(text, length=24):
+    """A name as it can be drawn: cut in the middle, unknown characters as □, `$` not read as mathematics."""
+    text = str(text)
+    if len(text) > length:
+        tail = (length - 1) // 2
+        text = text[: length - 1 - tail] + "…" + text[len(text) - tail :]
+    text = "".join(letter if ord(letter) in drawable() else "□" for letter in text)
+    return text.replace("$", r"\$")
+
+
+def plural(n, noun):
+    return f"{n:,} {noun}" + ("" if n == 1 else "s")
+
+
+def percent(fraction):
+    """0.987 -> "98.7 %"; never "100 %" for what is not certain."""
+    return "> 99.9 %" if 0.9995 <= fraction < 1 else f"{100 * fraction:.1f} %"
+
+
+def rate(correct, n):
+    return f"{correct} of {n} ({100 * correct / n:.1f} %)" if n else "no photo"

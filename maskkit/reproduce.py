@@ -1,0 +1,245 @@
+"""Parameters checked, then the notebooks run through papermill into one run folder."""
+
+import ast
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import yaml
+
+from maskkit import paths, runs
+
+REPORT_NOTEBOOKS = ("01_prepare.ipynb", "02_train.ipynb", "03_evaluate.ipynb")
+PATH_PARAMETERS = {"DATA": ("auto", "kaggle", "demo"), "WEIGHTS": ("auto", "imagenet", "packaged", "none")}
+
+
+class NotebookError(Exception):
+    """A cell failed: the message names the notebook, the cell and the error."""
+
+
+# --- parameters ---------------------------------------------------------------------------------
+
+
+def declared(notebook):
+    """{name: default} of the cell tagged `parameters`; every value is a literal.
+
+    Raises:
+        ValueError: there is not exactly one such cell, or it holds something else than NAME = literal.
+    """
+    cells = [cell for cell in nbformat.read(notebook, 4).cells if "parameters" in cell.metadata.get("tags", [])]
+    if len(cells) != 1:
+        raise ValueError(f"{notebook} must have one cell tagged 'parameters', it has {len(cells)}")
+    found = {}
+    for line in ast.parse(cells[0].source).body:
+        try:
+            (target,) = line.targets
+            found[target.id] = ast.literal_eval(line.value)
+        except (AttributeError, ValueError) as error:
+            problem = f"the parameters cell holds {ast.unparse(line)!r}, no NAME = literal"
+            raise ValueError(f"{notebook}: {problem}") from error
+    return found
+
+
+def read_parameters(path):
+    """The settings of a flat YAML file.
+
+    Raises:
+        FileNotFoundError, ValueError: it is not there, or not flat YAML.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no parameter file {path}; the report's is {paths.NOTEBOOKS / 'report.yaml'}")
+    try:
+        settings = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not YAML: {error}") from error
+    if not isinstance(settings, dict) or any(isinstance(value, dict | list) for value in settings.values()):
+        raise ValueError(f"{path} must be flat: one NAME: value per line")
+    return settings
+
+
+def check(settings, texts, notebooks):
+    """The parameters each notebook receives, names and types checked before any kernel starts.
+
+    Args:
+        settings: {name: value} of a parameter file.
+        texts: {name: text} of `--set NAME=VALUE`; read by the declared type, they win over `settings`.
+        notebooks: paths of the run's notebooks.
+
+    Returns:
+        {notebook: {name: value}}; a relative path among the values means the caller's folder.
+
+    Raises:
+        ValueError: a name that no notebook declares, or a text that is not of its type.
+        TypeError: a value of another type than the notebook's default.
+    """
+    names = {notebook: declared(notebook) for notebook in notebooks}
+    defaults = {name: (value, notebook) for notebook in notebooks for name, value in names[notebook].items()}
+    values = {}
+    for name, value in (settings | texts).items():
+        if name not in defaults:
+            where = ", ".join(notebook.name for notebook in notebooks)
+            raise ValueError(f"{where} declare no parameter {name!r}; they declare {', '.join(defaults)}")
+        default, notebook = defaults[name]
+        value = read_text(name, value, default) if name in texts else value
+        values[name] = absolute(name, typed(name, value, default, notebook.name))
+    return {notebook: {name: values[name] for name in names[notebook] if name in values} for notebook in notebooks}
+
+
+def typed(name, value, default, notebook):
+    """`value`, of the type of `default`; an int is accepted for a float."""
+    if type(default) is float and type(value) is int:
+        return float(value)
+    if type(value) is not type(default):
+        kind = type(default).__name__
+        raise TypeError(f"{name} of {notebook} must be {kind} like its default {default!r}, got {value!r}")
+    return value
+
+
+def read_text(name, text, default):
+    """The value of `--set NAME=text`: the type is the default's, so RUN=007 stays text."""
+    kind = type(default)
+    if kind is bool:
+        if text.lower() not in ("true", "false"):
+            raise ValueError(f"{name} must be true or false, got {text!r}")
+        return text.lower() == "true"
+    try:
+        return kind(text)
+    except ValueError as error:
+        raise ValueError(f"{name} must be {kind.__name__} like its default {default!r}, got {text!r}") from error
+
+
+def absolute(name, value):
+    """A path parameter made absolute: notebooks run in another folder than the caller's."""
+    if name in PATH_PARAMETERS and value not in PATH_PARAMETERS[name]:
+        return str(Path(value).expanduser().absolute())
+    return value
+
+
+# --- run ----------------------------------------------------------------------------------------
+
+
+def reproduce(parameter_file, texts, notebooks=REPORT_NOTEBOOKS, say=print):
+    """Run the notebooks with a parameter file and `--set` texts; returns the run's folder.
+
+    The work is done in runs/<RUN>.part, which takes the place of an earlier runs/<RUN> once every notebook has
+    passed; when one fails, the earlier run stays as it was and the .part folder shows how far this one came.
+
+    Raises:
+        FileNotFoundError, ValueError, TypeError: a user's mistake, found before any kernel starts.
+        NotebookError: a cell failed.
+    """
+    notebooks = [paths.NOTEBOOKS / name for name in notebooks]
+    missing = [str(path) for path in notebooks if not path.is_file()]
+    if missing:
+        raise FileNotFoundError(f"{missing[0]} is missing; run maskkit inside its source tree (a clone)")
+    parameters = check(read_parameters(parameter_file), texts, notebooks)
+    settings = {name: value for values in parameters.values() for name, value in values.items()}
+    name = settings["RUN"]
+    check_sources(settings, say)
+    run_dir = runs.folder(name)
+    part = runs.folder(name + runs.PART)
+    shutil.rmtree(part)
+    part.mkdir()
+    started = time.perf_counter()
+    for notebook in notebooks:
+        watch = time.perf_counter()
+        execute(notebook, part / notebook.name, parameters[notebook] | {"RUN": part.name})
+        say(f"{notebook.name}: passed in {time.perf_counter() - watch:.0f} s")
+    rename_run(part, notebooks, name)
+    runs.record(part, run={"finished": runs.now()}, seconds={"total": round(time.perf_counter() - started, 3)})
+    swap(part, run_dir)
+    return run_dir
+
+
+def check_sources(settings, say):
+    """Find photos and weights before any kernel starts, and say first where something fell back from auto."""
+    from maskkit import data
+
+    source = data.find(settings["DATA"])
+    if source.note:
+        say(f"FALLING BACK: {source.note}")
+    network = settings["ARCH"]
+    if settings["WEIGHTS"] in ("auto", "imagenet"):  # else 02_train finds out, without torch imported here
+        from maskkit import model
+
+        found = model.pretrained(settings["ARCH"], settings["WEIGHTS"])
+        network = found.title
+        if found.note:
+            say(f"FALLING BACK: {found.note}")
+    elif settings["WEIGHTS"] not in PATH_PARAMETERS["WEIGHTS"] and not Path(settings["WEIGHTS"]).is_file():
+        raise FileNotFoundError(f"WEIGHTS: there is no file {settings['WEIGHTS']}")
+    say(f"photos: {source.photos}; network: {network}")
+
+
+def execute(notebook, output, parameters):
+    """One notebook through papermill, in the notebooks' folder, with a progress bar on a terminal."""
+    import logging
+
+    import papermill
+
+    logging.getLogger("papermill").setLevel(logging.ERROR)
+    try:
+        papermill.execute_notebook(
+            notebook,
+            output,
+            parameters=parameters,
+            kernel_name="python3",
+            cwd=str(paths.NOTEBOOKS),
+            progress_bar=sys.stderr.isatty() and {"desc": notebook.stem},
+        )
+    except papermill.PapermillExecutionError as error:
+        raise NotebookError(
+            f"{notebook.name}, cell {error.cell_index + 1}: {error.ename}: {error.evalue}\n"
+            f"The executed notebook with the whole traceback is {output}"
+        ) from error
+
+
+def rename_run(part, notebooks, name):
+    """Give the executed notebooks the run's own name, under which a reader may run them again."""
+    for notebook in notebooks:
+        path = part / notebook.name
+        text = path.read_text(encoding="utf-8")
+        for quoted in ('\\"{}\\"', '"{}"'):  # in the cell's source, and in papermill's metadata
+            text = text.replace(quoted.format(part.name), quoted.format(name))
+        runs.write_text(path, text)
+
+
+def swap(part, run_dir):
+    """Put `part` in the place of `run_dir`."""
+    old = run_dir.with_name(run_dir.name + ".old")
+    shutil.rmtree(old, ignore_errors=True)
+    run_dir.rename(old)
+    part.rename(run_dir)
+    shutil.rmtree(old)
+
+
+# --- the committed notebooks --------------------------------------------------------------------
+
+
+def refresh(notebooks=REPORT_NOTEBOOKS, say=print):
+    """Run the committed notebooks top to bottom and store their outputs, without times, paths or progress bars."""
+    from nbclient import NotebookClient
+
+    for name in notebooks:
+        path = paths.NOTEBOOKS / name
+        notebook = nbformat.read(path, 4)
+        resources = {"metadata": {"path": str(paths.NOTEBOOKS)}}
+        NotebookClient(notebook, kernel_name="python3", resources=resources).execute()
+        clean(notebook)
+        runs.write_text(path, nbformat.writes(notebook) + "\n")
+        say(f"{name}: refreshed")
+
+
+def clean(notebook):
+    """Drop what differs between two equal runs: times, progress bars, the machine's own metadata."""
+    notebook.metadata = {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+    }
+    for cell in notebook.cells:
+        cell.metadata = {"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {}
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]

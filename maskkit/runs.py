@@ -1,0 +1,161 @@
+"""The run folder: its name, its files written whole or not at all, and metrics.json."""
+
+import contextlib
+import csv
+import datetime
+import importlib.metadata
+import io
+import json
+import os
+import platform
+import re
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from maskkit import __version__, paths
+
+PART = ".part"  # `maskkit reproduce` works in runs/<name>.part and renames it when every notebook has passed
+
+
+def folder(run):
+    """The absolute folder of run `run`, made if need be.
+
+    Raises:
+        ValueError: the name is not a plain folder name.
+    """
+    if not re.fullmatch(r"\w[\w .+=-]*", run):
+        raise ValueError(f"RUN must be a plain folder name such as 'report' (letters, digits, . _ -), got {run!r}")
+    run_dir = paths.RUNS / run
+    run_dir.mkdir(parents=True, exist_ok=True)
+    return run_dir
+
+
+@contextlib.contextmanager
+def replacing(path):
+    """A temporary path beside `path`; renamed to `path` when the block ends well, removed when it does not."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name[:60]}.", suffix=path.suffix[:20], dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o644)  # mkstemp's 0600 would hide the result from a group or a web server
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path, data):
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def write_text(path, text):
+    """UTF-8; bytes of a file name that are not UTF-8 come through unchanged."""
+    write_bytes(path, text.encode("utf-8", "surrogateescape"))
+
+
+def write_json(path, value):
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_csv(path, rows, columns):
+    """Rows are dicts; a header even where there is no row."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, text.getvalue())
+
+
+def read_csv(path):
+    """The rows as dicts of text."""
+    with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def need(run_dir, name, notebook):
+    """The path of a file of the run.
+
+    Raises:
+        FileNotFoundError: it is not there; says which notebook writes it.
+    """
+    path = Path(run_dir) / name
+    if not path.exists():
+        raise FileNotFoundError(f"{path} is missing; run {notebook} with the same RUN first")
+    return path
+
+
+def read_metrics(run_dir):
+    return json.loads(need(run_dir, "metrics.json", "01_prepare.ipynb").read_text(encoding="utf-8"))
+
+
+def record(run_dir, **entries):
+    """Merge `entries` into metrics.json; the sections `seconds` and `run` are merged key by key."""
+    path = Path(run_dir) / "metrics.json"
+    metrics = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    for key, value in entries.items():
+        if key in ("seconds", "run"):
+            value = {**metrics.get(key, {}), **value}
+        metrics[key] = value
+    write_json(path, metrics)
+    return metrics
+
+
+def start(run_dir):
+    """Forget an earlier run's results in this folder, so that nothing of it can be taken for this one's."""
+    run_dir = Path(run_dir)
+    for name in ("metrics.json", "claims.json", "history.csv", "model.safetensors", "model.json", "report.html"):
+        (run_dir / name).unlink(missing_ok=True)
+    for figure in (run_dir / "figures").glob("*.*"):
+        figure.unlink()
+    record(run_dir, run={"name": run_dir.name.removesuffix(PART), "started": now()})
+    write_json(run_dir / "environment.json", environment())
+
+
+def now():
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+class Stopwatch:
+    """`with Stopwatch() as watch: ...`; then `watch.seconds`."""
+
+    def __enter__(self):
+        self.seconds, self._start = 0.0, time.perf_counter()
+        return self
+
+    def __exit__(self, *_):
+        self.seconds = round(time.perf_counter() - self._start, 3)
+
+
+def versions():
+    """Versions of what the numbers depend on."""
+    names = ("torch", "torchvision", "numpy", "pillow", "matplotlib")
+    ours = {"maskkit": __version__, "python": platform.python_version()}
+    return ours | {name: importlib.metadata.version(name) for name in names}
+
+
+def environment():
+    """What environment.json holds: versions, the machine and its device, and the commit of a source tree."""
+    import torch
+
+    return {
+        "versions": versions(),
+        "platform": platform.platform(),
+        "processors": os.cpu_count(),
+        "cuda": torch.cuda.get_device_name(0) if torch.cuda.is_available() else None,
+        "commit": commit(),
+    }
+
+
+def commit():
+    """The source tree's commit, with `+changes` where it differs; None outside a git checkout."""
+    describe = ["git", "-C", str(paths.ROOT), "describe", "--always", "--abbrev=12", "--dirty=+changes"]
+    try:
+        done = subprocess.run(describe, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):  # no git on this machine: the run is none the worse
+        return None
+    return done.stdout.strip() or None

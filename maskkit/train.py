@@ -1,0 +1,151 @@
+"""One training loop, for a head on cached features and for a network on photos."""
+
+import copy
+import dataclasses
+import math
+
+import torch
+from torch import nn
+from torch.utils.data import TensorDataset, default_collate
+from tqdm import tqdm
+
+from maskkit import evaluate, model, runs
+
+HISTORY_COLUMNS = ("epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "val_correct")
+
+
+@dataclasses.dataclass(frozen=True)
+class Fit:
+    """What `fit` reached. `best` and `last` are `evaluate.score`s with their epoch; the states are state dicts."""
+
+    history: list
+    best: dict
+    last: dict
+    best_state: dict = dataclasses.field(repr=False)
+    last_state: dict = dataclasses.field(repr=False)
+
+
+def fit(network, train, val, *, epochs, batch_size, learning_rate, seed, device):
+    """Train what of `network` has `requires_grad`, as the report did: cross-entropy, Adam, a fixed step size.
+
+    The same function trains a head on features and a whole network on photos; with a frozen backbone both give
+    the same numbers, since the order of the photos comes from `seed` alone.
+
+    Args:
+        network: maps inputs (N, ...) to logits (N, n_classes); changed in place, left with the last weights.
+        train, val: datasets of (input, label int), such as a TensorDataset of features or a MaskDataset.
+        epochs: passes over `train`, at least 1.
+        batch_size: inputs per step; the last batch of an epoch may be shorter.
+        learning_rate: Adam's step size.
+        seed: of the order of the photos, drawn anew for each epoch.
+        device: where it trains.
+
+    Returns:
+        a `Fit`: history (one dict of HISTORY_COLUMNS per epoch; losses are means over photos, accuracies counts
+        over counts, the training part measured while it learns), the best epoch by validation accuracy (the
+        earliest of equals) and the last.
+
+    Raises:
+        ValueError: a part is empty, nothing would learn, or a number is out of range.
+    """
+    check(network, train, val, epochs, batch_size, learning_rate)
+    network.to(device)
+    optimizer = torch.optim.Adam([w for w in network.parameters() if w.requires_grad], lr=learning_rate)
+    order = torch.Generator().manual_seed(seed)
+    history, best, best_state = [], None, None
+    for epoch in tqdm(range(1, epochs + 1), desc="training", unit=" epochs", leave=False):
+        set_mode(network)
+        shuffled = torch.randperm(len(train), generator=order)
+        train_loss, train_correct = run_epoch(network, train, shuffled, batch_size, device, optimizer)
+        network.eval()
+        with torch.inference_mode():
+            val_loss, val_correct = run_epoch(network, val, torch.arange(len(val)), batch_size, device)
+        if not math.isfinite(train_loss):
+            raise ValueError(f"the loss is {train_loss} in epoch {epoch}; LEARNING_RATE={learning_rate} is too large")
+        history.append(
+            {
+                "epoch": epoch,
+                "train_loss": train_loss,
+                "train_accuracy": train_correct / len(train),
+                "val_loss": val_loss,
+                "val_accuracy": val_correct / len(val),
+                "val_correct": val_correct,
+            }
+        )
+        last = {"epoch": epoch} | evaluate.score(val_correct, len(val))
+        if best is None or val_correct > best["correct"]:
+            best, best_state = last, copy.deepcopy(network.state_dict())
+    return Fit(history, best, last, best_state, copy.deepcopy(network.state_dict()))
+
+
+def check(network, train, val, epochs, batch_size, learning_rate):
+    if not len(train) or not len(val):
+        raise ValueError(f"there are {len(train)} training and {len(val)} validation photos; both parts need some")
+    if epochs < 1:
+        raise ValueError(f"EPOCHS must be at least 1, got {epochs}")
+    if batch_size < 1:
+        raise ValueError(f"BATCH_SIZE must be at least 1, got {batch_size}")
+    if not 0 < learning_rate < math.inf:
+        raise ValueError(f"LEARNING_RATE must be above 0 and finite, got {learning_rate}")
+    if not any(weight.requires_grad for weight in network.parameters()):
+        raise ValueError("no weight of the network has requires_grad, so nothing would learn")
+
+
+def set_mode(network):
+    """Train mode for what learns, eval mode for every frozen part.
+
+    In train mode a frozen batch norm would still drift: it normalises with each batch's own statistics and
+    moves its running ones, although none of its weights learns.
+    """
+    network.train()
+    for module in network.modules():
+        if not any(weight.requires_grad for weight in module.parameters()):
+            module.eval()
+
+
+def run_epoch(network, dataset, order, batch_size, device, optimizer=None):
+    """(mean loss per photo, number of correct photos) over `dataset` in `order`; learns where given an optimizer."""
+    loss_sum, correct = 0.0, 0
+    for indices in order.split(batch_size):
+        inputs, labels = (tensor.to(device) for tensor in collect(dataset, indices))
+        logits = network(inputs)
+        loss = nn.functional.cross_entropy(logits, labels)
+        if optimizer:
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        loss_sum += loss.item() * len(labels)
+        correct += (logits.argmax(1) == labels).sum().item()
+    return loss_sum / len(order), correct
+
+
+def collect(dataset, indices):
+    """(inputs, labels) of some items; a TensorDataset is indexed at once."""
+    if isinstance(dataset, TensorDataset):
+        return dataset[indices]
+    return default_collate([dataset[index] for index in indices.tolist()])
+
+
+def fit_head(network, arch, train, val, **settings):
+    """`fit` for a frozen network's head on cached features.
+
+    Args:
+        network: the complete network, its backbone frozen; holds the best epoch's head afterwards, on the CPU.
+        arch: its architecture.
+        train, val: (features float32 (n, n_features), labels int64 (n,)).
+        settings: as `fit`, without `device`: so few weights learn fastest on the CPU, and the same everywhere.
+
+    Returns:
+        the `Fit`.
+    """
+    head = model.head(network.to("cpu"), arch)
+    result = fit(head, TensorDataset(*train), TensorDataset(*val), device=torch.device("cpu"), **settings)
+    head.load_state_dict(result.best_state)
+    return result
+
+
+def read_history(run_dir):
+    """history.csv as `fit` returned it."""
+    rows = runs.read_csv(runs.need(run_dir, "history.csv", "02_train.ipynb"))
+    whole = ("epoch", "val_correct")
+    return [{name: int(value) if name in whole else float(value) for name, value in row.items()} for row in rows]

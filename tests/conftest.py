@@ -1,0 +1,45 @@
+"""Small drawn photos, and a project root of its own for every test that writes."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from maskkit import data, model
+
+
+def draw_photo(seed, size_px=48, bright=False):
+    """Noise, bright below the middle where `bright`: two classes that a network can tell apart."""
+    pixels = np.random.default_rng(seed).integers(0, 160, (size_px, size_px, 3), dtype=np.uint8)
+    if bright:
+        pixels[size_px // 2 :] += 90
+    return Image.fromarray(pixels)
+
+
+def fill(folder, names, n, size_px=48):
+    """`n` different photos in a sub-folder for each of `names`."""
+    for place, name in enumerate(names):
+        (folder / name).mkdir(parents=True)
+        for index in range(n):
+            draw_photo(1000 * place + index, size_px, bright=place % 2 == 0).save(folder / name / f"{index:03d}.png")
+    return folder
+
+
+@pytest.fixture
+def photo_folder(tmp_path):
+    """15 photos of each of the report's classes."""
+    return fill(tmp_path / "photos", ("with_mask", "without_mask"), 15)
+
+
+@pytest.fixture
+def curated(photo_folder, tmp_path):
+    """(run_dir, rows) of the 30 photos: 24 train, 6 validation."""
+    run_dir = tmp_path / "run"
+    run_dir.mkdir()
+    rows, _ = data.curate(data.find(str(photo_folder)), run_dir, per_class=0, split="grouped", seed=0)
+    return run_dir, rows
+
+
+@pytest.fixture
+def dwarf():
+    """A transform to 64 px: the size does not matter to most tests, their time does."""
+    return model.Transform(size_px=64)

@@ -1,0 +1,87 @@
+import pytest
+import torch
+
+from maskkit import data, features, model
+
+RANDOM = model.Pretrained("resnet18", "none", None, "")
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def dataset(curated, dwarf):
+    run_dir, rows = curated
+    return data.MaskDataset(rows, run_dir, data.REPORT_CLASSES, dwarf)
+
+
+@pytest.fixture
+def network():
+    return model.build(RANDOM, 2, seed=0)
+
+
+def extract(network, dataset, cache, weights_sha256="w"):
+    return features.extract(network, "resnet18", dataset, weights_sha256=weights_sha256, cache=cache, device=CPU)
+
+
+def test_head_on_features_is_the_network_on_photos(network, dataset, tmp_path):
+    found, computed = extract(network, dataset, tmp_path)
+    images = torch.stack([dataset[index][0] for index in range(len(dataset))])
+    with torch.inference_mode():
+        assert torch.allclose(network.fc(found), network(images), atol=1e-5)
+    assert computed == len(dataset) == 30
+
+
+def test_a_second_run_computes_nothing_and_gets_the_same(network, dataset, tmp_path, monkeypatch):
+    first, _ = extract(network, dataset, tmp_path)
+    monkeypatch.setattr(features, "pass_images", lambda *_: pytest.fail("computed again"))
+    second, computed = extract(network, dataset, tmp_path)
+    assert computed == 0 and torch.equal(first, second)
+
+
+def test_a_photo_s_features_do_not_depend_on_its_neighbours(network, dataset, tmp_path):
+    together, _ = extract(network, dataset, tmp_path / "a")
+    dataset.rows = dataset.rows[-1:]
+    alone, _ = extract(network, dataset, tmp_path / "b")
+    assert torch.equal(together[-1], alone[0])
+
+
+def test_other_weights_or_another_size_never_share_features(network, dataset, tmp_path):
+    extract(network, dataset, tmp_path)
+    assert extract(network, dataset, tmp_path, weights_sha256="other")[1] == 30
+    dataset.transform = model.Transform(size_px=32)
+    assert extract(network, dataset, tmp_path)[1] == 30
+
+
+def test_random_weights_are_not_cached(network, dataset, tmp_path):
+    extract(network, dataset, tmp_path / "cache", weights_sha256="")
+    assert not (tmp_path / "cache").exists()
+
+
+def test_an_interrupted_extraction_goes_on_where_it_stopped(network, dataset, tmp_path, monkeypatch):
+    monkeypatch.setattr(features, "SHARD", 16)
+    whole, real = features.pass_images, []
+
+    def fail_second(backbone, images, device):
+        real.append(1)
+        if len(real) == 2:
+            raise KeyboardInterrupt
+        return whole(backbone, images, device)
+
+    monkeypatch.setattr(features, "pass_images", fail_second)
+    with pytest.raises(KeyboardInterrupt):
+        extract(network, dataset, tmp_path)
+    assert extract(network, dataset, tmp_path)[1] == 30 - 16
+
+
+def test_a_damaged_shard_is_named_and_computed_again(network, dataset, tmp_path):
+    good, _ = extract(network, dataset, tmp_path)
+    (shard,) = tmp_path.rglob("*.safetensors")
+    shard.write_bytes(shard.read_bytes()[:100])
+    with pytest.warns(UserWarning, match=shard.name):
+        again, computed = extract(network, dataset, tmp_path)
+    assert computed == 30 and torch.equal(good, again)
+
+
+def test_a_backbone_that_learns_is_refused(network, dataset, tmp_path):
+    network.layer4[0].conv1.weight.requires_grad_(True)
+    with pytest.raises(ValueError, match="cannot be cached"):
+        extract(network, dataset, tmp_path)

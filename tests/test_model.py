@@ -1,0 +1,220 @@
+import hashlib
+import http.server
+import json
+import threading
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+from conftest import draw_photo
+
+from maskkit import model, runs
+
+RANDOM = model.Pretrained("resnet18", "none", None, "")
+
+
+def test_1026_of_11177538_weights_learn():
+    assert model.count_weights(model.build(RANDOM, 2, seed=0)) == (1_026, 11_177_538)
+
+
+def test_packaged_mobilenet_has_imagenet_statistics():
+    network = model.build(model.pretrained("mobilenet_v2", "packaged"), 2, seed=0)
+    assert model.count_weights(network) == (2_562, 2_226_434)
+    variance = network.features[18][1].running_var
+    assert variance.shape == (1280,) and not torch.equal(variance, torch.ones(1280))  # ones are what "none" has
+
+
+def test_seed_draws_the_head_and_leaves_the_global_state_alone():
+    state = torch.get_rng_state()
+    first, same, other = (model.build(RANDOM, 2, seed=seed).fc.weight for seed in (0, 0, 1))
+    assert torch.equal(first, same) and not torch.equal(first, other)
+    assert torch.equal(state, torch.get_rng_state())
+
+
+def test_transform_resizes_as_floats_and_normalises(dwarf):
+    tensor = dwarf(draw_photo(0, size_px=128))
+    assert tensor.shape == (3, 64, 64) and tensor.dtype == torch.float32
+    pixels = torch.tensor(np.array(draw_photo(0, size_px=128)), dtype=torch.float32).mean((0, 1)) / 255
+    wanted = (pixels - torch.tensor(dwarf.mean)) / torch.tensor(dwarf.std)
+    assert torch.allclose(tensor.mean((1, 2)), wanted, atol=0.01)
+
+
+# --- weights ------------------------------------------------------------------------------------
+
+
+def backbone_file(path, **changes):
+    state = {name: value.half() for name, value in model.skeleton("resnet18", 1000, seed=1).state_dict().items()}
+    torch.save(state | changes, path)
+    return path
+
+
+def test_a_float16_file_is_cast_and_only_its_head_replaced(tmp_path):
+    source = model.pretrained("resnet18", str(backbone_file(tmp_path / "w.pth")))
+    network = model.build(source, 3, seed=0)
+    assert network.fc.weight.shape == (3, 512) and network.conv1.weight.dtype == torch.float32
+    assert torch.equal(network.conv1.weight, model.skeleton("resnet18", 3, seed=1).conv1.weight.half().float())
+
+
+class Payload:
+    def __reduce__(self):
+        return (open, ("payload_ran", "w"))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"conv1.weight": torch.zeros(1)}, "tensors are missing"),
+        ([1, 2], "not a state dict"),
+        ({"x": Payload()}, "damaged or holds more than tensors"),
+    ],
+    ids=["foreign", "list", "pickle payload"],
+)
+def test_files_that_are_no_weights_are_refused(tmp_path, monkeypatch, content, message):
+    monkeypatch.chdir(tmp_path)
+    torch.save(content, "w.pth")
+    with pytest.raises(ValueError, match=message):
+        model.pretrained("resnet18", "w.pth")
+    assert not (tmp_path / "payload_ran").exists()
+
+
+def test_wrong_shapes_and_nan_are_named(tmp_path):
+    with pytest.raises(ValueError, match=r"conv1.weight is \(1,\), not \(64, 3, 7, 7\)"):
+        model.pretrained("resnet18", str(backbone_file(tmp_path / "w.pth", **{"conv1.weight": torch.zeros(1)})))
+    bad = {"bn1.weight": torch.full((64,), float("nan"))}
+    with pytest.raises(ValueError, match="bn1.weight holds values that are not finite"):
+        model.pretrained("resnet18", str(backbone_file(tmp_path / "w.pth", **bad)))
+
+
+@pytest.mark.parametrize(
+    ("arch", "weights", "error", "message"),
+    [
+        ("vgg", "auto", ValueError, "ARCH must be 'auto' or one of resnet18, mobilenet_v2"),
+        ("resnet18", "packaged", ValueError, "for mobilenet_v2 only"),
+        ("resnet18", "nowhere.pth", FileNotFoundError, "there is no file"),
+    ],
+)
+def test_what_cannot_be_had_by_name_is_an_error(arch, weights, error, message):
+    with pytest.raises(error, match=message):
+        model.pretrained(arch, weights)
+
+
+@pytest.fixture
+def server(tmp_path):
+    """A server on loopback in the place of torchvision's; `answer` is what it gives."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            status, content = self.server.answer
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_):
+            pass
+
+    httpd = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=httpd.serve_forever, daemon=True).start()
+    yield httpd
+    httpd.shutdown()
+    httpd.server_close()
+
+
+def address(server, content):
+    digest = hashlib.sha256(content).hexdigest()
+    return f"http://127.0.0.1:{server.server_port}/w-{digest[:8]}.pth"
+
+
+def test_a_download_is_stored_with_its_hash_checked(server, tmp_path):
+    server.answer = (200, b"weights")
+    model.download(address(server, b"weights"), tmp_path / address(server, b"weights").rsplit("/", 1)[1])
+    assert [path.read_bytes() for path in tmp_path.glob("w-*.pth")] == [b"weights"]
+
+
+@pytest.mark.parametrize("answer", [(403, b""), (200, b"something else")], ids=["403", "wrong hash"])
+def test_a_failed_download_says_what_to_do_and_leaves_nothing(server, tmp_path, answer):
+    server.answer = answer
+    url = address(server, b"weights")
+    with pytest.raises(FileNotFoundError, match="Tried to download http(.|\n)*By hand: put that file at"):
+        model.download(url, tmp_path / url.rsplit("/", 1)[1])
+    assert not list(tmp_path.iterdir())
+
+
+def test_from_auto_only_the_embedded_network_stands_in(monkeypatch, tmp_path):
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    monkeypatch.setattr(torch.hub, "download_url_to_file", lambda *_, **__: (_ for _ in ()).throw(OSError("no route")))
+    source = model.pretrained("auto", "auto")
+    assert (source.arch, source.weights) == ("mobilenet_v2", "packaged")
+    assert "no route" in source.note and "not reached" in source.title
+    for arch, weights in (("resnet18", "auto"), ("auto", "imagenet"), ("mobilenet_v2", "imagenet")):
+        with pytest.raises(FileNotFoundError, match="no route"):
+            model.pretrained(arch, weights)
+
+
+def test_cached_weights_of_another_hash_are_refused(monkeypatch, tmp_path):
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "resnet18-f37072fd.pth").write_bytes(b"half a download")
+    with pytest.raises(ValueError, match="instead of f37072fd...; delete the file"):
+        model.pretrained("resnet18", "imagenet")
+
+
+# --- checkpoint ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def saved(tmp_path, dwarf):
+    network = model.build(RANDOM, 2, seed=5)
+    model.save(network, tmp_path, source=RANDOM, classes=("a", "b"), transform=dwarf, parameters={"seed": 5})
+    return tmp_path, network
+
+
+def test_a_checkpoint_comes_back_as_it_was(saved, dwarf):
+    run_dir, network = saved
+    loaded, about = model.load(run_dir, classes=("a", "b"))
+    images = torch.rand(3, 3, 64, 64)
+    assert torch.equal(loaded(images), network(images))
+    assert about["transform"] == dwarf and about["classes"] == ["a", "b"]
+    assert not loaded.conv1.weight.requires_grad and loaded.fc.weight.requires_grad
+
+
+def test_a_checkpoint_of_other_classes_or_shapes_is_refused(saved):
+    run_dir, network = saved
+    with pytest.raises(ValueError, match="was trained on a, b, but the photos are b, a"):
+        model.load(run_dir, classes=("b", "a"))
+    about = json.loads((run_dir / "model.json").read_text())
+    runs.write_json(run_dir / "model.json", about | {"classes": ["a", "b", "c"]})
+    with pytest.raises(ValueError, match="does not fit resnet18 with 3 classes"):
+        model.load(run_dir)
+    runs.write_json(run_dir / "model.json", about | {"arch": "alexnet"})
+    with pytest.raises(ValueError, match="does not describe a model of maskkit"):
+        model.load(run_dir)
+
+
+def test_a_truncated_checkpoint_is_refused(saved):
+    run_dir, _ = saved
+    whole = (run_dir / "model.safetensors").read_bytes()
+    (run_dir / "model.safetensors").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match="model.safetensors is damaged"):
+        model.load(run_dir)
+    (run_dir / "model.safetensors").unlink()
+    with pytest.raises(FileNotFoundError, match="run 02_train.ipynb"):
+        model.load(run_dir)
+
+
+def test_a_nan_checkpoint_is_refused(saved):
+    run_dir, network = saved
+    network.fc.bias.data[0] = float("nan")
+    safetensors.torch.save_file(network.state_dict(), run_dir / "model.safetensors")
+    with pytest.raises(ValueError, match="fc.bias holds values that are not finite"):
+        model.load(run_dir)
+
+
+def test_cuda_asked_for_and_absent(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert model.device("auto").type == "cpu"
+    with pytest.raises(ValueError, match="sees no CUDA device"):
+        model.device("cuda")
+    with pytest.raises(ValueError, match="DEVICE must be"):
+        model.device("tpu")

@@ -1,0 +1,92 @@
+"""The committed notebooks keep their form. (One that never ran would pass nbval with nothing compared.)"""
+
+import ast
+import re
+import shutil
+import subprocess
+import sys
+
+import nbformat
+import pytest
+import yaml
+
+from maskkit import paths, reproduce
+
+NOTEBOOKS = [paths.NOTEBOOKS / name for name in reproduce.REPORT_NOTEBOOKS]
+
+
+def code_cells(path):
+    return [cell for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+class TestForm:
+    def test_it_ran_top_to_bottom(self, path):
+        assert [cell.execution_count for cell in code_cells(path)] == list(range(1, len(code_cells(path)) + 1))
+        assert nbformat.read(path, 4).metadata.kernelspec.name == "python3"
+
+    def test_it_defines_nothing_and_stays_short(self, path):
+        source = "\n".join(cell.source for cell in code_cells(path))
+        assert not [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+        assert len([line for line in source.splitlines() if line.strip()]) <= 80
+
+    def test_parameters_are_commented_literals(self, path):
+        assert reproduce.declared(path)
+        (cell,) = [cell for cell in code_cells(path) if "parameters" in cell.metadata.get("tags", [])]
+        assert all(re.fullmatch(r"[A-Z_]+ = \S.*  # \S.*", line) for line in cell.source.splitlines())
+
+    def test_outputs_hold_no_path_no_progress_and_no_error(self, path):
+        for cell in code_cells(path):
+            for output in cell.outputs:
+                assert output.output_type != "error" and output.get("name") != "stderr"
+                text = str(output.get("text", "")) + str(output.get("data", {}).get("text/plain", ""))
+                assert str(paths.ROOT) not in text and "/home/" not in text
+
+    def test_few_cells_escape_comparison(self, path):
+        tags = [tag for cell in code_cells(path) for tag in cell.metadata.get("tags", [])]
+        assert tags.count("nbval-ignore-output") <= 2
+
+
+def test_the_same_parameter_has_the_same_default_everywhere():
+    seen = {}
+    for path in NOTEBOOKS:
+        for name, value in reproduce.declared(path).items():
+            assert seen.setdefault(name, value) == value, f"{name} in {path.name}"
+
+
+def test_report_yaml_fits_the_notebooks():
+    settings = yaml.safe_load((paths.NOTEBOOKS / "report.yaml").read_text())
+    reproduce.check(settings, {}, NOTEBOOKS)
+    assert {settings[name] for name in ("DATA", "ARCH", "WEIGHTS")} == {"auto"}
+    assert (settings["PER_CLASS"], settings["EPOCHS"], settings["BATCH_SIZE"]) == (100, 10, 16)
+    assert settings["LEARNING_RATE"] == 0.001
+
+
+MUTATIONS = {
+    "wrong head": ("model.py", "nn.Linear(network.get_submodule(head).in_features, n_classes)",
+                   "nn.Linear(network.get_submodule(head).in_features, n_classes + 1)"),
+    "thawed batch norm": ("model.py", "return network.eval()",
+                          "network.train()\n    network.eval = lambda: network\n    return network"),
+    "swapped classes": ("data.py", "self.labels = [classes.index(row[\"label\"]) for row in self.rows]",
+                        "self.labels = [1 - classes.index(row[\"label\"]) for row in self.rows[:20]] + "
+                        "[classes.index(row[\"label\"]) for row in self.rows[20:]]"),
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [None, *MUTATIONS], ids=str)
+def test_nbval_turns_red_when_the_package_is_wrong(tmp_path, name):
+    """nbval over a copy of the project: green as it is, red with each mutation."""
+    for folder in ("maskkit", "notebooks"):
+        shutil.copytree(paths.ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    if name:
+        file, old, new = MUTATIONS[name]
+        text = (tmp_path / "maskkit" / file).read_text()
+        assert text.count(old) == 1
+        (tmp_path / "maskkit" / file).write_text(text.replace(old, new))
+    command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-cell-timeout=300", "-p", "no:cacheprovider", "-q"]
+    files = [f"notebooks/{path.name}" for path in NOTEBOOKS]
+    environment = {"PYTHONPATH": str(tmp_path), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+    done = subprocess.run(command + files, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=600)
+    assert (done.returncode == 0) == (name is None), done.stdout[-3000:]
+    assert done.returncode in (0, 1), done.stdout[-3000:]

@@ -1,0 +1,253 @@
+"""report.html: complete, escaped, self-contained, and of use when parts of the run are missing."""
+
+from html.parser import HTMLParser
+
+import pytest
+from PIL import Image
+
+from maskkit import evaluate, page, runs
+
+NASTY = "<script>alert('x')</script> & \"$\".png"
+VOID = {"meta", "img", "br", "hr", "link", "input"}
+
+
+class Reader(HTMLParser):
+    """Collects tags and visible text, and checks that tags are closed in order."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.tags, self.words = [], [], []
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if "style" not in self.open:
+            self.words.append(data)
+
+
+def read(path):
+    reader = Reader()
+    reader.feed(path.read_text(encoding="utf-8"))
+    assert not reader.open
+    return reader, " ".join(" ".join(reader.words).split())
+
+
+@pytest.fixture
+def run_dir(tmp_path):
+    """A run folder with everything in it, its figures blank."""
+    classes, matrix = ["with_mask", "without_mask"], [[20, 0], [1, 19]]
+    runs.record(
+        tmp_path,
+        source="folder",
+        photos=NASTY,
+        source_note="",
+        weights_note="",
+        arch="resnet18",
+        weights="imagenet",
+        classes=classes,
+        split="grouped",
+        seed=12345,
+        per_class=100,
+        n_train=160,
+        n_val=40,
+        n_rejected=1,
+        trainable=1026,
+        total=11_177_538,
+        epochs=10,
+        batch_size=16,
+        learning_rate=0.001,
+        best={"epoch": 7, **evaluate.score(39, 40)},
+        last={"epoch": 10, **evaluate.score(38, 40)},
+        confusion=matrix,
+        device="cpu",
+        versions={"torch": "2.10.0"},
+        per_class_scores=evaluate.per_class(matrix, classes),
+        seconds={"train": 0.123},
+        run={"name": "check"},
+        mistakes=[{"file": NASTY, "label": "without_mask", "predicted": "with_mask", "probability": 0.731}],
+    )
+    row = {
+        "epoch": 1,
+        "train_loss": 0.5,
+        "train_accuracy": 0.8,
+        "val_loss": 0.6,
+        "val_accuracy": 0.75,
+        "val_correct": 30,
+    }
+    runs.write_csv(tmp_path / "history.csv", [row], list(row))
+    runs.write_csv(
+        tmp_path / "rejected.csv",
+        [{"source": NASTY, "label": "with_mask", "reason": "truncated"}],
+        ("source", "label", "reason"),
+    )
+    claims = [
+        {
+            "claim": "best accuracy",
+            "report": "97.5 %",
+            "here": "97.5 %",
+            "verdict": verdict,
+            "rule": "by interval",
+        }
+        for verdict in ("same", "within the interval", "differs", "not comparable")
+    ]
+    runs.write_json(tmp_path / "claims.json", claims)
+    runs.write_json(
+        tmp_path / "environment.json", {"platform": "Linux", "processors": 2, "cuda": None, "commit": "abc"}
+    )
+    (tmp_path / "figures").mkdir()
+    for name in page.LOOK_FOR:
+        Image.new("RGB", (30, 20)).save(tmp_path / "figures" / f"{name}.png")
+    return tmp_path
+
+
+def change(run_dir, **entries):
+    runs.record(run_dir, **entries)
+    return read(page.write(run_dir))
+
+
+def test_page_holds_the_numbers(run_dir):
+    path = page.write(run_dir)
+    assert path == run_dir / "report.html"
+    _, words = read(path)
+    assert words.index("39 of 40 (97.5 %, 95 % interval 87.1-99.6 %)") < 300  # first of all
+    for expected in (
+        "38 of 40 (95.0 %, 95 % interval 83.5-98.6 %)",
+        "1,026 of 11,177,538",
+        "95.2 %",
+        "76.4-99.1 %",
+        "73.1 %",
+        "12345",
+        "2.10.0",
+        "0.1 s",
+        "truncated",
+        "make trust",
+        "not measured yet",
+        page.PRIVACY,
+        "--set LEARNING_RATE=0.001",
+        "✓ same",
+        "≈ within the interval",
+        "✗ differs",
+        "– not comparable",
+        "anywhere between 87.1 % and 99.6 %",
+    ):
+        assert expected in words, expected
+
+
+def test_page_loads_nothing_and_runs_nothing(run_dir):
+    reader, _ = read(page.write(run_dir))
+    assert {tag for tag, _ in reader.tags}.isdisjoint({"script", "link", "iframe", "object", "base", "form"})
+    for tag, attributes in reader.tags:
+        assert not any(name.startswith("on") for name in attributes), tag
+        for name in ("src", "href", "srcset"):
+            assert attributes.get(name, "data:").startswith("data:")
+    html = (run_dir / "report.html").read_text(encoding="utf-8")
+    assert "http:" not in html and "https:" not in html and "@import" not in html and "url(" not in html
+
+
+def test_page_can_be_read_without_seeing_it(run_dir):
+    reader, _ = read(page.write(run_dir))
+    tags = [tag for tag, _ in reader.tags]
+    assert dict(reader.tags)["html"] == {"lang": "en"}
+    assert tags.count("h1") == tags.count("main") == 1
+    images = [attributes for tag, attributes in reader.tags if tag == "img"]
+    assert len(images) == len(page.LOOK_FOR)
+    assert all(
+        len(image["alt"]) > 20 and image["width"] == "30" and image["height"] == "20" for image in images
+    )
+    assert all(attributes.get("scope") in ("col", "row") for tag, attributes in reader.tags if tag == "th")
+    assert tags.count("figcaption") == tags.count("figure") and tags.count("caption") == tags.count("table")
+
+
+def test_every_text_is_escaped(run_dir):
+    nasty = {"file": NASTY, "label": NASTY, "predicted": NASTY, "probability": 0.5}
+    claim = dict.fromkeys(("claim", "report", "here", "verdict", "rule"), NASTY)
+    runs.write_json(run_dir / "claims.json", [claim])
+    reader, words = change(
+        run_dir,
+        classes=[NASTY, "b"],
+        arch=NASTY,
+        weights=NASTY,
+        source_note=NASTY,
+        weights_note=NASTY,
+        device=NASTY,
+        mistakes=[nasty],
+        versions={NASTY: NASTY},
+        run={"name": NASTY},
+        per_class_scores=evaluate.per_class([[1, 0], [0, 1]], [NASTY, "b"]),
+    )
+    assert "script" not in {tag for tag, _ in reader.tags}
+    assert words.count(NASTY) > 12
+
+
+def test_a_fallback_is_told_before_anything_else(run_dir):
+    reader, words = change(run_dir, source_note="Kaggle not reached", weights_note="no ResNet18 weights")
+    assert (
+        words.index("Kaggle not reached")
+        < words.index("no ResNet18 weights")
+        < words.index("What it was asked")
+    )
+    assert sum(attributes.get("class") == "banner" for _, attributes in reader.tags) == 2
+
+
+def test_drawn_faces_need_nobodys_consent(run_dir):
+    _, words = change(run_dir, source="demo")
+    assert page.PRIVACY_DRAWN in words and page.PRIVACY not in words
+
+
+@pytest.mark.parametrize(
+    "name", ["claims.json", "history.csv", "rejected.csv", "environment.json", *page.LOOK_FOR]
+)
+def test_what_is_missing_is_named(run_dir, name):
+    path = run_dir / name if "." in name else run_dir / "figures" / f"{name}.png"
+    path.unlink()
+    _, words = read(page.write(run_dir))
+    assert "39 of 40" in words
+    if name == "photos":  # the only picture that a run may do without
+        assert "not there" not in words
+    else:
+        assert "not there: run 0" in words
+
+
+def test_bare_metrics_are_enough(tmp_path):
+    score = {"epoch": 1, **evaluate.score(1, 1)}
+    runs.record(tmp_path, best=score, last=score, confusion=[[1]])
+    _, words = read(page.write(tmp_path))
+    assert "1 of 1 (100.0 %" in words and "not recorded" in words
+
+
+def test_without_an_evaluation_it_says_what_to_run(tmp_path):
+    with pytest.raises(FileNotFoundError, match="metrics.json is missing; run 01_prepare"):
+        page.write(tmp_path)
+    runs.record(tmp_path, best={}, last={})
+    with pytest.raises(FileNotFoundError, match="holds no confusion; run .*03_evaluate"):
+        page.write(tmp_path)
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_three_classes_one_never_predicted(run_dir):
+    classes, matrix = ["a", "b", "c"], [[9, 1, 0], [0, 10, 0], [2, 8, 0]]
+    reader, words = change(
+        run_dir, classes=classes, confusion=matrix, per_class_scores=evaluate.per_class(matrix, classes)
+    )
+    assert "never predicted" in words
+    alts = [attributes["alt"] for tag, attributes in reader.tags if tag == "img"]
+    assert any("true c: 2 called a, 8 called b." in alt for alt in alts)
+
+
+def test_no_mistake_needs_no_figure(run_dir):
+    (run_dir / "figures" / "mistakes.png").unlink()
+    _, words = change(run_dir, mistakes=[])
+    assert "None: all 40 validation photos were classified correctly." in words and "not there" not in words
+
+
+def test_file_names_that_are_not_utf_8_are_shown(run_dir):
+    rejected = {"source": "caf\udce9.png", "label": "with_mask", "reason": "truncated"}
+    runs.write_csv(run_dir / "rejected.csv", [rejected], list(rejected))
+    _, words = read(page.write(run_dir))
+    assert "caf?.png" in words

@@ -1,0 +1,144 @@
+import copy
+import math
+
+import pytest
+import torch
+from torch import nn
+from torch.utils.data import TensorDataset
+
+from maskkit import data, features, model, train
+
+RANDOM = model.Pretrained("resnet18", "none", None, "")
+SETTINGS = {"epochs": 3, "batch_size": 7, "learning_rate": 0.01, "seed": 3}  # 24 photos: the last batch has 3
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def photos(curated, dwarf):
+    """(train, val) as MaskDatasets of 24 and 6 drawn photos."""
+    run_dir, _ = curated
+    return tuple(data.MaskDataset(rows, run_dir, data.REPORT_CLASSES, dwarf) for rows in data.read_split(run_dir))
+
+
+def cached(network, photos, cache):
+    parts = []
+    for part in photos:
+        found, _ = features.extract(network, "resnet18", part, weights_sha256="test", cache=cache, device=CPU)
+        parts.append((found, part.label_tensor()))
+    return train.fit_head(network, "resnet18", *parts, **SETTINGS)
+
+
+def losses(result):
+    return [epoch[name] for epoch in result.history for name in ("train_loss", "val_loss")]
+
+
+def counts(result):
+    return [(epoch["train_accuracy"], epoch["val_correct"]) for epoch in result.history]
+
+
+def test_cached_features_and_the_plain_loop_over_photos_agree(photos, tmp_path):
+    plain_network, cached_network = (model.build(RANDOM, 2, seed=0) for _ in range(2))
+    plain = train.fit(plain_network, *photos, **SETTINGS, device=CPU)
+    quick = cached(cached_network, photos, tmp_path)
+    assert losses(quick) == pytest.approx(losses(plain), abs=1e-5)
+    assert counts(quick) == counts(plain) and quick.best == plain.best
+    images = torch.stack([photos[1][index][0] for index in range(len(photos[1]))])
+    plain_network.load_state_dict(plain.best_state)
+    assert torch.equal(plain_network.eval()(images).argmax(1), cached_network.eval()(images).argmax(1))
+
+
+def test_without_eval_the_two_would_differ(photos, tmp_path, monkeypatch):
+    """The agreement above is worth something: a frozen batch norm in train mode breaks it."""
+    quick = cached(model.build(RANDOM, 2, seed=0), photos, tmp_path)
+    monkeypatch.setattr(train, "set_mode", lambda network: network.train())
+    drifting = train.fit(model.build(RANDOM, 2, seed=0), *photos, **SETTINGS, device=CPU)
+    assert losses(quick) != pytest.approx(losses(drifting), abs=1e-3)
+
+
+def test_frozen_layers_do_not_change_by_one_bit(photos):
+    network = model.build(RANDOM, 2, seed=0)
+    before = copy.deepcopy(network.state_dict())
+    train.fit(network, *photos, **SETTINGS | {"epochs": 1}, device=CPU)
+    changed = {name for name, value in network.state_dict().items() if not torch.equal(value, before[name])}
+    assert changed == {"fc.weight", "fc.bias"}
+
+
+def test_a_thawed_block_learns_and_its_batch_norm_stays_where_frozen(photos):
+    network = model.build(RANDOM, 2, seed=0)
+    network.layer4[1].conv2.weight.requires_grad_(True)
+    before = copy.deepcopy(network.state_dict())
+    train.fit(network, *photos, **SETTINGS | {"epochs": 1}, device=CPU)
+    changed = {name for name, value in network.state_dict().items() if not torch.equal(value, before[name])}
+    assert changed == {"fc.weight", "fc.bias", "layer4.1.conv2.weight"}
+
+
+class Table(nn.Module):
+    """Logits looked up by the input, moved by one weight that learns nothing of use."""
+
+    def __init__(self, logits):
+        super().__init__()
+        self.logits, self.shift = torch.tensor(logits), nn.Parameter(torch.zeros(1))
+
+    def forward(self, inputs):
+        return self.logits[inputs] + self.shift
+
+
+def test_losses_and_accuracy_by_hand_with_a_short_last_batch():
+    table = Table([[2.0, 0.0], [0.0, 2.0], [2.0, 0.0]])
+    part = TensorDataset(torch.tensor([0, 1, 2]), torch.tensor([0, 1, 1]))  # the third is wrong
+    result = train.fit(table, part, part, epochs=1, batch_size=2, learning_rate=1e-9, seed=0, device=CPU)
+    right, wrong = math.log(1 + math.exp(-2)), math.log(1 + math.exp(2))
+    (epoch,) = result.history
+    assert epoch["val_accuracy"] == epoch["train_accuracy"] == 2 / 3  # mean of batch means would be 1/2
+    assert epoch["val_loss"] == pytest.approx((2 * right + wrong) / 3, abs=1e-6)
+
+
+def test_the_best_epoch_is_the_earliest_of_equals(monkeypatch):
+    correct = iter([1, 2, 2, 1])
+
+    def run_epoch(network, dataset, order, batch_size, device, optimizer=None):
+        with torch.no_grad():
+            network.bias += 1 if optimizer else 0
+        return 0.5, 1 if optimizer else next(correct)
+
+    monkeypatch.setattr(train, "run_epoch", run_epoch)
+    network = nn.Linear(1, 1)
+    nn.init.zeros_(network.bias)
+    part = TensorDataset(torch.zeros(2, 1), torch.zeros(2))
+    result = train.fit(network, part, part, epochs=4, batch_size=2, learning_rate=1, seed=0, device=CPU)
+    assert (result.best["epoch"], result.best["correct"], result.last["epoch"]) == (2, 2, 4)
+    assert (result.best_state["bias"].item(), result.last_state["bias"].item()) == (2, 4)
+
+
+def test_same_seed_same_history_another_seed_another():
+    part = (torch.randn(20, 4, generator=torch.Generator().manual_seed(0)), torch.arange(20) % 2)
+
+    def run(seed):
+        torch.manual_seed(0)
+        settings = SETTINGS | {"seed": seed}
+        return train.fit(nn.Linear(4, 2), TensorDataset(*part), TensorDataset(*part), **settings, device=CPU).history
+
+    assert run(1) == run(1) != run(2)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"epochs": 0}, "EPOCHS must be at least 1"),
+        ({"batch_size": 0}, "BATCH_SIZE must be at least 1"),
+        ({"learning_rate": -0.1}, "LEARNING_RATE must be above 0"),
+        ({"learning_rate": float("nan")}, "LEARNING_RATE must be above 0"),
+    ],
+)
+def test_settings_out_of_range(change, message):
+    part = TensorDataset(torch.zeros(2, 1), torch.zeros(2))
+    with pytest.raises(ValueError, match=message):
+        train.fit(nn.Linear(1, 1), part, part, **SETTINGS | change, device=CPU)
+
+
+def test_empty_part_and_frozen_network_are_refused():
+    part, empty = (TensorDataset(torch.zeros(n, 1), torch.zeros(n)) for n in (2, 0))
+    with pytest.raises(ValueError, match="2 training and 0 validation photos"):
+        train.fit(nn.Linear(1, 1), part, empty, **SETTINGS, device=CPU)
+    with pytest.raises(ValueError, match="nothing would learn"):
+        train.fit(nn.Linear(1, 1).requires_grad_(False), part, part, **SETTINGS, device=CPU)
