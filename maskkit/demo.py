@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 from tqdm import tqdm
 
-VERSION = "1"  # changes whenever a pixel changes
+VERSION = "2"  # changes whenever a pixel changes
 LABELS = ("with_mask", "without_mask")
 HARD_EVERY = 5  # of five faces one is a hard case
 HARD_KINDS = (  # (with_mask, without_mask), in turn; the two of a row share all but the mouth region

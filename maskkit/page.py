@@ -1,7 +1,6 @@
 """report.html: a run on one page, for readers who never open Python. No script, nothing loaded from afar."""
 
 import base64
-import json
 import shlex
 from html import escape
 from pathlib import Path
@@ -221,7 +220,7 @@ def claims(run_dir):
     if not path.exists():
         return absent("claims.json", "03_evaluate")
     rows = []
-    for claim in json.loads(path.read_text(encoding="utf-8", errors="surrogateescape")):
+    for claim in runs.read_json(path):
         look, sign = SIGNS.get(claim["verdict"], ("soft", "–"))
         said = f'<span aria-hidden="true">{sign}</span> {text(claim["verdict"])}'
         mark = Markup(f'<span class="verdict {look}">{said}</span>')
@@ -239,8 +238,7 @@ def trust(metrics):
         f"true accuracy lies anywhere between {100 * low:.1f} % and {100 * high:.1f} % could well have given "
         f"it (95 % Wilson interval). {step} The interval covers chance alone: not near copies in both parts, "
         "not photos from another camera or place, and not that the best epoch was picked on these photos.</p>"
-        "<p><strong>Leaks, shortcuts and repeated splits: not measured yet.</strong> "
-        "Run <code>make trust</code>.</p>"
+        "<p><strong>Leaks, shortcuts and repeated splits: not measured yet.</strong></p>"
     )
 
 
@@ -248,7 +246,7 @@ def made(run_dir, metrics):
     """The command that repeats the run, its parameters, versions, device and durations."""
     environment = {}
     if (run_dir / "environment.json").exists():
-        environment = json.loads((run_dir / "environment.json").read_text(encoding="utf-8"))
+        environment = runs.read_json(run_dir / "environment.json")
     rows = [[name, metrics.get(key, "not recorded")] for key, name in PARAMETERS.items()]
     keys = ("platform", "processors", "cuda", "commit")
     rows += [[key, environment[key]] for key in keys if environment.get(key)]

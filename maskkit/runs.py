@@ -62,6 +62,10 @@ def write_json(path, value):
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
+def read_json(path):
+    return json.loads(Path(path).read_text(encoding="utf-8", errors="surrogateescape"))
+
+
 def write_csv(path, rows, columns):
     """Rows are dicts; a header even where there is no row."""
     text = io.StringIO(newline="")
@@ -90,13 +94,13 @@ def need(run_dir, name, notebook):
 
 
 def read_metrics(run_dir):
-    return json.loads(need(run_dir, "metrics.json", "01_prepare.ipynb").read_text(encoding="utf-8"))
+    return read_json(need(run_dir, "metrics.json", "01_prepare.ipynb"))
 
 
 def record(run_dir, **entries):
     """Merge `entries` into metrics.json; the sections `seconds` and `run` are merged key by key."""
     path = Path(run_dir) / "metrics.json"
-    metrics = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    metrics = read_json(path) if path.exists() else {}
     for key, value in entries.items():
         if key in ("seconds", "run"):
             value = {**metrics.get(key, {}), **value}

@@ -126,7 +126,7 @@ def test_page_holds_the_numbers(run_dir):
         "2.10.0",
         "0.1 s",
         "truncated",
-        "make trust",
+        "not measured yet",
         "not measured yet",
         page.PRIVACY,
         "--set LEARNING_RATE=0.001",
