@@ -403,9 +403,10 @@ def tiles(n, caption_lines):
     """A figure with n cells for pictures, five a row, and room for a caption below each."""
     columns = min(5, max(1, n))
     rows = math.ceil(n / columns) or 1
-    fig, grid = figure(max(7, 2 * columns), rows * (1.85 + 0.17 * caption_lines) if n else 0.5, rows, columns)
+    fig, grid = figure(max(7, 2 * columns), rows * (1.85 + 0.23 * caption_lines) if n else 0.5, rows, columns)
     for axis in grid.flat:
         axis.set_axis_off()
+        axis.set_anchor("N")  # what height a picture leaves is its caption's
     return fig, list(grid.flat)[:n]
 
 
