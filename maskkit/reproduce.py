@@ -12,6 +12,7 @@ import yaml
 from maskkit import paths, runs
 
 REPORT_NOTEBOOKS = ("01_prepare.ipynb", "02_train.ipynb", "03_evaluate.ipynb")
+QUIET_KERNEL = ["--IPKernelApp.log_level=50"]  # its own chatter; a cell's errors come another way
 PATH_PARAMETERS = {"DATA": ("auto", "kaggle", "demo"), "WEIGHTS": ("auto", "imagenet", "packaged", "none")}
 
 
@@ -138,11 +139,11 @@ def reproduce(parameter_file, texts, notebooks=REPORT_NOTEBOOKS, say=print):
     parameters = check(read_parameters(parameter_file), texts, notebooks)
     settings = {name: value for values in parameters.values() for name, value in values.items()}
     name = settings["RUN"]
+    run_dir, part = runs.path(name), runs.path(name + runs.PART)
     check_sources(settings, say)
-    run_dir = runs.folder(name)
-    part = runs.folder(name + runs.PART)
-    shutil.rmtree(part)
-    part.mkdir()
+    if part.exists():
+        shutil.rmtree(part)
+    part.mkdir(parents=True)
     started = time.perf_counter()
     for notebook in notebooks:
         watch = time.perf_counter()
@@ -188,6 +189,7 @@ def execute(notebook, output, parameters):
             parameters=parameters,
             kernel_name="python3",
             cwd=str(paths.NOTEBOOKS),
+            extra_arguments=QUIET_KERNEL,
             progress_bar=sys.stderr.isatty() and {"desc": notebook.stem},
         )
     except papermill.PapermillExecutionError as error:
@@ -210,10 +212,13 @@ def rename_run(part, notebooks, name):
 def swap(part, run_dir):
     """Put `part` in the place of `run_dir`."""
     old = run_dir.with_name(run_dir.name + ".old")
-    shutil.rmtree(old, ignore_errors=True)
-    run_dir.rename(old)
+    if old.exists():
+        shutil.rmtree(old)
+    if run_dir.exists():
+        run_dir.rename(old)
     part.rename(run_dir)
-    shutil.rmtree(old)
+    if old.exists():
+        shutil.rmtree(old)
 
 
 # --- the committed notebooks --------------------------------------------------------------------
@@ -227,7 +232,7 @@ def refresh(notebooks=REPORT_NOTEBOOKS, say=print):
         path = paths.NOTEBOOKS / name
         notebook = nbformat.read(path, 4)
         resources = {"metadata": {"path": str(paths.NOTEBOOKS)}}
-        NotebookClient(notebook, kernel_name="python3", resources=resources).execute()
+        NotebookClient(notebook, kernel_name="python3", resources=resources, extra_arguments=QUIET_KERNEL).execute()
         clean(notebook)
         runs.write_text(path, nbformat.writes(notebook) + "\n")
         say(f"{name}: refreshed")

@@ -19,15 +19,20 @@ from maskkit import __version__, paths
 PART = ".part"  # `maskkit reproduce` works in runs/<name>.part and renames it when every notebook has passed
 
 
-def folder(run):
-    """The absolute folder of run `run`, made if need be.
+def path(run):
+    """The absolute path of run `run`'s folder.
 
     Raises:
         ValueError: the name is not a plain folder name.
     """
     if not re.fullmatch(r"\w[\w .+=-]*", run):
         raise ValueError(f"RUN must be a plain folder name such as 'report' (letters, digits, . _ -), got {run!r}")
-    run_dir = paths.RUNS / run
+    return paths.RUNS / run
+
+
+def folder(run):
+    """The absolute folder of run `run`, made if need be."""
+    run_dir = path(run)
     run_dir.mkdir(parents=True, exist_ok=True)
     return run_dir
 
