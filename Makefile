@@ -6,13 +6,14 @@ PYTHON ?= python3
 # The kernel named python3 is .venv's, whatever the user's own Jupyter has under that name.
 export JUPYTER_PREFER_ENV_PATH := 1
 
-.PHONY: help reproduce test slow lab lint refresh clean
+.PHONY: help reproduce trust test slow test-trust lab lint refresh clean
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo "make reproduce takes, all optional: DATA=<auto|kaggle|demo|folder>  ARCH=<auto|resnet18|mobilenet_v2>"
 	@echo "  WEIGHTS=<auto|imagenet|packaged|none|file>  RUN=<name>  SEED=<n>  DEVICE=<auto|cpu|cuda>"
+	@echo "make trust takes the same, and AGAINST=<folder of photos from elsewhere>; RUN is the run to look into"
 	@echo "every command takes PYTHON=<python3.11 or newer>, used when .venv is made"
 
 # --- set-up -------------------------------------------------------------------------------------
@@ -40,7 +41,7 @@ quote = '$(subst ','\'',$(1))'
 
 # Only what stands on make's command line is passed on: the defaults are notebooks/report.yaml's, and a variable
 # of the user's environment that happens to be called ARCH is none of ours. `value`: a $ in a path stays a $.
-SETTINGS = $(foreach name,DATA ARCH WEIGHTS RUN SEED DEVICE,$(if $(filter command,$(origin $(name))),$(if \
+SETTINGS = $(foreach name,DATA ARCH WEIGHTS RUN SEED DEVICE AGAINST GROUPS,$(if $(filter command,$(origin $(name))),$(if \
 	$(value $(name)),--set $(name)=$(call quote,$(value $(name))))))
 
 # Relative paths mean the caller's folder. With `make -C clone` (its sign is the flag w) that is the shell's, PWD.
@@ -50,12 +51,20 @@ reproduce: .venv/.installed  ## the report, end to end: runs/<RUN>/report.html
 	@cd $(call quote,$(CALLER)) && $(call quote,$(CURDIR)/.venv/bin/python) -P -m maskkit reproduce \
 		$(call quote,$(CURDIR)/notebooks/report.yaml) $(SETTINGS)
 
+trust: .venv/.installed  ## how much of a run's number is real: notebook 05_trust, into runs/<RUN>/
+	@cd $(call quote,$(CALLER)) && $(call quote,$(CURDIR)/.venv/bin/python) -P -m maskkit trust \
+		$(call quote,$(CURDIR)/notebooks/trust.yaml) $(SETTINGS)
+
 test: .venv/.installed  ## the tests, then the three notebooks' outputs; needs no network and no GPU
 	.venv/bin/python -m pytest -m "not slow"
 	.venv/bin/python -m pytest --nbval notebooks/01_prepare.ipynb notebooks/02_train.ipynb notebooks/03_evaluate.ipynb
 
 slow: .venv/.installed  ## the tests that take minutes
 	.venv/bin/python -m pytest -m slow
+
+test-trust: .venv/.installed  ## the outputs of all notebooks, 05 too
+	.venv/bin/python -m pytest --nbval notebooks/01_prepare.ipynb notebooks/02_train.ipynb \
+		notebooks/03_evaluate.ipynb notebooks/05_trust.ipynb
 
 lab: .venv/.installed  ## JupyterLab on notebooks/ (OPTIONS="--no-browser", or any other of its options)
 	.venv/bin/python -m jupyterlab $(OPTIONS) notebooks/

@@ -23,15 +23,34 @@ def parser():
         description="Run notebooks 01-03 through papermill into runs/<RUN>/ and compare with the report's figures.",
         epilog="example: maskkit reproduce --set DATA=my_photos --set RUN=mine",
     )
-    command.add_argument("parameters", nargs="?", help="flat YAML of parameters (default: notebooks/report.yaml)")
-    command.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="one parameter, over the file's; relative paths mean this folder; may be repeated",
-    )
+    add_parameters(command, "notebooks/report.yaml")
     command.set_defaults(run=run_reproduce)
+
+    command = commands.add_parser(
+        "trust",
+        help="run notebook 05_trust in the folder of a run: the audit",
+        description="Run notebook 05_trust in the folder of a run (01-03 first where there is none): the audit.",
+        epilog="example: maskkit trust --set RUN=mine --set DATA=my_photos --set AGAINST=other_photos",
+    )
+    add_parameters(command, "notebooks/trust.yaml")
+    command.set_defaults(run=run_trust)
+
+    command = commands.add_parser(
+        "audit",
+        help="how much of the number is real: leaks, shortcuts, luck, other sources",
+        description="Audit a folder of photos, and a model: luck of the split, leaks, shortcuts, where the model "
+        "looks, another source, odd files, calibration. Writes audit.json, audit.html, figures and lists.",
+        epilog="example: maskkit audit my_photos --model mine --against other_photos",
+    )
+    command.add_argument("folder", help="photos: one sub-folder per class, Kaggle's 12K set, or demo")
+    command.add_argument("--model", metavar="RUN", help="a run's name or folder (default: train the recipe here)")
+    command.add_argument("--arch", default="auto", help="resnet18 or mobilenet_v2: the backbone without a run's")
+    command.add_argument("--weights", default="auto", help="its weights: auto, imagenet, packaged, none or a file")
+    command.add_argument("--against", metavar="FOLDER", default="", help="photos of the same classes from elsewhere")
+    command.add_argument("--out", metavar="DIR", help="where to write (default: the run's folder, or runs/audit-NAME)")
+    command.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    command.add_argument("--seed", type=int, default=0, help="of draws, folds and resamples")
+    command.set_defaults(run=run_audit)
 
     command = commands.add_parser(
         "refresh",
@@ -42,16 +61,65 @@ def parser():
     return top
 
 
-def run_reproduce(arguments):
-    from maskkit import evaluate, paths, reproduce, runs
+def add_parameters(command, default):
+    """A parameter file and `--set`."""
+    command.add_argument("parameters", nargs="?", help=f"flat YAML of parameters (default: {default})")
+    command.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="one parameter, over the file's; relative paths mean this folder; may be repeated",
+    )
 
+
+def texts_of(arguments):
+    """{name: text} of the `--set` arguments."""
     texts = {}
     for setting in arguments.set:
         name, separator, value = setting.partition("=")
         if not separator:
             raise ValueError(f"--set {setting!r} must read NAME=VALUE")
         texts[name] = value
-    run_dir = reproduce.reproduce(arguments.parameters or paths.NOTEBOOKS / "report.yaml", texts)
+    return texts
+
+
+def run_trust(arguments):
+    from maskkit import paths, reproduce, runs
+
+    run_dir = reproduce.trust(arguments.parameters or paths.NOTEBOOKS / "trust.yaml", texts_of(arguments))
+    print_lights(runs.read_json(run_dir / "audit.json"))
+    print(f"read {show(run_dir / 'report.html')}")
+
+
+def run_audit(arguments):
+    from maskkit import audit, page_audit, paths, runs
+
+    run = None
+    if arguments.model is not None:
+        run = Path(arguments.model)
+        run = run if (run / "model.json").is_file() else runs.path(arguments.model)
+        if not run.is_dir():
+            raise FileNotFoundError(f"--model: there is no run {arguments.model}; `maskkit reproduce` makes one")
+    name = "".join(letter if letter.isalnum() else "-" for letter in Path(arguments.folder).name) or "photos"
+    out = Path(arguments.out) if arguments.out else run or paths.RUNS / f"audit-{name}"
+    result = audit.audit(
+        arguments.folder, out, run=run, arch=arguments.arch, weights=arguments.weights, against=arguments.against,
+        device=arguments.device, seed=arguments.seed,
+    )  # fmt: skip
+    print_lights(result)
+    print(f"read {show(page_audit.write(result, out).resolve())}")
+
+
+def print_lights(result):
+    for light in result["lights"].values():
+        print(f"{light['light']:8}{light['title']}: {light['sentence']}")
+
+
+def run_reproduce(arguments):
+    from maskkit import evaluate, paths, reproduce, runs
+
+    run_dir = reproduce.reproduce(arguments.parameters or paths.NOTEBOOKS / "report.yaml", texts_of(arguments))
     metrics = runs.read_metrics(run_dir)
     print(f"best epoch {metrics['best']['epoch']}: {evaluate.say(metrics['best'])}")
     print(f"last epoch {metrics['last']['epoch']}: {evaluate.say(metrics['last'])}")

@@ -211,7 +211,7 @@ def sha256(path):
 # --- curate -------------------------------------------------------------------------------------
 
 
-def curate(source, run_dir, *, per_class, split, seed):
+def curate(source, run_dir, *, per_class, split, seed, groups=""):
     """Draw `per_class` photos per class by `seed`, link them into data-mask/<class>/, and write split.csv.
 
     A photo that cannot be decoded is set aside in rejected.csv with its reason and the next draw takes its
@@ -223,6 +223,7 @@ def curate(source, run_dir, *, per_class, split, seed):
         per_class: photos per class; 0 takes all; a class that has fewer (at least 10) gives what it has.
         split: "grouped" keeps photos of one original in one part; "random" is the report's own draw.
         seed: of the draw and the split.
+        groups: a groups.csv of `maskkit audit`, whose groups are kept together too; "" has none.
 
     Returns:
         (rows, rejected): dicts with the columns of split.csv and rejected.csv.
@@ -235,7 +236,7 @@ def curate(source, run_dir, *, per_class, split, seed):
     if per_class and per_class < MIN_PER_CLASS:
         raise ValueError(f"PER_CLASS must be 0 (all) or at least {MIN_PER_CLASS}, got {per_class}")
     drawn, rejected = draw(source, per_class, seed)
-    group = name_groups(drawn, source.folder)
+    group = name_groups(drawn, source.folder, read_groups(groups) if groups else {})
     part = assign_parts(drawn, group if split == "grouped" else {photo: str(photo) for photo in drawn}, seed)
     rows = link_photos(drawn, group, part, source.folder, Path(run_dir) / "data-mask")
     runs.write_csv(Path(run_dir) / "split.csv", rows, SPLIT_COLUMNS)
@@ -270,9 +271,25 @@ def draw(source, per_class, seed):
     return drawn, rejected
 
 
-def name_groups(drawn, root):
+def read_groups(path):
+    """{sha256: group} of a groups.csv.
+
+    Raises:
+        FileNotFoundError, ValueError: it is not there, or not such a file.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"GROUPS: there is no file {path}; `maskkit audit` writes groups.csv")
+    rows = runs.read_csv(path)
+    if not rows or not {"sha256", "group"} <= rows[0].keys():
+        raise ValueError(f"GROUPS: {path} has no columns sha256 and group; `maskkit audit` writes such a file")
+    return {row["sha256"]: row["group"] for row in rows}
+
+
+def name_groups(drawn, root, found):
     """{photo: group}: photos of one original share a group, named by its smallest key.
 
+    `found` is {sha256: group} of an audit.
     Keys are the bytes' hash everywhere, and in the 12K layout the k of `Augmented_k_*`, which its original
     shares where all 893 originals are there to be ranked.
     """
@@ -280,6 +297,8 @@ def name_groups(drawn, root):
     keys = defaultdict(list)
     for photo, (label, digest) in drawn.items():
         keys[f"sha-{digest[:16]}"].append(photo)
+        if digest in found:
+            keys[found[digest]].append(photo)
         match = re.match(r"Augmented_(\d+)_", photo.name)
         if label == "with_mask" and root.name == "Train" and match:
             keys[f"original-{int(match[1]):03d}"].append(photo)
@@ -451,22 +470,21 @@ def read_split(run_dir):
     return tuple([row for row in rows if row["part"] == part] for part in PARTS)
 
 
-class MaskDataset:
-    """The photos of some split rows as (image float32 (3, size, size), label int), for any torch DataLoader.
+class Photos:
+    """Photos as (image float32 (3, size, size), label int), for any torch DataLoader.
 
     Args:
-        rows: rows of split.csv.
-        run_dir: the run's folder, with data-mask/.
+        rows: dicts with path, label and sha256.
         classes: label names; a label's index is its place here.
         transform: maps a PIL RGB image to the tensor, such as `model.Transform()`.
 
     Raises:
-        ValueError: on access, a photo whose bytes are no longer those of split.csv.
+        ValueError: on access, a photo whose bytes are no longer those of its row.
     """
 
-    def __init__(self, rows, run_dir, classes, transform):
-        self.rows, self.folder, self.transform = list(rows), Path(run_dir) / "data-mask", transform
-        self.labels = [classes.index(row["label"]) for row in self.rows]
+    def __init__(self, rows, classes, transform):
+        self.rows, self.classes, self.transform = list(rows), tuple(classes), transform
+        self.labels = [self.classes.index(row["label"]) for row in self.rows]
 
     def __len__(self):
         return len(self.rows)
@@ -486,7 +504,25 @@ class MaskDataset:
 
     def image(self, index):
         """The photo as RGB, untransformed."""
-        path = self.folder / self.rows[index]["file"]
+        path = self.path(index)
         if sha256(path) != self.rows[index]["sha256"]:
-            raise ValueError(f"{path} has changed since split.csv was written; run 01_prepare.ipynb again")
+            raise ValueError(f"{path} has changed since {self.listed}")
         return decode(path)
+
+    listed = "it was listed; run the same command again"
+
+    def path(self, index):
+        return self.rows[index]["path"]
+
+
+class MaskDataset(Photos):
+    """The photos of some rows of split.csv, in the data-mask/ of a run's folder `run_dir`; else as `Photos`."""
+
+    listed = "split.csv was written; run 01_prepare.ipynb again"
+
+    def __init__(self, rows, run_dir, classes, transform):
+        super().__init__(rows, classes, transform)
+        self.folder = Path(run_dir) / "data-mask"
+
+    def path(self, index):
+        return self.folder / self.rows[index]["file"]

@@ -22,14 +22,13 @@ BATCH = 16  # photos per pass; benchmarks/README.md has the measurement
 SHARD = 512  # photos per file: what an interrupted extraction can lose
 
 
-def extract(network, arch, dataset, *, weights_sha256, cache, device):
+def extract(network, arch, dataset, *, cache, device):
     """The backbone's features of every photo of a dataset, in its order.
 
     Args:
         network: a frozen network of `model.build`; everything before its head is the backbone.
         arch: its architecture.
         dataset: a `data.MaskDataset`; its rows' sha256 find photos in the cache.
-        weights_sha256: of the pretrained weights, part of the cache's key. "" (random weights) uses no cache.
         cache: the cache's folder.
         device: where the backbone runs.
 
@@ -43,8 +42,8 @@ def extract(network, arch, dataset, *, weights_sha256, cache, device):
     head = model.head(network, arch)
     if any(weight.requires_grad for name, weight in network.named_parameters() if not is_of(head, weight)):
         raise ValueError("part of the backbone learns, so its features cannot be cached; freeze it or fit on photos")
-    folder = Path(cache) / key(arch, weights_sha256, dataset.transform) if weights_sha256 else None
-    known = read(folder, backbone.n_features) if folder else {}
+    folder = Path(cache) / key(arch, model.fingerprint(network, arch), dataset.transform)
+    known = read(folder, backbone.n_features)
     hashes = [row["sha256"] for row in dataset.rows]
     missing = {digest: index for index, digest in enumerate(hashes) if digest not in known}
     new = compute(backbone, dataset, missing, folder, device)
@@ -56,9 +55,9 @@ def is_of(module, weight):
     return any(weight is own for own in module.parameters())
 
 
-def key(arch, weights_sha256, transform, dtype="float32"):
+def key(arch, fingerprint, transform, dtype="float32"):
     """The cache folder's name: anything that could change a feature changes it."""
-    said = json.dumps([arch, weights_sha256, transform.describe(), dtype], sort_keys=True)
+    said = json.dumps([arch, fingerprint, transform.describe(), dtype], sort_keys=True)
     return f"{arch}-{hashlib.sha256(said.encode()).hexdigest()[:24]}"
 
 
@@ -74,8 +73,7 @@ def compute(backbone, dataset, missing, folder, device):
             shard |= zip((digest for digest, _ in batch), pass_images(backbone, images, device), strict=True)
             progress.update(len(batch))
             if len(shard) >= SHARD or start + BATCH >= len(items):
-                if folder:
-                    write(folder, shard)
+                write(folder, shard)
                 done |= shard
                 shard = {}
     return done

@@ -29,15 +29,17 @@ class Architecture:
     build: callable
     imagenet: object  # torchvision's weights entry, for its address and hash
     head: str
+    last_stage: str  # the module whose output Grad-CAM explains, (N, channels, h, w)
 
 
 # Adding a backbone is one entry here; see CONTRIBUTING.md.
 ARCHITECTURES = {
     "resnet18": Architecture(
-        torchvision.models.resnet18, torchvision.models.ResNet18_Weights.IMAGENET1K_V1, "fc"
+        torchvision.models.resnet18, torchvision.models.ResNet18_Weights.IMAGENET1K_V1, "fc", "layer4"
     ),
     "mobilenet_v2": Architecture(
-        torchvision.models.mobilenet_v2, torchvision.models.MobileNet_V2_Weights.IMAGENET1K_V1, "classifier.1"
+        torchvision.models.mobilenet_v2, torchvision.models.MobileNet_V2_Weights.IMAGENET1K_V1, "classifier.1",
+        "features",
     ),
 }
 REPORT_ARCH, EMBEDDED_ARCH = "resnet18", "mobilenet_v2"
@@ -237,13 +239,18 @@ def skeleton(arch, n_classes, seed):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = ARCHITECTURES[arch].build(weights=None)
-        # Seeded again: the same head whatever random numbers the backbone took.
-        torch.manual_seed(seed)
-        network.set_submodule(head, nn.Linear(network.get_submodule(head).in_features, n_classes))
+    network.set_submodule(head, new_head(network.get_submodule(head).in_features, n_classes, seed))
     for module in network.modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.0  # the same plain linear head for every backbone, as the report's ResNet18 has
     return network
+
+
+def new_head(n_features, n_classes, seed):
+    """A Linear with weights drawn from `seed` alone: the same ones whatever backbone stands before it."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return nn.Linear(n_features, n_classes)
 
 
 def freeze(network, arch):
@@ -275,6 +282,16 @@ class Backbone(nn.Module):
         finally:
             hook.remove()
         return taken[0]
+
+
+def fingerprint(network, arch):
+    """The sha256 of everything before the head: two networks with equal ones give a photo equal features."""
+    digest = hashlib.sha256()
+    for name, value in network.state_dict().items():
+        if not name.startswith(ARCHITECTURES[arch].head + "."):
+            digest.update(name.encode())
+            digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def count_weights(network):

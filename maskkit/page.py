@@ -1,15 +1,12 @@
 """report.html: a run on one page, for readers who never open Python. No script, nothing loaded from afar."""
 
-import base64
 import shlex
-from html import escape
 from pathlib import Path
 
-from maskkit import runs
+from maskkit import markup, page_audit, runs
+from maskkit.markup import PRIVACY, PRIVACY_DRAWN, Markup, banner, details, percent, section, table, text
 
 NOTEBOOKS = {"split": "01_prepare", "training_curves": "02_train"}  # the figure's notebook; 03_evaluate else
-PRIVACY = "This page may show faces: do not share it without the consent of those shown."
-PRIVACY_DRAWN = "The faces on this page are drawn by this project's own code: they show nobody."
 SIGNS = {"same": ("yes", "✓"), "within the interval": ("yes", "≈"), "differs": ("no", "✗")}
 LOOK_FOR = {
     "split": "Look for equal bars: a class with few photos is learned, and measured, less well.",
@@ -26,59 +23,6 @@ PARAMETERS = {
     "n_val": "validation photos", "n_rejected": "photos set aside", "device": "device",
 }
 RUN = {"started": "started", "finished": "finished", "features_computed": "photos not in the feature cache"}
-STYLE = """
-:root { color-scheme: light dark; --paper: #fbfaf7; --card: #fff; --ink: #1d2733; --soft: #55606c; --line:
-  #d9dde2; --accent: #0f6674; --warn: #fff1d6; --warn-line: #b06a00; --yes: #1c6b3c; --no: #a3261d; }
-@media (prefers-color-scheme: dark) { :root { --paper: #14191f; --card: #1c232b; --ink: #e8ebee; --soft:
-  #a9b3bd; --line: #36404a; --accent: #6cc5d3; --warn: #3a2d12; --warn-line: #e0a23c; --yes: #7fd3a0; --no:
-  #ff9d92; } }
-* { box-sizing: border-box; }
-body { margin: 0; background: var(--paper); color: var(--ink); font: 1rem/1.55 system-ui, "Segoe UI", Roboto,
-  "Noto Sans", "DejaVu Sans", sans-serif; overflow-wrap: anywhere; }
-main, header, footer { max-width: 62rem; margin: 0 auto; padding: 0 clamp(1rem, 4vw, 2.5rem); }
-header { padding-top: 2.5rem; }
-h1 { font-size: clamp(1.35rem, 4.2vw, 2.1rem); line-height: 1.2; margin: .4rem 0 .8rem; color: var(--accent);
-  text-wrap: balance; } h1 span { display: block; font-size: 1.15rem; color: var(--ink); padding-top: .3rem; }
-h2 { font-size: 1.35rem; line-height: 1.25; margin: 3rem 0 .6rem; padding-top: .8rem; border-top: 1px solid
-  var(--line); }
-p { max-width: 44rem; margin: .5rem 0; }
-.soft, figcaption, caption { color: var(--soft); }
-.banner { border-left: .35rem solid var(--warn-line); background: var(--warn); padding: .7rem 1rem; margin:
-  1rem 0; max-width: none; border-radius: .25rem; }
-.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(10rem, 1fr)); gap: .75rem; margin:
-  1.5rem 0 0; }
-.facts div { background: var(--card); border: 1px solid var(--line); border-radius: .5rem; padding: .7rem
-  .9rem; }
-.facts dt { font-size: .85rem; color: var(--soft); } .facts dd { margin: 0; font-weight: 600; }
-figure { margin: 1rem 0 0; } figcaption { max-width: 44rem; margin-bottom: .6rem; }
-.picture, .table { overflow-x: auto; border: 1px solid var(--line); border-radius: .5rem; }
-.picture { background: #fff; padding: .5rem; }
-.picture img { display: block; width: 100%; min-width: min(100%, 36rem); max-width: 60rem; height: auto;
-  margin: 0 auto; }
-.picture.tall img { width: auto; max-width: 100%; max-height: 44rem; }
-.table { background: var(--card); margin: .8rem 0; }
-table { border-collapse: collapse; width: 100%; font-size: .93rem; font-variant-numeric: tabular-nums; }
-caption { text-align: left; padding: .6rem .8rem 0; font-size: .88rem; }
-th, td { text-align: left; vertical-align: top; padding: .45rem .8rem; border-bottom: 1px solid var(--line);
-  overflow-wrap: normal; }
-td { min-width: 5.5rem; } .long { overflow-wrap: anywhere; min-width: 12rem; } tr:last-child > * {
-  border-bottom: 0; }
-thead th { font-size: .85rem; color: var(--soft); } tbody th { font-weight: 600; }
-.number { text-align: right; white-space: nowrap; } .verdict { font-weight: 600; white-space: nowrap; }
-.yes { color: var(--yes); } .no { color: var(--no); }
-code { font-family: ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace; font-size: .9em; }
-pre { background: var(--card); border: 1px solid var(--line); border-radius: .5rem; padding: .8rem 1rem;
-  white-space: pre-wrap; }
-summary { cursor: pointer; padding: .4rem 0; color: var(--accent); font-weight: 600; }
-:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
-footer { margin: 3rem auto 2rem; padding-top: 1rem; border-top: 1px solid var(--line); color: var(--soft); }
-@media (max-width: 40rem) { .picture.wide img { min-width: 36rem; } h2 { margin-top: 2.2rem; }
-  .wide-below::after { content: " (Scroll the figure sideways to see all of it.)"; } table { font-size:
-  .85rem; } th, td { padding: .4rem .5rem; min-width: 4rem; } .verdict { white-space: normal; } }
-@media print { :root { --paper: #fff; --card: #fff; --ink: #000; --soft: #444; --line: #bbb; --accent:
-  #0f6674; --warn: #fff; --yes: #1c6b3c; --no: #a3261d; } body { font-size: 10pt; } h2 { break-after: avoid; }
-  figure, tr, .banner { break-inside: avoid; } .picture.wide img { min-width: 0; } }
-"""
 
 
 def write(run_dir):
@@ -96,10 +40,12 @@ def write(run_dir):
     if missing:
         where = f"{run_dir / 'metrics.json'} holds no {' and no '.join(missing)}"
         raise FileNotFoundError(f"{where}; run 02_train.ipynb and 03_evaluate.ipynb with the same RUN first")
-    privacy = PRIVACY_DRAWN if metrics.get("source") == "demo" else PRIVACY
-    name = metrics.get("run", {}).get("name") or run_dir.name
+    drawn = metrics.get("source") == "demo" and not page_audit.shows_others(run_dir)
+    privacy = PRIVACY_DRAWN if drawn else PRIVACY
+    name = metrics.get("run", {}).get("name") or run_dir.name.removesuffix(runs.PART)
+    audit, problem = page_audit.read(run_dir, name)
     parts = [
-        headline(metrics, name, privacy),
+        headline(metrics, name, privacy, page_audit.lamps(audit)),
         "<main>",
         section("What it was asked to learn from", figure(run_dir, "split", metrics), splits(metrics),
                 figure(run_dir, "photos", metrics) if (run_dir / "figures" / "photos.png").exists() else ""),
@@ -109,30 +55,23 @@ def write(run_dir):
         section("Mistakes", mistakes(run_dir, metrics)),
         section("Predictions", figure(run_dir, "predictions", metrics)),
         section("The report's statements, and this run", claims(run_dir)),
-        section("How far to trust it", trust(metrics)),
+        section("How far to trust it", trust(metrics),
+                banner(problem) if problem else page_audit.section(audit, run_dir, name), anchor="trust"),
         section("How it was made", made(run_dir, metrics)),
         section("Photos that were set aside", rejected(run_dir)),
         "</main>",
         f"<footer><p>{privacy}</p><p>Written by maskkit for the run {text(name)}.</p></footer>",
     ]
-    page = (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="robots" content="noindex">\n'
-        f"<title>{text(name)}: {text(count(metrics['best']))} right</title>\n"
-        f"<style>{STYLE}</style>\n</head>\n<body>\n"
-        + "\n".join(parts)
-        + "\n</body>\n</html>\n"
-    )
     path = run_dir / "report.html"
-    runs.write_text(path, page)
+    title = f"{name}: {count(metrics['best'])} right"
+    runs.write_text(path, markup.document(title, parts))
     return path
 
 
 # --- the sections -------------------------------------------------------------------------------
 
 
-def headline(metrics, name, privacy):
+def headline(metrics, name, privacy, lamps):
     """The one number with its interval, which photos and weights, and loudly what was not as asked for."""
     best, last = metrics["best"], metrics["last"]
     notes = [metrics[key] for key in ("source_note", "weights_note") if metrics.get(key)]
@@ -150,9 +89,7 @@ def headline(metrics, name, privacy):
         f"<h1>{text(accuracy(best))} <span>validation photos classified correctly</span></h1>"
         f"<p>The best of {value(metrics, 'epochs')} epochs was epoch {best['epoch']}; it was chosen on "
         f"these same photos, so it flatters a little. The last epoch got {text(accuracy(last))}.</p>"
-        f'{banners}<p class="soft">{privacy}</p><dl class="facts">'
-        + "".join(f"<div><dt>{text(key)}</dt><dd>{text(fact)}</dd></div>" for key, fact in facts.items())
-        + "</dl></header>"
+        f'{banners}{lamps}<p class="soft">{privacy}</p>{markup.facts(facts)}</header>'
     )
 
 
@@ -179,7 +116,7 @@ def history(run_dir):
     columns = ("epoch", "training loss", "validation loss", "training accuracy", "validation accuracy",
                "validation photos right")
     body = table("Loss is cross-entropy; smaller is better.", columns, rows, numbers=range(1, 6))
-    return f"<details><summary>All {len(rows)} epochs as a table</summary>{body}</details>"
+    return details(f"All {len(rows)} epochs as a table", body)
 
 
 def per_class(metrics):
@@ -211,7 +148,7 @@ def mistakes(run_dir, metrics):
     said = f"{n} wrongly classified of {of} validation photos, with the best epoch's weights."
     listed = table(said, columns, rows, numbers=(3,), long=(0,))
     if n > 12:
-        listed = f"<details><summary>All {n} mistakes as a table</summary>{listed}</details>"
+        listed = details(f"All {n} mistakes as a table", listed)
     return figure(run_dir, "mistakes", metrics) + listed
 
 
@@ -238,7 +175,6 @@ def trust(metrics):
         f"true accuracy lies anywhere between {100 * low:.1f} % and {100 * high:.1f} % could well have given "
         f"it (95 % Wilson interval). {step} The interval covers chance alone: not near copies in both parts, "
         "not photos from another camera or place, and not that the best epoch was picked on these photos.</p>"
-        "<p><strong>Leaks, shortcuts and repeated splits: not measured yet.</strong></p>"
     )
 
 
@@ -281,7 +217,7 @@ def rejected(run_dir):
         return "<p>None: every photo that was drawn could be read.</p>"
     said = "Each was replaced by the next draw where there was one."
     listed = table(said, ("file", "class", "reason"), rows, long=(0, 2))
-    return listed if len(rows) <= 12 else f"<details><summary>{len(rows)} files</summary>{listed}</details>"
+    return listed if len(rows) <= 12 else details(f"{len(rows)} files", listed)
 
 
 # --- pieces -------------------------------------------------------------------------------------
@@ -306,15 +242,6 @@ def in_words(metrics, name):
     }[name]
 
 
-class Markup(str):
-    """Text that is HTML already."""
-
-
-def text(something):
-    """Anything as escaped text; bytes of a file name that are not UTF-8 are shown as question marks."""
-    return escape(str(something).encode("utf-8", "replace").decode("utf-8"))
-
-
 def value(metrics, key):
     found = metrics.get(key)
     return "not recorded" if found is None else f"{found:,}" if isinstance(found, int) else str(found)
@@ -334,16 +261,8 @@ def accuracy(result):
     return f"{count(result)} ({shares(result)})"
 
 
-def percent(fraction, instead="-"):
-    return instead if fraction is None else f"{100 * fraction:.1f} %"
-
-
 def absent(what, notebook):
-    return f'<p class="banner">{text(what)} is not there: run {notebook} with the same RUN.</p>'
-
-
-def section(title, *bodies):
-    return f"<section><h2>{text(title)}</h2>{''.join(bodies)}</section>"
+    return banner(f"{what} is not there: run {notebook} with the same RUN.")
 
 
 def figure(run_dir, name, metrics):
@@ -351,32 +270,4 @@ def figure(run_dir, name, metrics):
     path = run_dir / "figures" / f"{name}.png"
     if not path.exists():
         return absent(f"Figure {name}", NOTEBOOKS.get(name, "03_evaluate"))
-    data = path.read_bytes()
-    width, height = (int.from_bytes(data[at : at + 4], "big") for at in (16, 20))  # png's header
-    shape = "tall" if height > 0.9 * width else "wide"
-    return (
-        f'<figure><figcaption class="{shape}-below">{text(LOOK_FOR[name])}</figcaption>'
-        f'<div class="picture {shape}" tabindex="0" role="group" aria-label="{name.replace("_", " ")}">'
-        f'<img alt="{text(in_words(metrics, name))}" width="{width}" height="{height}" '
-        f'src="data:image/png;base64,{base64.b64encode(data).decode()}"></div></figure>'
-    )
-
-
-def table(caption, columns, rows, numbers=(), long=()):
-    """A table whose first column names its rows; `numbers` columns stand right, `long` ones may break."""
-    def look(i):
-        return ' class="number"' if i in numbers else ' class="long"' if i in long else ""
-
-    head = "".join(f'<th scope="col"{look(i)}>{text(name)}</th>' for i, name in enumerate(columns))
-    body = "".join(
-        "<tr>" + "".join(
-            f'<th scope="row"{look(i)}>{text(cell)}</th>' if i == 0
-            else f"<td{look(i)}>{cell if isinstance(cell, Markup) else text(cell)}</td>"
-            for i, cell in enumerate(row)
-        ) + "</tr>"
-        for row in rows
-    )
-    return (
-        f'<div class="table" tabindex="0" role="group" aria-label="table"><table>'
-        f"<caption>{text(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
-    )
+    return markup.figure(path, in_words(metrics, name), LOOK_FOR[name])

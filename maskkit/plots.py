@@ -14,6 +14,7 @@ import numpy as np
 from matplotlib import font_manager
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.ticker import MaxNLocator
+from PIL import Image
 
 from maskkit import runs
 
@@ -73,12 +74,23 @@ STYLE = {
 }
 
 
+@functools.cache
+def load_backend():
+    """Let matplotlib load its backend now: JupyterLab's switches interactive mode on as it loads.
+
+    Loaded inside a style's context that would be undone with it, and a notebook would show its first figure only.
+    """
+    plt.switch_backend(plt.rcParams["backend"])
+
+
 def styled(draw):
     """Draw in our style, leave the caller's alone, and fix the layout: each save gives the same bytes."""
 
     @functools.wraps(draw)
     def wrapper(*args, **kwargs):
-        with plt.rc_context({**plt.rcParamsDefault, **STYLE, "backend": plt.rcParams["backend"]}):
+        load_backend()
+        kept = {name: plt.rcParams[name] for name in ("backend", "interactive")}
+        with plt.rc_context({**plt.rcParamsDefault, **STYLE, **kept}):
             fig = draw(*args, **kwargs)
             fig.draw_without_rendering()
             fig.set_layout_engine("none")
@@ -209,39 +221,9 @@ def confusion(matrix, classes, photos, arch):
         matrix: counts (C, C), rows true, columns predicted; classes: C names; photos, arch: for the title.
     """
     matrix = np.asarray(matrix, dtype=int)
-    n_classes, totals = len(classes), matrix.sum(axis=1)
-    rates = matrix / np.maximum(totals, 1)[:, None]
-    names = [label(name, 18 if n_classes < 6 else 14) for name in classes]
-    side = max(3.4, 0.72 * n_classes + 1)
+    totals, side = matrix.sum(axis=1), max(3.4, 0.72 * len(classes) + 1)
     fig, [[left, right]] = figure(side + 5.3, side + 0.2, 1, 2, width_ratios=(side, 2.6))
-    left.imshow(rates, cmap=FILL, vmin=0, vmax=1, aspect="auto")  # its rows stay level with the intervals
-    big = 18 if n_classes < 4 else 13 if n_classes < 7 else 11
-    for row, column in np.ndindex(matrix.shape):
-        ink = "white" if rates[row, column] > 0.62 else INK if matrix[row, column] else GREY
-        at = {"ha": "center", "color": ink, "gid": f"cell {row} {column}"}
-        left.text(column, row, f"{matrix[row, column]}", va="bottom", fontsize=big, weight="bold", **at)
-        share = f"{100 * rates[row, column]:.3g} %" if totals[row] else "-"
-        left.text(column, row + 0.08, share, va="top", fontsize=max(8, big * 0.55), **{**at, "gid": "rate"})
-    ticks = range(n_classes)
-    left.set(
-        xticks=ticks,
-        yticks=ticks,
-        xlabel="predicted class",
-        ylabel="true class",
-        title="photos, share of row",
-    )
-    left.set_yticklabels(names)
-    left.set_xticklabels(
-        names,
-        rotation=0 if n_classes < 4 else 40,
-        ha="center" if n_classes < 4 else "right",
-        rotation_mode="anchor" if n_classes > 3 else "default",
-    )
-    left.set_xticks(np.arange(n_classes + 1) - 0.5, minor=True)
-    left.set_yticks(np.arange(n_classes + 1) - 0.5, minor=True)
-    left.grid(which="minor", color="white", linewidth=2)
-    left.tick_params(which="both", length=0)
-    left.spines[:].set_visible(False)
+    crosstab(left, matrix, classes, slanted=len(classes) > 3)
     intervals(
         right, [(int(matrix[i, i]), int(totals[i]), look) for i, look in enumerate(class_looks(classes))]
     )
@@ -370,6 +352,16 @@ def save(fig, run_dir, name):
         runs.write_bytes(folder / f"{name}.{suffix}", data.getvalue())
 
 
+def preview(run_dir, name, width_px):
+    """A saved figure as the bytes of a small JPEG: what a notebook shows of a picture of many photos."""
+    with Image.open(Path(run_dir) / "figures" / f"{name}.png") as image:
+        small = image.convert("RGB")
+    small.thumbnail((width_px, 10 * width_px))
+    data = io.BytesIO()
+    small.save(data, "JPEG", quality=80)
+    return data.getvalue()
+
+
 # --- what they share ----------------------------------------------------------------------------
 
 
@@ -382,7 +374,7 @@ def figure(width, height, rows, columns, **options):
         figsize=(width, height + head),
         squeeze=False,
         layout="constrained",
-        gridspec_kw={key: options.pop(key) for key in ("width_ratios",) if key in options},
+        gridspec_kw={key: options.pop(key) for key in ("width_ratios", "height_ratios") if key in options},
         **options,
     )
     fig.get_layout_engine().set(rect=(0, 0, 1, height / (height + head)), w_pad=0.1, h_pad=0.06)
@@ -448,15 +440,59 @@ def verdict(axis, image, true, probability, classes, file=None):
         )
 
 
+def crosstab(axis, matrix, classes, slanted):
+    """A confusion matrix: counts and shares of their row, rows true, columns predicted; names slanted or not."""
+    matrix, n_classes = np.asarray(matrix, dtype=int), len(classes)
+    totals = matrix.sum(axis=1)
+    rates = matrix / np.maximum(totals, 1)[:, None]
+    names = [label(name, 18 if n_classes < 6 else 14) for name in classes]
+    axis.imshow(rates, cmap=FILL, vmin=0, vmax=1, aspect="auto")  # its rows stay level with the intervals
+    big = 18 if n_classes < 4 else 13 if n_classes < 7 else 11
+    for row, column in np.ndindex(matrix.shape):
+        ink = "white" if rates[row, column] > 0.62 else INK if matrix[row, column] else GREY
+        at = {"ha": "center", "color": ink, "gid": f"cell {row} {column}"}
+        axis.text(column, row, f"{matrix[row, column]}", va="bottom", fontsize=big, weight="bold", **at)
+        share = f"{100 * rates[row, column]:.3g} %" if totals[row] else "-"
+        axis.text(column, row + 0.08, share, va="top", fontsize=max(8, big * 0.55), **{**at, "gid": "rate"})
+    ticks = range(n_classes)
+    axis.set(
+        xticks=ticks,
+        yticks=ticks,
+        xlabel="predicted class",
+        ylabel="true class",
+        title="photos, share of row",
+    )
+    axis.set_yticklabels(names)
+    axis.set_xticklabels(
+        names,
+        rotation=40 if slanted else 0,
+        ha="right" if slanted else "center",
+        rotation_mode="anchor" if slanted else "default",
+    )
+    axis.set_xticks(np.arange(n_classes + 1) - 0.5, minor=True)
+    axis.set_yticks(np.arange(n_classes + 1) - 0.5, minor=True)
+    axis.grid(which="minor", color="white", linewidth=2)
+    axis.tick_params(which="both", length=0)
+    axis.spines[:].set_visible(False)
+
+
 def intervals(axis, rows):
     """One horizontal 95 % interval per row (correct, n, look) on a 0-100 axis, its numbers right of it."""
-    for y, (correct, n, (colour, marker, _)) in enumerate(rows):
-        text = rate(correct, n)
-        if n:
-            low, high = wilson(correct, n)
+    shares = [
+        (correct / n, wilson(correct, n)) if n else (None, None) for correct, n, _ in rows
+    ]
+    ranges(axis, [(*share, rate(*row[:2]), row[2]) for share, row in zip(shares, rows, strict=True)])
+
+
+def ranges(axis, rows):
+    """`intervals` ready-made: rows (fraction, (low, high), words, look); what is None is not drawn."""
+    for y, (value, interval, text, (colour, marker, _)) in enumerate(rows):
+        if interval is not None:
+            low, high = interval
             axis.plot((100 * low, 100 * high), (y, y), color=colour, lw=4, alpha=0.35, solid_capstyle="butt")
-            axis.plot(100 * correct / n, y, marker, color=colour, ms=8, clip_on=False, zorder=4)
             text += f"\n{100 * low:.1f}-{100 * high:.1f} %"
+        if value is not None:
+            axis.plot(100 * value, y, marker, color=colour, ms=8, clip_on=False, zorder=4)
         axis.annotate(
             text,
             (1, y),

@@ -13,7 +13,13 @@ from maskkit import paths, runs
 
 REPORT_NOTEBOOKS = ("01_prepare.ipynb", "02_train.ipynb", "03_evaluate.ipynb")
 QUIET_KERNEL = ["--IPKernelApp.log_level=50"]  # its own chatter; a cell's errors come another way
-PATH_PARAMETERS = {"DATA": ("auto", "kaggle", "demo"), "WEIGHTS": ("auto", "imagenet", "packaged", "none")}
+TRUST_NOTEBOOK = "05_trust.ipynb"
+PATH_PARAMETERS = {
+    "DATA": ("auto", "kaggle", "demo"),
+    "WEIGHTS": ("auto", "imagenet", "packaged", "none"),
+    "AGAINST": ("",),
+    "GROUPS": ("",),
+}
 
 
 class NotebookError(Exception):
@@ -155,6 +161,40 @@ def reproduce(parameter_file, texts, notebooks=REPORT_NOTEBOOKS, say=print):
     return run_dir
 
 
+def trust(parameter_file, texts, say=print):
+    """Run 05_trust in the folder of the run RUN; notebooks 01-03 first where there is no such run.
+
+    Its executed notebook takes the place of an earlier one when it has passed; the run's other files stay.
+
+    Args:
+        parameter_file: flat YAML such as notebooks/trust.yaml; texts: of `--set`. Parameters of 01-03 are taken too.
+
+    Returns:
+        the run's folder. Raises as `reproduce`.
+    """
+    report, notebook = paths.NOTEBOOKS / "report.yaml", paths.NOTEBOOKS / TRUST_NOTEBOOK
+    if not notebook.is_file():
+        raise FileNotFoundError(f"{notebook} is missing; run maskkit inside its source tree (a clone)")
+    settings = read_parameters(parameter_file)
+    earlier = [paths.NOTEBOOKS / name for name in REPORT_NOTEBOOKS]
+    checked = check(settings, texts, [notebook, *earlier])
+    parameters = checked[notebook]
+    for name in ("AGAINST", "DATA"):
+        if parameters[name] not in PATH_PARAMETERS[name] and not Path(parameters[name]).is_dir():
+            raise FileNotFoundError(f"{name}: there is no folder {parameters[name]}")
+    run_dir = runs.path(parameters["RUN"])
+    if not (run_dir / "model.json").is_file():
+        say(f"there is no run {parameters['RUN']} yet: first the report")
+        own = {name for path in earlier for name in declared(path)}
+        reproduce(report, {name: text for name, text in texts.items() if name in own}, say=say)
+    say(f"{notebook.stem}: {run_dir.name}, photos {parameters['DATA']}")
+    watch, output = time.perf_counter(), run_dir / f"{notebook.stem}{runs.PART}.ipynb"
+    execute(notebook, output, parameters)
+    output.replace(run_dir / notebook.name)
+    say(f"{notebook.name}: passed in {time.perf_counter() - watch:.0f} s")
+    return run_dir
+
+
 def check_sources(settings, say):
     """Find photos and weights before any kernel starts, and say first where something fell back from auto."""
     from maskkit import data
@@ -224,7 +264,7 @@ def swap(part, run_dir):
 # --- the committed notebooks --------------------------------------------------------------------
 
 
-def refresh(notebooks=REPORT_NOTEBOOKS, say=print):
+def refresh(notebooks=(*REPORT_NOTEBOOKS, TRUST_NOTEBOOK), say=print):
     """Run the committed notebooks top to bottom and store their outputs, without times, paths or progress bars."""
     from nbclient import NotebookClient
 

@@ -117,7 +117,10 @@ def record(run_dir, **entries):
 def start(run_dir):
     """Forget an earlier run's results in this folder, so that nothing of it can be taken for this one's."""
     run_dir = Path(run_dir)
-    for name in ("metrics.json", "claims.json", "history.csv", "model.safetensors", "model.json", "report.html"):
+    for name in (
+        "metrics.json", "claims.json", "history.csv", "model.safetensors", "model.json", "report.html",
+        "audit.json", "audit.html", "suspects.csv", "groups.csv",
+    ):  # fmt: skip
         (run_dir / name).unlink(missing_ok=True)
     for figure in (run_dir / "figures").glob("*.*"):
         figure.unlink()

@@ -204,10 +204,10 @@ def test_originals_join_their_augmented_files_only_where_all_are_there(tmp_path,
     (train / "WithMask" / names[11]).rename(train / "WithMask" / "Augmented_3_99.png")
     drawn = {path: ("with_mask", path.name) for path in (train / "WithMask").iterdir()}
     monkeypatch.setattr(data, "N_ORIGINALS_12K", 11)
-    groups = {path.name: group for path, group in data.name_groups(drawn, train).items()}
+    groups = {path.name: group for path, group in data.name_groups(drawn, train, {}).items()}
     assert groups["Augmented_3_99.png"] == groups["003.png"] != groups["004.png"]
     monkeypatch.setattr(data, "N_ORIGINALS_12K", 12)
-    groups = {path.name: group for path, group in data.name_groups(drawn, train).items()}
+    groups = {path.name: group for path, group in data.name_groups(drawn, train, {}).items()}
     assert groups["Augmented_3_99.png"] != groups["003.png"]
 
 

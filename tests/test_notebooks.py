@@ -12,7 +12,8 @@ import yaml
 
 from maskkit import paths, reproduce
 
-NOTEBOOKS = [paths.NOTEBOOKS / name for name in reproduce.REPORT_NOTEBOOKS]
+REPORT = [paths.NOTEBOOKS / name for name in reproduce.REPORT_NOTEBOOKS]
+NOTEBOOKS = [*REPORT, paths.NOTEBOOKS / reproduce.TRUST_NOTEBOOK]
 
 
 def code_cells(path):
@@ -42,6 +43,11 @@ class TestForm:
                 text = str(output.get("text", "")) + str(output.get("data", {}).get("text/plain", ""))
                 assert str(paths.ROOT) not in text and "/home/" not in text
 
+    def test_every_figure_is_shown(self, path):
+        for cell in code_cells(path):
+            if cell.source.startswith("fig = "):
+                assert any("image/png" in output.get("data", {}) for output in cell.outputs), cell.source
+
     def test_few_cells_escape_comparison(self, path):
         tags = [tag for cell in code_cells(path) for tag in cell.metadata.get("tags", [])]
         assert tags.count("nbval-ignore-output") <= 2
@@ -56,20 +62,19 @@ def test_the_same_parameter_has_the_same_default_everywhere():
 
 def test_report_yaml_fits_the_notebooks():
     settings = yaml.safe_load((paths.NOTEBOOKS / "report.yaml").read_text())
-    reproduce.check(settings, {}, NOTEBOOKS)
+    reproduce.check(settings, {}, REPORT)
     assert {settings[name] for name in ("DATA", "ARCH", "WEIGHTS")} == {"auto"}
     assert (settings["PER_CLASS"], settings["EPOCHS"], settings["BATCH_SIZE"]) == (100, 10, 16)
     assert settings["LEARNING_RATE"] == 0.001
 
 
 MUTATIONS = {
-    "wrong head": ("model.py", "nn.Linear(network.get_submodule(head).in_features, n_classes)",
-                   "nn.Linear(network.get_submodule(head).in_features, n_classes + 1)"),
+    "wrong head": ("model.py", "return nn.Linear(n_features, n_classes)",
+                   "return nn.Linear(n_features, n_classes + 1)"),
     "thawed batch norm": ("model.py", "return network.eval()",
                           "network.train()\n    network.eval = lambda: network\n    return network"),
-    "swapped classes": ("data.py", "self.labels = [classes.index(row[\"label\"]) for row in self.rows]",
-                        "self.labels = [1 - classes.index(row[\"label\"]) for row in self.rows[:20]] + "
-                        "[classes.index(row[\"label\"]) for row in self.rows[20:]]"),
+    "swapped classes": ("data.py", "self.labels = [self.classes.index(row[\"label\"]) for row in self.rows]",
+                        "self.labels = [(i < 20) ^ self.classes.index(r[\"label\"]) for i, r in enumerate(self.rows)]"),
 }  # fmt: skip
 
 
@@ -85,7 +90,7 @@ def test_nbval_turns_red_when_the_package_is_wrong(tmp_path, name):
         assert text.count(old) == 1
         (tmp_path / "maskkit" / file).write_text(text.replace(old, new))
     command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-cell-timeout=300", "-p", "no:cacheprovider", "-q"]
-    files = [f"notebooks/{path.name}" for path in NOTEBOOKS]
+    files = [f"notebooks/{path.name}" for path in REPORT]
     environment = {"PYTHONPATH": str(tmp_path), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
     done = subprocess.run(command + files, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=600)
     assert (done.returncode == 0) == (name is None), done.stdout[-3000:]

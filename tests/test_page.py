@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 import pytest
 from PIL import Image
 
-from maskkit import evaluate, page, runs
+from maskkit import evaluate, page, page_audit, runs
 
 NASTY = "<script>alert('x')</script> & \"$\".png"
 VOID = {"meta", "img", "br", "hr", "link", "input"}
@@ -251,3 +251,48 @@ def test_file_names_that_are_not_utf_8_are_shown(run_dir):
     runs.write_csv(run_dir / "rejected.csv", [rejected], list(rejected))
     _, words = read(page.write(run_dir))
     assert "caf?.png" in words
+
+
+def test_an_audit_stands_in_the_page_and_in_its_head(run_dir):
+    from test_page_audit import check_headings, check_links, sample
+
+    runs.write_json(run_dir / "audit.json", sample())
+    reader, words = read(page.write(run_dir))
+    lamps = [attributes["href"] for tag, attributes in reader.tags if tag == "a"]
+    assert lamps == [f"#light-{key}" for key in page_audit.LIGHTS]
+    assert words.index("✗ Shortcuts: red") < words.index("What it was asked to learn from")
+    order = ("(95 % Wilson interval)", "The six lights", "Near copies in both parts", "How it was made")
+    assert sorted(order, key=words.index) == list(order)
+    assert "not measured yet" not in words
+    check_headings(reader)
+    check_links(reader)
+
+
+def test_an_instant_audit_says_how_to_measure_the_rest(run_dir):
+    from test_page_audit import instant
+
+    runs.write_json(run_dir / "audit.json", instant())
+    _, words = read(page.write(run_dir))
+    assert words.count("not measured yet: make trust RUN=check") == words.count("not measured yet") == 11
+    assert "! Luck of the split: amber" in words
+
+
+def test_without_an_audit_it_says_how_to_make_one(run_dir):
+    _, words = read(page.write(run_dir))
+    assert words.count("not measured yet") == 1 and "not measured yet: make trust RUN=check" in words
+    assert "How far to trust it:" not in words  # no lights in its head
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"version": 2}', '{"version": 1}'])
+def test_a_damaged_audit_is_named(run_dir, content):
+    (run_dir / "audit.json").write_text(content)
+    reader, words = read(page.write(run_dir))
+    assert "39 of 40" in words and words.count("audit.json cannot be used") == 1
+    assert "Remove the file, then: make trust RUN=check" in words
+    assert sum(attributes.get("class") == "banner" for _, attributes in reader.tags) == 1
+
+
+def test_an_audit_may_show_people_on_a_page_of_drawn_faces(run_dir):
+    Image.new("RGB", (30, 20)).save(run_dir / "figures" / "trust_against_mistakes.png")
+    _, words = change(run_dir, source="demo")
+    assert page.PRIVACY in words and page.PRIVACY_DRAWN not in words

@@ -23,7 +23,7 @@ def photos(curated, dwarf):
 def cached(network, photos, cache):
     parts = []
     for part in photos:
-        found, _ = features.extract(network, "resnet18", part, weights_sha256="test", cache=cache, device=CPU)
+        found, _ = features.extract(network, "resnet18", part, cache=cache, device=CPU)
         parts.append((found, part.label_tensor()))
     return train.fit_head(network, "resnet18", *parts, **SETTINGS)
 

@@ -1,0 +1,114 @@
+"""95 % intervals that stay right where photos come in groups (versions of one original), and at 0 and 100 %.
+
+Photos of one group are right or wrong together, so n of them say less than n independent ones. Every interval here
+resamples whole groups; with each photo a group of its own it becomes the ordinary one.
+"""
+
+import numpy as np
+
+from maskkit import evaluate
+
+RESAMPLES = 2000  # of the groups, for each interval: its ends move by about 2 % of its length from seed to seed
+
+
+def resample(groups, seed, n_resamples=RESAMPLES):
+    """How often each photo's group is drawn in each bootstrap resample.
+
+    Groups are drawn with replacement, as many as there are (Efron & Tibshirani, 1993, An introduction to the
+    bootstrap, chapter 8.6: the cluster is what is resampled, not its members).
+
+    Args:
+        groups: (n,) any hashable or integer labels, one per photo.
+
+    Returns:
+        counts float64 (n_resamples, n_groups), and each photo's column in it, int (n,).
+    """
+    names, column = np.unique(np.asarray(groups), return_inverse=True)
+    drawn = np.random.default_rng(seed).multinomial(len(names), np.full(len(names), 1 / len(names)), n_resamples)
+    return drawn.astype(float), column
+
+
+def mean(values, groups, seed):
+    """The mean of one value per photo with its cluster-bootstrap 95 % interval (percentiles).
+
+    Args:
+        values: float (n,); groups: (n,); seed: of the resamples.
+
+    Returns:
+        (mean, [low, high]); (None, None) where there is no photo.
+    """
+    values = np.asarray(values, dtype=float)
+    if not len(values):
+        return None, None
+    counts, column = resample(groups, seed)
+    sums = counts @ np.bincount(column, values)
+    sizes = counts @ np.bincount(column)
+    low, high = np.quantile(sums / sizes, (0.025, 0.975))
+    return float(values.mean()), [float(low), float(high)]
+
+
+def rate(correct, groups, seed):
+    """A share of photos with its 95 % interval: Wilson's, at the number of independent photos these are worth.
+
+    That number is n / the design effect: the variance from a cluster bootstrap over that of n independent photos.
+    Where few groups show the rarer answer it can hardly be estimated, so the effect of groups that are all alike
+    (sum of squared group sizes / n: Kish 1965, Survey sampling) joins in with the weight of one such group; where
+    all photos agree it stands alone. Wilson at an effective n covers well near 0 and 1, where percentiles of a
+    bootstrap do not (Franco, Little, Louis & Slud 2019, Comparative study of confidence intervals for proportions
+    in complex sample surveys, Journal of Survey Statistics and Methodology 7:334-364).
+
+    Args:
+        correct: bool (n,), or fractions 0..1 such as the share of splits in which a photo was right;
+        groups: (n,); seed: of the resamples.
+
+    Returns:
+        (share, [low, high]); (None, None) where there is no photo.
+    """
+    correct = np.asarray(correct, dtype=float)
+    n = len(correct)
+    if not n:
+        return None, None
+    share = float(correct.mean())
+    counts, column = resample(groups, seed)
+    sizes, hits = np.bincount(column), np.bincount(column, correct)
+    together = (sizes**2).sum() / n  # the design effect if all photos of a group were alike
+    rarer = int(min((hits > 0).sum(), (hits < sizes).sum()))  # groups that show the rarer answer
+    effect = together
+    if rarer:
+        draws = counts @ hits / (counts @ sizes)
+        found = draws.var() / (share * (1 - share) / n)
+        effect = (rarer * found + together) / (rarer + 1)
+    return share, wilson_at(share, min(n, n / max(effect, 1e-12)))
+
+
+def wilson_at(share, n):
+    """`evaluate.wilson` for a share of n photos, n not necessarily whole."""
+    return [float(end) for end in evaluate.wilson(min(share * n, n), n)]
+
+
+def balanced(shares, intervals):
+    """The mean of each class's share found, with its 95 % interval.
+
+    The interval combines the classes' own, which are independent (method of variance estimates recovery: Zou &
+    Donner 2008, Construction of confidence limits about effect measures, Statistics in Medicine 27:1693-1702).
+
+    Args:
+        shares: one fraction per class; intervals: their [low, high]. None for a class without photos.
+
+    Returns:
+        (mean, [low, high]); (None, None) where a class has no photos.
+    """
+    if not shares or None in shares:
+        return None, None
+    shares, ends = np.array(shares), np.array(intervals)
+    below = np.sqrt(((shares - ends[:, 0]) ** 2).sum()) / len(shares)
+    above = np.sqrt(((ends[:, 1] - shares) ** 2).sum()) / len(shares)
+    middle = float(shares.mean())
+    return middle, [max(0.0, middle - float(below)), min(1.0, middle + float(above))]
+
+
+def balanced_accuracy(labels, predicted, n_classes, groups, seed):
+    """`balanced` of the recalls of predictions: labels, predicted int (n,), groups (n,)."""
+    labels, hit, groups = np.asarray(labels), np.asarray(labels) == np.asarray(predicted), np.asarray(groups)
+    found = [rate(hit[labels == index], groups[labels == index], seed) for index in range(n_classes)]
+    return balanced(*map(list, zip(*found, strict=True)))

@@ -1,0 +1,65 @@
+"""The audit of the 12K photos: does it find what is known of them?
+
+usage: python tests/check_audit.py RUN_DIR [SOURCE_GROUPS.csv]
+
+RUN_DIR holds the audit.json and groups.csv of `make trust` on the 12K set or a part of it.
+"""
+
+import csv
+import json
+import sys
+from collections import Counter, defaultdict
+from pathlib import Path
+
+
+def read_csv(path):
+    with open(path, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def pairs(n):
+    return n * (n - 1) // 2
+
+
+def siblings(run_dir, truth_csv):
+    """(recall, precision) over pairs of masked photos, the groups found against the truth."""
+    truth = {row["path"]: row["group"] for row in read_csv(truth_csv)}
+    found = defaultdict(Counter)
+    for row in read_csv(Path(run_dir) / "groups.csv"):
+        found[row["group"]][truth.get(row["file"], "")] += 1
+    right = sum(pairs(n) for counts in found.values() for name, n in counts.items() if name)
+    joined = sum(pairs(sum(counts.values())) - pairs(counts[""]) for counts in found.values())
+    return right / sum(map(pairs, Counter(truth.values()).values())), right / joined
+
+
+def check(run_dir, truth_csv=None):
+    """{what must hold: whether it does}."""
+    audit = json.loads((Path(run_dir) / "audit.json").read_text(encoding="utf-8"))
+    width = audit["shortcuts"]["width_height"]
+    leaked = audit["leaks"]["held_out"]
+    black = audit["files"]["black_or_flat"]["files"]
+    lights = {name: light["light"] for name, light in audit["lights"].items()}
+    checks = {
+        f"size alone is right for 95 to 98 % of Test ({width['value']:.3f}, n {width['n']})":
+            0.95 <= width["value"] <= 0.98 and width["measured_on"].startswith("the Test part"),
+        f"the black files are found ({len(black)})": len(black) > 0 and all("WithMask" in file for file in black),
+        f"held-out photos have versions in Train ({leaked['value']:.3f})": leaked["value"] > 0.25,
+        f"leaks and shortcuts are red ({lights})": lights["leaks"] == lights["shortcuts"] == "red",
+        "the split's luck, the mouth and calibration are judged":
+            "unknown" not in (lights["split_luck"], lights["mouth"], lights["calibration"]),
+    }  # fmt: skip
+    if truth_csv:
+        recall, precision = siblings(run_dir, truth_csv)
+        checks[f"siblings: recall {recall:.3f}, precision {precision:.3f}"] = recall >= 0.93 and precision >= 0.93
+    return checks
+
+
+def main(*arguments):
+    checks = check(*arguments)
+    for claim, holds in checks.items():
+        print(f"{'ok  ' if holds else 'FAIL'} {claim}")
+    return 0 if all(checks.values()) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

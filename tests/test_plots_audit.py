@@ -1,0 +1,450 @@
+"""The audit's figures say what, of how many and which photos, draw nothing that was not measured, and fit."""
+
+import copy
+import math
+import random
+import warnings
+
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from PIL import Image
+
+from maskkit import evaluate, plots, plots_audit
+
+REPORT = ("with_mask", "without_mask")
+ODD = ("a $cost$ of x_1", "mask \N{FACE WITH MEDICAL MASK}", "long_" * 20)
+FROM_AUDIT = ("lights", "splits", "leaks", "shortcuts", "regions", "against", "calibration")
+FROM_IMAGES = ("region_examples", "maps", "odd_files")
+WHY = "the weights of this network lie on a server that could not be reached, and no file was given with --weights"
+PROBLEMS = ("undecodable", "black or flat", "the same bytes in two classes", "likely wrong label: without_mask")
+LONG = "Of the photos held out, a $large$ share shows a scene that was trained on: what is measured there is memory. "
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # a missing letter or a layout that does not fit is a warning of matplotlib
+        yield
+    plt.close("all")
+
+
+def entry(value, n=960, light="green", sentence="It holds.", **more):
+    interval = list(evaluate.wilson(round(value * n), n))
+    return {"value": value, "interval": interval, "n": n, "light": light, "sentence": sentence, **more}
+
+
+def unknown(sentence=WHY, **more):
+    return {"value": None, "interval": None, "n": 0, "light": "unknown", "sentence": sentence, **more}
+
+
+LIGHTS = {  # title, thresholds, (good, bad) values and sentences
+    "split_luck": ("Luck of the split", 0.05, 0.2, 0.031, 0.342, "3 of 100 splits alone would reach the report."),
+    "leaks": ("Leaks between the parts", 0.01, 0.05, 0.004, 0.81, "Hardly a held-out photo has a sibling in training."),
+    "shortcuts": ("Shortcuts", 0.6, 0.75, 0.541, 0.688, "Image size alone is right on 54 % of the photos: guessing."),
+    "mouth": ("Does the mouth decide?", 0.8, 0.5, 0.912, 0.43, "Hiding the lower half costs most photos more."),
+    "other_source": ("Another source", 0.9, 0.7, 0.947, 0.62, "Trained here it is right on 95 % of the other photos."),
+    "calibration": ("Calibration", 0.03, 0.1, 0.018, 0.064, "Where it says 90 %, it is right nine times in ten."),
+}
+
+
+def six_lights(bad=False):
+    found = {}
+    for name, (title, green, red, good, worse, sentence) in LIGHTS.items():
+        value = worse if bad else good
+        small = green < red
+        light = "green" if (value < green) == small else "red" if (value > red) == small else "amber"
+        more = {"title": title, "thresholds": {"green": green, "red": red}, "reason": "as the literature has it"}
+        found[name] = entry(value, 300 if bad else 960, light, LONG * 2 if bad else sentence, **more)
+    return found
+
+
+def curve_bins(n_bins, bend):
+    bins = []
+    for k in range(n_bins):
+        confidence, n = 0.525 + 0.95 * k / (2 * n_bins), (k + 1) * 12 if k else 0
+        right = round(n * min(1, confidence + bend * (1 - confidence)))
+        interval = list(evaluate.wilson(right, n)) if n else None
+        bins.append({"confidence": confidence, "accuracy": right / n if n else None, "n": n, "interval": interval})
+    return bins
+
+
+def network(arch, skill):
+    spread = np.exp(-0.5 * ((np.arange(41) - 40 * skill) / 1.2) ** 2)
+    last = np.round(1000 * spread / spread.sum()).astype(int)
+    best = np.roll(last, 1)
+    best[0], best[40] = 0, best[40] + last[40]
+    drawn = {"n_splits": 1000, "n_val": 40}
+    found = {
+        f"{arch}_last": entry(skill, 1000, distribution=last.tolist(), **drawn),
+        f"{arch}_best": entry(min(1, skill + 0.02), 1000, distribution=best.tolist(), **drawn),
+        f"{arch}_reach": entry(best[39:].sum() / 1000, 1000, report=0.975),
+        f"{arch}_unseen": entry(skill - 0.01, 3592),
+        f"{arch}_unseen_best": entry(skill - 0.006, 3592),
+    }
+    found[f"{arch}_best"].update(flattery=0.026, flattery_interval=[0.022, 0.031])
+    return found
+
+
+def hidden(arch, skill, drop):
+    found = {f"{arch}_whole": entry(skill, arch=arch, hidden="whole", fill="")}
+    for k, region in enumerate(("lower_half", "upper_half", "background")):
+        for fill in ("blur", "mean"):
+            found[f"{arch}_{region}_{fill}"] = entry(skill - drop / (1 + 3 * k), arch=arch, hidden=region, fill=fill)
+    return {**found, f"{arch}_mouth": entry(0.5 + drop, arch=arch)}
+
+
+def shortcut(value, kind, title, sees, **more):
+    return entry(value, 992, kind=kind, title=title, sees=sees, measured_on="Test", **more)
+
+
+def sample(kind="good", classes=REPORT):
+    """A realistic audit: "good", "bad", "unknown" (mostly) or "instant"."""
+    bad, archs = kind == "bad", ("resnet18", "mobilenet_v2")
+    audit = {
+        "version": 1,
+        "photos": "Kaggle 12K",
+        "classes": list(classes),
+        "n": 3792,
+        "arch": "resnet18",
+        "model": "trained here on 160 of them",
+        "scope": "instant" if kind == "instant" else "whole",
+        "networks": {arch: {"weights": "imagenet", "note": ""} for arch in archs},
+        "lights": six_lights(bad),
+    }
+    skill = 0.87 if bad else 0.965
+    audit["splits"] = {name: found for arch in archs for name, found in network(arch, skill).items()}
+    pairs = {"pairs": 1204, "pairs_across_parts": 312, "pairs_across_classes": 7, "groups": 640}
+    share = {"sha256": 0.01 * bad, "perceptual_hash": 0.1 * bad, "features": 0.8 * bad}
+    pairs = {name: n * bad for name, n in pairs.items()}
+    audit["leaks"] = {d: entry(share[d], 3792, **pairs) for d in share}
+    audit["leaks"]["all"] = entry(share["features"], 3792, **pairs)
+    held = {"by_detector": share, "held_out": "Test and Validation"}
+    audit["leaks"]["held_out"] = entry(share["features"], 1792, **held)
+    audit["shortcuts"] = {
+        "guess": shortcut(1 / len(classes), "guess", "the most frequent class", "nothing"),
+        "width_height": shortcut(0.541, "blind", "width and height", "how many pixels the file has"),
+        "metadata": shortcut(0.688 if bad else 0.5, "blind", "metadata", "EXIF and the format of the file"),
+        "border": shortcut(0.61, "blind", "border", "a frame of 5 % around the photo"),
+        "file_size": shortcut(0.66, "weak", "file size", "bytes per pixel"),
+        "sharpness": shortcut(0.58, "weak", "sharpness", "the variance of the Laplacian"),
+        "thumbnail": shortcut(0.83, "weak", "thumbnail", "8 x 8 grey pixels"),
+        "hog": shortcut(0.9, "weak", "edges (HOG)", "histograms of directions"),
+        "random_network": shortcut(0.87, "weak", "random network", "features of a network that never learned"),
+        "model": shortcut(skill, "real", "resnet18", "the whole photo"),
+    }
+    audit["regions"] = {**hidden("resnet18", skill, 0.1 if bad else 0.35), **hidden("mobilenet_v2", skill, 0.3)}
+    n_classes = len(classes)
+    matrix = (np.eye(n_classes, dtype=int) * 150 + (90 if bad else 8)).tolist()
+    value = matrix[0][0] / sum(matrix[0])
+    more = {"folder": "other-masks", "confusion": matrix, "balanced": True, "own": skill}
+    forward, backward = entry(value, int(np.sum(matrix)), **more), entry(value - 0.03, 600, **more)
+    audit["against"] = {"forward": forward, "backward": backward}
+    rows = [(0.5 + 0.05 * k, 1 - 0.03 * k * (2 if bad else 1)) for k in range(10)]
+    keys = ("threshold", "answered", "error", "n")
+    curve = [dict(zip(keys, (t, a, 0.07 * (1 - t) * (1 + bad), round(3792 * a)), strict=True)) for t, a in rows]
+    curve += [{"threshold": 0.999, "answered": 0.0, "error": None, "n": 0}]
+    audit["calibration"] = {
+        "ece": entry(0.064, 3792, bins=curve_bins(10, -0.5 if bad else 0.5)),
+        "ece_scaled": entry(0.018, 3792, temperature=0.6, bins=curve_bins(10, 0.05)),
+        "dont_know": entry(0.012, 3400, threshold=0.9, answered=0.76, curve=curve),
+    }
+    if kind == "unknown":
+        reasons = {"leaks": WHY, "shortcuts": WHY, "mouth": "stopped", "other_source": "--against names no folder"}
+        for name, why in reasons.items():
+            audit["lights"][name].update(unknown(why))
+        audit["networks"]["mobilenet_v2"] = {"weights": None, "note": "unknown: " + WHY}
+        audit["splits"] = {**network("resnet18", 0.9), "mobilenet_v2_last": unknown("unknown: " + WHY)}
+        audit["splits"]["resnet18_unseen"] = audit["splits"]["resnet18_unseen_best"] = unknown("every photo is drawn")
+        audit["splits"]["resnet18_best"].update(flattery=None, flattery_interval=None)
+        audit["leaks"].update(features=unknown(), held_out=unknown("this run has no held-out part"), all=unknown())
+        audit["shortcuts"]["metadata"] = unknown(kind="blind", title="metadata", sees="EXIF")
+        audit["shortcuts"]["model"] = unknown(kind="real", title="resnet18", sees="the whole photo")
+        audit["regions"] = {key: row for key, row in audit["regions"].items() if "mobile" not in key}
+        audit["regions"]["resnet18_lower_half_mean"] = unknown("interrupted")
+        audit["against"]["backward"] = unknown("the other folder has 3 photos")
+        audit["calibration"].update(ece_scaled=unknown("too few photos to fit a temperature"), dont_know=unknown())
+    if kind == "instant":
+        for name, light in audit["lights"].items():
+            if name not in ("split_luck", "leaks", "shortcuts"):
+                light.update(unknown("not measured yet: make trust"))
+        audit.update(regions={}, against={}, calibration={})
+        audit["leaks"] = {"sha256": audit["leaks"]["sha256"]}
+        audit["shortcuts"] = {"width_height": audit["shortcuts"]["width_height"]}
+    return audit
+
+
+def photo(i, width=90, height=120):
+    rows, columns = np.mgrid[:height, :width]
+    face = ((columns - width / 2) / (width / 3)) ** 2 + ((rows - height / 2) / (height / 2.6)) ** 2 < 1
+    pixels = np.where(face[..., None], (222, 180, 150), (60 + 20 * (i % 6), 100, 140)).astype(np.uint8)
+    pixels[int(height * 0.55) : int(height * 0.8), int(width * 0.28) : int(width * 0.72)] = (120, 170, 215)
+    return Image.fromarray(pixels)
+
+
+def draw(name, kind="good", classes=REPORT, photos="demo", n=3):
+    if name in FROM_AUDIT:
+        return getattr(plots_audit, name)({**sample(kind, classes), "photos": photos})
+    images = [photo(i, 90 + 30 * (i % 3)) for i in range(n)]
+    if name == "region_examples":
+        fills = {"blur": photo(1), "mean": photo(2)}
+        hidden_parts = dict.fromkeys(("lower_half", "upper_half", "background"), fills)
+        return plots_audit.region_examples({"whole": {"": photo(0)}, **hidden_parts})
+    if name == "maps":
+        bump = np.array([np.exp(-((np.mgrid[:7, :7] - 3 - 0.3 * i) ** 2).sum(0) / 5) for i in range(n)])
+        labels = np.arange(n) % len(classes)
+        titles = [f"{arch}\n{way}" for arch in ("resnet18", "mobilenet_v2") for way in ("occlusion", "Grad-CAM")]
+        probabilities = np.full((n, len(classes)), 0.1 / (len(classes) - 1))
+        probabilities[:, 0] = 0.9
+        found = {title: (k + 1) * 0.1 * bump - 0.02 for k, title in enumerate(titles)}
+        return plots_audit.maps(images, found, labels, probabilities, classes, photos)
+    files = [f"WithMask/{'M' * 30}{i}$_$.png" for i in range(n)]
+    problems = [PROBLEMS[i % 4] for i in range(n)]
+    images = [None if i % 4 == 0 else image for i, image in enumerate(images)]
+    return plots_audit.odd_files(images, files, problems, photos)
+
+
+def words(fig):
+    """Every text of a figure that is drawn, in one."""
+    shown = [text.get_text() for text in fig.findobj(plt.Text) if text.get_visible()]
+    return " ".join(" ".join(shown).split())
+
+
+def drawn(fig):
+    """The axes that are shown."""
+    return [axes for axes in fig.axes if axes.axison]
+
+
+@pytest.mark.parametrize("name", FROM_AUDIT + FROM_IMAGES)
+def test_figure_says_what_how_many_and_which_photos(name):
+    fig = draw(name, photos="holiday snaps", n=4)
+    below = " ".join(text.get_text() for text in fig.texts)
+    assert isinstance(fig, Figure)
+    assert fig.get_suptitle()
+    if name != "region_examples":  # which photo, only its caller knows
+        assert "holiday snaps" in below
+    counts = ("3,792 photos", "1 photo in 7", "4 photos", "4 odd files")
+    assert any(n in f"{fig.get_suptitle()} {below}" for n in counts)
+
+
+@pytest.mark.parametrize("kind", ["good", "unknown", "instant"])
+@pytest.mark.parametrize("name", FROM_AUDIT)
+def test_axes_carry_names_and_rates_run_from_0_to_100(name, kind):
+    for axes in drawn(draw(name, kind)):
+        assert axes.get_xlabel()
+        if axes.get_xlabel() != "predicted class" and "sureness" not in axes.get_xlabel():
+            assert "(%)" in axes.get_xlabel()
+            assert axes.get_xlim() == (0, 100)
+        if "axis to" in axes.get_ylabel():
+            assert axes.get_ylim() == (0, float(axes.get_ylabel().split()[-2]))
+
+
+@pytest.mark.parametrize("name", FROM_AUDIT + FROM_IMAGES)
+def test_caller_keeps_random_state_and_style_and_audit(name):
+    np.random.seed(1)
+    random.seed(1)
+    before = np.random.get_state()[1].tolist(), random.getstate(), dict(matplotlib.rcParams)
+    draw(name)
+    assert before == (np.random.get_state()[1].tolist(), random.getstate(), dict(matplotlib.rcParams))
+    if name in FROM_AUDIT:
+        audit = sample("unknown")
+        kept = copy.deepcopy(audit)
+        getattr(plots_audit, name)(audit)
+        assert audit == kept
+
+
+@pytest.mark.parametrize("name", FROM_AUDIT + FROM_IMAGES)
+def test_callers_style_does_not_leak_in(name):
+    expected = pixels(draw(name))
+    theirs = {"axes.facecolor": "black", "font.size": 30, "axes.grid": True, "lines.markersize": 20}
+    with plt.rc_context({**theirs, "axes.titlepad": 40, "xtick.major.size": 20, "image.cmap": "jet"}):
+        assert pixels(draw(name)) == expected
+
+
+def pixels(fig):
+    fig.canvas.draw()
+    return bytes(fig.canvas.buffer_rgba())
+
+
+@pytest.mark.parametrize(
+    "kind, classes", [("good", REPORT), ("bad", REPORT), ("unknown", REPORT), ("instant", REPORT), ("bad", ODD)]
+)
+@pytest.mark.parametrize("name", FROM_AUDIT)
+def test_nothing_is_cut_or_overlaps(name, kind, classes):
+    fig = draw(name, kind, classes, photos="my $x_1$ photos " * 9)
+    check_layout(fig)
+
+
+@pytest.mark.parametrize("name", ["lights", "against", "odd_files"])
+def test_dollars_stay_text(name):
+    shown = [text for text in draw(name, "bad", ODD).findobj(plt.Text) if "$" in text.get_text()]
+    assert shown
+    for text in shown:
+        assert not any(text._preprocess_math(line)[1] for line in text.get_text().split("\n"))
+
+
+@pytest.mark.parametrize("n", [0, 1, 30])
+@pytest.mark.parametrize("name", ["maps", "odd_files"])
+def test_no_or_many_images_with_odd_names_fit(name, n):
+    check_layout(draw(name, classes=ODD, n=min(n, 8) if name == "maps" else n, photos="my $x_1$ photos " * 9))
+
+
+def check_layout(fig):
+    """Warnings are errors here, too: neither a letter without a glyph nor `$` read as mathematics passes."""
+    box, (width, height) = fig.get_tightbbox(), fig.get_size_inches()
+    assert box.x0 > -0.02 and box.y0 > -0.02 and box.x1 < width + 0.02 and box.y1 < height + 0.02
+    shown = [text for text in fig.findobj(plt.Text) if text.get_visible() and text.get_text().strip()]
+    spans = [(text.get_text(), text.get_window_extent()) for text in shown if not text.get_rotation()]
+    spans = [(text, span) for text, span in spans if span.width and span.x0 > -1e4]
+    for i, (text, a) in enumerate(spans):
+        for other, b in spans[:i]:
+            if text != other:  # a shared axis holds its hidden labels twice
+                across = min(a.x1, b.x1) - max(a.x0, b.x0), min(a.y1, b.y1) - max(a.y0, b.y0)
+                assert min(across) < 3, (text, other)
+
+
+@pytest.mark.parametrize("value", [None, math.nan])
+@pytest.mark.parametrize("name", FROM_AUDIT)
+def test_what_is_not_measured_is_said_and_never_drawn(name, value):
+    audit = sample()
+    for section in ("lights", *plots_audit.LIGHT_OF):
+        for one in audit[section].values():
+            one.update(value=value, interval=None, n=0, light="unknown", sentence="the cat sat on it")
+    fig = getattr(plots_audit, name)(audit)
+    assert "not measured: the cat sat on it" in words(fig)
+    for axes in fig.axes:
+        marks = [line for line in axes.lines if line.get_marker() not in ("None", " ", "") and name != "lights"]
+        assert all(not len(line.get_xdata()) for line in marks)
+
+
+@pytest.mark.parametrize("kind", ["good", "bad", "unknown", "instant"])
+@pytest.mark.parametrize("name", FROM_AUDIT)
+def test_no_nan_is_drawn(name, kind):
+    for axes in draw(name, kind).axes:
+        for line in axes.lines:
+            assert np.isfinite(np.asarray(line.get_xydata(), dtype=float)).all()
+
+
+def test_an_instant_audit_says_how_to_measure_the_rest():
+    for name in FROM_AUDIT[2:]:
+        assert "not measured yet: make trust" in words(draw(name, "instant"))
+
+
+def test_a_network_that_cannot_be_had_is_a_sentence():
+    for name in ("splits", "regions"):
+        text = words(draw(name, "unknown"))
+        assert f"not measured: {WHY}" in text and "unknown:" not in text
+
+
+def test_lights_are_told_apart_without_colour_and_show_value_interval_and_thresholds():
+    audit = sample("bad")
+    audit["lights"]["mouth"] = {**audit["lights"]["mouth"], **unknown("no network could be had")}
+    fig = plots_audit.lights(audit)
+    track, page = fig.axes
+    shown = {text.get_text() for text in page.texts}
+    assert {"✗", "red", "!", "amber", "?", "unknown", "34.2 %", "29.2-39.9 %", "not measured"} <= shown
+    assert {"5 %", "20 %", "60 %", "75 %"} <= {text.get_text() for text in track.texts}
+    signs = {line.get_marker() for line in page.lines} - {"None"}
+    assert len(signs) == 3
+    low, high = audit["lights"]["split_luck"]["interval"]
+    assert any(np.allclose(line.get_xdata(), (100 * low, 100 * high)) for line in track.lines)
+    assert fig.get_suptitle().endswith("2 amber, 3 red, 1 unknown")
+
+
+def test_a_lights_zones_follow_which_side_is_good():
+    for name, order in (("leaks", ["green", "amber", "red"]), ("mouth", ["red", "amber", "green"])):
+        fig, axes = plt.subplots()
+        plots_audit.strip(axes, sample()["lights"][name], 0)
+        hatches = [patch.get_hatch() for patch in sorted(axes.patches, key=lambda patch: patch.get_x())]
+        assert hatches == [plots_audit.SIGNS[light][4] for light in order]
+
+
+def test_splits_draw_the_distribution_and_the_reports_mark():
+    audit = sample()
+    upper, lower = plots_audit.splits(audit).axes[:2]
+    heights = [bar.get_height() for bar in upper.patches if hasattr(bar, "get_height")]
+    assert np.allclose(heights, np.array(audit["splits"]["resnet18_last"]["distribution"]) / 10)
+    for axes in (upper, lower):
+        assert any(np.allclose(line.get_xdata(), 97.5) for line in axes.lines)
+    assert "3,592 photos" in words(lower.figure) and "promises 2.6 points more" in lower.get_title(loc="left")
+
+
+def test_every_rate_has_the_interval_it_was_given():
+    audit = sample("bad")
+    audit["shortcuts"]["hog"]["interval"] = [0.111, 0.222]
+    audit["regions"]["mobilenet_v2_background_mean"]["interval"] = [0.111, 0.222]
+    audit["leaks"]["features"]["interval"] = [0.111, 0.222]
+    audit["against"]["backward"]["interval"] = [0.111, 0.222]
+    audit["splits"]["resnet18_unseen"]["interval"] = [0.111, 0.222]
+    for name in ("shortcuts", "regions", "leaks", "against", "splits"):
+        fig = getattr(plots_audit, name)(audit)
+        assert "11.1-22.2 %" in words(fig)
+        lines = [line.get_xdata() for axes in fig.axes for line in axes.lines if len(line.get_xdata()) == 2]
+        assert any(np.allclose(ends, (11.1, 22.2)) for ends in lines), name
+
+
+def test_leaks_count_pairs_and_siblings():
+    text = words(draw("leaks", "bad"))
+    for part in ("1,204", "312", "640", "80.0 % of the held-out photos", "80.0 % of 1,792 photos", "78.1-81.8 %"):
+        assert part in text
+
+
+def test_shortcuts_are_grouped_and_say_what_each_sees():
+    fig = draw("shortcuts", "bad")
+    text = words(fig)
+    order = [text.index(part) for part in ("guess: ", "blind: ", "weak: ", "real: ")]
+    assert order == sorted(order)
+    assert "8 x 8 grey pixels" in text and "measured on Test · 3,792 photos" in text
+    lines = [line.get_xdata()[0] for line in fig.axes[0].lines if line.get_marker() == "None"]
+    assert 50 in lines and 87 in lines
+
+
+def test_maps_state_their_scale_and_a_flat_or_broken_map_is_none():
+    found = np.zeros((3, 7, 7))
+    found[0, 2, 2], found[2, 0, 0] = 0.4, math.inf
+    images = [photo(i) for i in range(3)]
+    fig = plots_audit.maps(images, {"occlusion": found}, [0, 1, 0], np.full((3, 2), 0.5), REPORT, "demo")
+    overlaid = [len(axes.images) for axes in fig.axes if axes.images]
+    assert overlaid == [1, 2, 1, 1, 1, 1]
+    over = fig.axes[1].images[1]
+    assert over.get_clim() == (0, 1) and over.get_array().max() == 1 and over.get_cmap().name == "cividis"
+    text = words(fig)
+    assert "0 to 0.4" in text and text.count("no map") == 2 and "0 least, 1 most" in text
+
+
+def test_odd_files_show_24_and_count_the_rest():
+    fig = draw("odd_files", n=30)
+    assert fig.get_suptitle() == "30 odd files, 6 more not shown"
+    assert len(drawn(fig)) == 24
+    assert words(fig).count("cannot be decoded") == 6
+    assert "No odd file was found." in words(draw("odd_files", n=0))
+
+
+def test_calibration_without_a_threshold_shows_its_curve_and_says_so():
+    audit = sample()
+    audit["calibration"]["dont_know"].update(unknown("no threshold brings the error to 1 %", threshold=None))
+    audit["calibration"]["ece"]["bins"][-1]["interval"] = [0.111, 1.0]
+    fig = plots_audit.calibration(audit)
+    assert len(fig.axes) == 3 and "not measured: no threshold brings the error to 1 %" in words(fig)
+    reliability = next(axes for axes in fig.axes if "sure the network" in axes.get_xlabel())
+    ends = [segment[:, 1] for segment in reliability.collections[0].get_segments()]
+    bins = [row for row in audit["calibration"]["ece"]["bins"] if row["n"]]
+    assert np.allclose(ends, [100 * np.array(row["interval"]) for row in bins])
+
+
+def test_long_text_is_wrapped_to_its_width_and_cut_with_a_sign():
+    rows = plots_audit.wrap("a $word$ " * 20 + "M" * 80, 2, 9).split("\n")
+    assert all(plots_audit.inches_of(row.replace(r"\$", "$"), 9) <= 2 for row in rows)
+    assert plots_audit.wrap("one two three four", 0.5, 10, lines=2).endswith("…")
+    assert plots_audit.inches_of(plots_audit.fit("M" * 300 + ".png", 1.5, 9), 9) <= 1.5
+
+
+@pytest.mark.parametrize("name", FROM_AUDIT + FROM_IMAGES)
+def test_save_writes_the_same_bytes_twice(name, tmp_path):
+    for run in "ab":
+        plots.save(draw(name, photos="demo"), tmp_path / run, name)
+    for suffix in ("png", "svg"):
+        a, b = ((tmp_path / run / "figures" / f"{name}.{suffix}").read_bytes() for run in "ab")
+        assert a == b and len(a) > 1000
