@@ -8,7 +8,20 @@ from pathlib import Path
 
 import numpy as np
 
-from maskkit import audit_figures, calibration, data, leaks, lights, model, regions, runs, sections, shortcuts, splits, survey
+from maskkit import (
+    audit_figures,
+    calibration,
+    data,
+    leaks,
+    lights,
+    model,
+    regions,
+    runs,
+    sections,
+    shortcuts,
+    splits,
+    survey,
+)
 from maskkit.subject import ENOUGH, Net, Subject, choose, detect, find_nets, marks, recipe_of, train
 
 VERSION = 1  # of audit.json

@@ -41,6 +41,10 @@ class Source:
     folder: Path  # holds one folder per class
     note: str = ""  # why this is not what "auto" asked for; empty where it is
 
+    def named(self, data):
+        """The parameter DATA under which another working folder finds the same photos."""
+        return str(self.folder) if self.kind == "folder" else data
+
 
 # --- find ---------------------------------------------------------------------------------------
 

@@ -47,14 +47,23 @@ def alike(hashes, mirrored, usable, distance=HASH_DISTANCE):
 
 
 def aligned(small, colours, usable, features=None):
-    """Pairs int (m, 2) of photos that an affine map lays one on the other, mirrored or not.
+    """Pairs int (m, 2) of photos that an affine map lays one on the other, mirrored or not: see `correlations`."""
+    pairs, score = correlations(small, colours, usable, features)
+    return pairs[score >= ALIGNED]
+
+
+def correlations(small, colours, usable, features=None):
+    """How well the photos of each promising pair agree once an affine map has laid one on the other.
 
     Candidates are neighbours in colour, which such maps hardly change, and, where given, in backbone features,
-    which survive another light. Each pair is aligned and kept where what overlaps correlates.
+    which survive another light. Each pair is aligned as it is and with one photo mirrored; the better one counts.
 
     Args:
         small: uint8 (n, px, px, 3); colours: float32 (n, d) of unit length; usable: bool (n,).
         features: float32 (n, d), a backbone's; may be None.
+
+    Returns:
+        pairs int (m, 2), a < b; correlation float32 (m,) in -1..1, of those above PROMISING after a coarse alignment.
     """
     pairs = neighbours(colours, usable, NEIGHBOURS, ALIKE)
     if features is not None:
@@ -62,7 +71,7 @@ def aligned(small, colours, usable, features=None):
         own = own / np.linalg.norm(own, axis=1, keepdims=True).clip(1e-9)
         pairs = np.unique(np.concatenate([pairs, neighbours(own, usable, NEIGHBOURS // 2, 0.0)]), axis=0)
     if not len(pairs):
-        return pairs
+        return pairs, np.zeros(0, dtype=np.float32)
     pixels = standardise(small)
     coarse = nn.functional.avg_pool2d(pixels, 2)
     first = torch.eye(2, 3).repeat(2 * len(pairs), 1, 1)  # each pair twice: as it is, and with one mirrored
@@ -71,7 +80,10 @@ def aligned(small, colours, usable, features=None):
     score, maps = align(coarse, twice, flipped, first, ((1.0, 10),), "aligning roughly")
     again = np.flatnonzero(score >= PROMISING)
     score, _ = align(pixels, twice[again], flipped[again], maps[again], ((1.0, 8),), "aligning")
-    return np.unique(twice[again[score >= ALIGNED]], axis=0)
+    kept, place = np.unique(twice[again], axis=0, return_inverse=True)
+    best = np.full(len(kept), -1, dtype=np.float32)
+    np.maximum.at(best, place.ravel(), score)
+    return kept, best
 
 
 def neighbours(vectors, usable, k, least):
@@ -115,8 +127,6 @@ def align(pixels, pairs, flipped, maps, schedule, say):
         correlation float32 (m,) in -1..1, of the colours where both photos lie and mostly in the middle; maps as
         they are then.
     """
-    levels = [(blur(pixels, sigma), steps) for sigma, steps in schedule]
-    levels = [(torch.cat([level, *gradients(level)], 1), steps) for level, steps in levels]
     view = View(pixels.shape[-1])
     scores, found = [], []
     chunks = range(0, len(pairs), PAIRS)
@@ -124,8 +134,9 @@ def align(pixels, pairs, flipped, maps, schedule, say):
         a, b = torch.from_numpy(pairs[at : at + PAIRS]).T
         mirror = torch.from_numpy(flipped[at : at + PAIRS])
         own = maps[at : at + PAIRS].clone()
-        for level, steps in levels:
-            fixed, moving = level[a, :3].flatten(2), mirrored(level[b], mirror)
+        for sigma, steps in schedule:  # blurred chunk by chunk: of all photos at once it would fill a gigabyte
+            fixed, level = blur(pixels[a], sigma).flatten(2), blur(pixels[b], sigma)
+            moving = mirrored(torch.cat([level, *gradients(level)], 1), mirror)
             for _ in range(steps):
                 own -= step(view, fixed, moving, own)
         scores.append(correlation(view, fixed, moving[:, :3], own))
@@ -236,6 +247,23 @@ def count_pairs(*columns):
     codes = np.stack([np.unique(column, return_inverse=True)[1] for column in columns], 1)
     sizes = np.unique(codes, axis=0, return_counts=True)[1].astype(int)
     return int((sizes * (sizes - 1) // 2).sum())
+
+
+def agreement(groups, truth):
+    """(recall, precision) of found groups over pairs of photos, against a list that knows.
+
+    Args:
+        groups: int (n,), found; truth: text (n,), the true group; "" for a distractor, which has no version of itself
+        in the set but with other distractors, of which the list knows nothing.
+
+    Returns:
+        fractions 0..1, each None where there is no pair to divide by; pairs among distractors do not count.
+    """
+    listed = truth != ""
+    right = count_pairs(groups[listed], truth[listed])
+    joined = count_pairs(groups) - count_pairs(groups[~listed])
+    total = count_pairs(truth[listed])
+    return (right / total if total else None), (right / joined if joined else None)
 
 
 def in_company(groups):

@@ -15,7 +15,7 @@ REPORT_NOTEBOOKS = ("01_prepare.ipynb", "02_train.ipynb", "03_evaluate.ipynb")
 QUIET_KERNEL = ["--IPKernelApp.log_level=50"]  # its own chatter; a cell's errors come another way
 TRUST_NOTEBOOK = "05_trust.ipynb"
 PATH_PARAMETERS = {
-    "DATA": ("auto", "kaggle", "demo"),
+    "DATA": ("auto", "kaggle", "demo", "run"),
     "WEIGHTS": ("auto", "imagenet", "packaged", "none"),
     "AGAINST": ("",),
     "GROUPS": ("",),
@@ -168,6 +168,7 @@ def trust(parameter_file, texts, say=print):
 
     Args:
         parameter_file: flat YAML such as notebooks/trust.yaml; texts: of `--set`. Parameters of 01-03 are taken too.
+            DATA "run" means the photos that the run was drawn from.
 
     Returns:
         the run's folder. Raises as `reproduce`.
@@ -178,7 +179,7 @@ def trust(parameter_file, texts, say=print):
     settings = read_parameters(parameter_file)
     earlier = [paths.NOTEBOOKS / name for name in REPORT_NOTEBOOKS]
     checked = check(settings, texts, [notebook, *earlier])
-    parameters = checked[notebook]
+    parameters = declared(notebook) | checked[notebook]
     for name in ("AGAINST", "DATA"):
         if parameters[name] not in PATH_PARAMETERS[name] and not Path(parameters[name]).is_dir():
             raise FileNotFoundError(f"{name}: there is no folder {parameters[name]}")
@@ -187,9 +188,11 @@ def trust(parameter_file, texts, say=print):
         say(f"there is no run {parameters['RUN']} yet: first the report")
         own = {name for path in earlier for name in declared(path)}
         reproduce(report, {name: text for name, text in texts.items() if name in own}, say=say)
+    if parameters["DATA"] == "run":
+        parameters["DATA"] = runs.read_metrics(run_dir)["run"].get("data", "auto")
     say(f"{notebook.stem}: {run_dir.name}, photos {parameters['DATA']}")
     watch, output = time.perf_counter(), run_dir / f"{notebook.stem}{runs.PART}.ipynb"
-    execute(notebook, output, parameters)
+    execute(notebook, output, parameters, echo=True)
     output.replace(run_dir / notebook.name)
     say(f"{notebook.name}: passed in {time.perf_counter() - watch:.0f} s")
     return run_dir
@@ -215,8 +218,11 @@ def check_sources(settings, say):
     say(f"photos: {source.photos}; network: {network}")
 
 
-def execute(notebook, output, parameters):
-    """One notebook through papermill, in the notebooks' folder, with a progress bar on a terminal."""
+def execute(notebook, output, parameters, echo=False):
+    """One notebook through papermill, in the notebooks' folder, with a progress bar on a terminal.
+
+    `echo` repeats here what its cells print, as they print it: for a notebook with cells that take minutes.
+    """
     import logging
 
     import papermill
@@ -231,6 +237,7 @@ def execute(notebook, output, parameters):
             cwd=str(paths.NOTEBOOKS),
             extra_arguments=QUIET_KERNEL,
             progress_bar=sys.stderr.isatty() and {"desc": notebook.stem},
+            stdout_file=sys.stdout if echo else None,
         )
     except papermill.PapermillExecutionError as error:
         raise NotebookError(

@@ -5,31 +5,21 @@ usage: python tests/check_audit.py RUN_DIR [SOURCE_GROUPS.csv]
 RUN_DIR holds the audit.json and groups.csv of `make trust` on the 12K set or a part of it.
 """
 
-import csv
 import json
 import sys
-from collections import Counter, defaultdict
 from pathlib import Path
 
+import numpy as np
 
-def read_csv(path):
-    with open(path, encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def pairs(n):
-    return n * (n - 1) // 2
+from maskkit import leaks, runs
 
 
 def siblings(run_dir, truth_csv):
     """(recall, precision) over pairs of masked photos, the groups found against the truth."""
-    truth = {row["path"]: row["group"] for row in read_csv(truth_csv)}
-    found = defaultdict(Counter)
-    for row in read_csv(Path(run_dir) / "groups.csv"):
-        found[row["group"]][truth.get(row["file"], "")] += 1
-    right = sum(pairs(n) for counts in found.values() for name, n in counts.items() if name)
-    joined = sum(pairs(sum(counts.values())) - pairs(counts[""]) for counts in found.values())
-    return right / sum(map(pairs, Counter(truth.values()).values())), right / joined
+    truth = {row["path"]: row["group"] for row in runs.read_csv(truth_csv)}
+    found = runs.read_csv(Path(run_dir) / "groups.csv")
+    groups = np.unique([row["group"] for row in found], return_inverse=True)[1]
+    return leaks.agreement(groups, np.array([truth.get(row["file"], "") for row in found]))
 
 
 def check(run_dir, truth_csv=None):

@@ -130,3 +130,47 @@ def test_root_is_found_from_below_and_from_elsewhere(tmp_path):
     assert paths.find_root(tmp_path / "notebooks") == tmp_path
     shutil.rmtree(tmp_path / "notebooks")
     assert (paths.find_root(tmp_path) / "maskkit").is_dir()  # the source tree this package lies in
+
+
+@pytest.fixture
+def audited(project, monkeypatch):
+    """A finished run "mine" of photos in photos/, and what `trust` gives to its notebook."""
+    for name in (*reproduce.REPORT_NOTEBOOKS, reproduce.TRUST_NOTEBOOK):
+        notebook(paths.NOTEBOOKS / name, 'RUN = "x"\nDATA = "demo"\nAGAINST = ""')
+    (paths.NOTEBOOKS / "trust.yaml").write_text("RUN: report\nDATA: run\n")
+    (project / "photos").mkdir()
+    runs.write_json(paths.RUNS / "mine" / "model.json", {})
+    runs.write_json(paths.RUNS / "mine" / "metrics.json", {"run": {"data": str(project / "photos")}})
+    given = []
+
+    def execute(path, output, parameters, echo=False):
+        given.append((path.name, parameters))
+        output.write_text("")
+
+    monkeypatch.setattr(reproduce, "execute", execute)
+    return given
+
+
+def trust(**texts):
+    return reproduce.trust(paths.NOTEBOOKS / "trust.yaml", texts, say=lambda text: None)
+
+
+def test_trust_audits_the_photos_of_the_run_unless_others_are_named(audited, project):
+    assert trust(RUN="mine") == paths.RUNS / "mine"
+    assert audited.pop() == ("05_trust.ipynb", {"RUN": "mine", "DATA": str(project / "photos"), "AGAINST": ""})
+    assert trust(RUN="mine", DATA="demo") and audited.pop()[1]["DATA"] == "demo"
+    assert (paths.RUNS / "mine" / "05_trust.ipynb").is_file()
+    with pytest.raises(FileNotFoundError, match="AGAINST: there is no folder .*nowhere"):
+        trust(RUN="mine", AGAINST="nowhere")
+
+
+def test_trust_makes_the_run_first_where_there_is_none(audited, project, monkeypatch):
+    made = []
+
+    def make(parameter_file, texts, say):
+        made.append((parameter_file.name, texts))
+        runs.write_json(paths.RUNS / "new" / "metrics.json", {"run": {"data": "demo"}})
+
+    monkeypatch.setattr(reproduce, "reproduce", make)
+    trust(RUN="new")
+    assert made == [("report.yaml", {"RUN": "new"})] and audited.pop()[1]["DATA"] == "demo"
