@@ -2,7 +2,10 @@
 
 import copy
 import dataclasses
+import hashlib
+import io
 import math
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -25,7 +28,7 @@ class Fit:
     last_state: dict = dataclasses.field(repr=False)
 
 
-def fit(network, train, val, *, epochs, batch_size, learning_rate, seed, device):
+def fit(network, train, val, *, epochs, batch_size, learning_rate, seed, device, slow=None, checkpoint=None):
     """Train what of `network` has `requires_grad`, as the report did: cross-entropy, Adam, a fixed step size.
 
     The same function trains a head on features and a whole network on photos; with a frozen backbone both give
@@ -33,12 +36,16 @@ def fit(network, train, val, *, epochs, batch_size, learning_rate, seed, device)
 
     Args:
         network: maps inputs (N, ...) to logits (N, n_classes); changed in place, left with the last weights.
-        train, val: datasets of (input, label int), such as a TensorDataset of features or a MaskDataset.
+        train, val: datasets of (input, label int), such as a TensorDataset of features or a MaskDataset. `train` may
+            be a list of them, views of the same photos, which the epochs take in turn.
         epochs: passes over `train`, at least 1.
         batch_size: inputs per step; the last batch of an epoch may be shorter.
         learning_rate: Adam's step size.
         seed: of the order of the photos, drawn anew for each epoch.
         device: where it trains.
+        slow: (module, learning rate) of a part that learns at a rate of its own; None for none.
+        checkpoint: a file that holds all there is after each epoch. Where it is there already, training goes on from
+            it, to the same end as if it had never stopped; it is removed at the end. None for no file.
 
     Returns:
         a `Fit`: history (one dict of HISTORY_COLUMNS per epoch; losses are means over photos, accuracies counts
@@ -46,15 +53,18 @@ def fit(network, train, val, *, epochs, batch_size, learning_rate, seed, device)
         earliest of equals) and the last.
 
     Raises:
-        ValueError: a part is empty, nothing would learn, or a number is out of range.
+        ValueError: a part is empty, nothing would learn, a number is out of range, or the checkpoint is of another
+            training.
     """
-    check(network, train, val, epochs, batch_size, learning_rate)
+    views = train if isinstance(train, list) else [train]
+    check(network, views[0], val, epochs, batch_size, learning_rate)
     network.to(device)
-    optimizer = torch.optim.Adam([w for w in network.parameters() if w.requires_grad], lr=learning_rate)
+    optimizer = torch.optim.Adam(learning_rates(network, learning_rate, slow))
     order = torch.Generator().manual_seed(seed)
     history, best, best_state = [], None, None
     for epoch in tqdm(range(1, epochs + 1), desc="training", unit=" epochs", leave=False):
         set_mode(network)
+        train = views[(epoch - 1) % len(views)]
         shuffled = torch.randperm(len(train), generator=order)
         train_loss, train_correct = run_epoch(network, train, shuffled, batch_size, device, optimizer)
         network.eval()
