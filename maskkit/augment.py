@@ -98,16 +98,25 @@ SHIFTS = {
     "tight": framed(moved(degrees=0, scale=(1.5, 1.5))),
     "loose": framed(moved(degrees=0, scale=(0.6, 0.6))),
     "turned": framed(either(moved(degrees=(30, 30)), moved(degrees=(-30, -30)))),
-    "colour": framed(v2.ColorJitter(saturation=(0.2, 0.2)), either(*(v2.ColorJitter(hue=(h, h)) for h in (-0.08, 0.08)))),
+    "colour": framed(
+        v2.ColorJitter(saturation=(0.2, 0.2)),
+        either(v2.ColorJitter(hue=(-0.08, -0.08)), v2.ColorJitter(hue=(0.08, 0.08))),
+    ),
     "dark": framed(v2.ColorJitter(brightness=(0.3, 0.3))),
     "bright": framed(v2.ColorJitter(brightness=(1.9, 1.9))),
+    # Several at once, as in crops from street scenes: turned, cut too wide or too close, badly lit, few pixels.
+    "street": framed(
+        either(moved(degrees=(20, 20), scale=(0.7, 0.7)), moved(degrees=(-20, -20), scale=(1.35, 1.35))),
+        either(v2.ColorJitter(brightness=(0.45, 0.45)), v2.ColorJitter(brightness=(1.6, 1.6), saturation=(0.5, 0.5))),
+        either(Smaller(20, 20), v2.Compose([Smaller(32, 32), v2.GaussianBlur(5, sigma=(1, 1)), v2.JPEG((30, 30))])),
+    ),
 }
 AUGMENTATIONS = TRAINING | SHIFTS
 
 
 @dataclasses.dataclass(frozen=True)
 class View:
-    """A transform that shows another look of the photo; usable wherever a `model.Transform` is, its features cached apart.
+    """A transform that shows another look of the photo; usable wherever a `model.Transform` is, and cached apart.
 
     The same photo (its pixels), augmentation, seed and index give the same view, whatever was drawn before; the global
     random state is left as it was.
