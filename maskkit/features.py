@@ -51,6 +51,19 @@ def extract(network, arch, dataset, *, cache, device):
     return torch.from_numpy(np.stack([known[digest] for digest in hashes])), len(missing)
 
 
+def outputs(module, dataset, device):
+    """What a frozen module makes of every photo of a dataset, kept in memory: float32 (n_photos, ...) on the CPU.
+
+    For a trunk of `model.cut`: its outputs are too large for the cache (200 KB a photo) and soon computed.
+    """
+    module = module.eval().to(device)
+    parts = []
+    for start in tqdm(range(0, len(dataset), BATCH), desc="trunk", unit=f" x {BATCH}", leave=False):
+        images = torch.stack([dataset[index][0] for index in range(start, min(start + BATCH, len(dataset)))])
+        parts.append(torch.from_numpy(pass_images(module, images, device)))
+    return torch.cat(parts)
+
+
 def is_of(module, weight):
     return any(weight is own for own in module.parameters())
 

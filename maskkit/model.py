@@ -30,16 +30,28 @@ class Architecture:
     imagenet: object  # torchvision's weights entry, for its address and hash
     head: str
     last_stage: str  # the module whose output Grad-CAM explains, (N, channels, h, w)
+    cut: callable = None  # network -> (trunk, tail): what `unfreeze` leaves frozen, and the last stages with the head
+
+
+def cut_resnet(network):
+    trunk = (network.conv1, network.bn1, network.relu, network.maxpool, network.layer1, network.layer2, network.layer3)
+    return nn.Sequential(*trunk), nn.Sequential(network.layer4, network.avgpool, nn.Flatten(), network.fc)
+
+
+def cut_mobilenet(network):
+    tail = (network.features[17:], nn.AdaptiveAvgPool2d(1), nn.Flatten(), network.classifier)
+    return network.features[:17], nn.Sequential(*tail)
 
 
 # Adding a backbone is one entry here; see CONTRIBUTING.md.
 ARCHITECTURES = {
     "resnet18": Architecture(
-        torchvision.models.resnet18, torchvision.models.ResNet18_Weights.IMAGENET1K_V1, "fc", "layer4"
+        torchvision.models.resnet18, torchvision.models.ResNet18_Weights.IMAGENET1K_V1, "fc", "layer4",
+        cut_resnet,
     ),
     "mobilenet_v2": Architecture(
         torchvision.models.mobilenet_v2, torchvision.models.MobileNet_V2_Weights.IMAGENET1K_V1, "classifier.1",
-        "features",
+        "features", cut_mobilenet,
     ),
 }
 REPORT_ARCH, EMBEDDED_ARCH = "resnet18", "mobilenet_v2"
@@ -258,6 +270,29 @@ def freeze(network, arch):
     network.requires_grad_(False)
     head(network, arch).requires_grad_(True)
     return network.eval()
+
+
+def cut(network, arch):
+    """(trunk, tail) of a network, sharing its modules: tail(trunk(images)) is network(images).
+
+    The tail is ResNet18's layer4, or MobileNetV2's last two stages (features 17 and 18), with all that follows.
+
+    Raises:
+        ValueError: an architecture for which nobody has said where to cut.
+    """
+    if ARCHITECTURES[arch].cut is None:
+        raise ValueError(f"{arch} has no `cut` in model.ARCHITECTURES, so it cannot be unfrozen")
+    return ARCHITECTURES[arch].cut(network)
+
+
+def unfreeze(network, arch):
+    """Let the tail learn, all but its batch norms, whose running statistics and weights stay what they are."""
+    _, tail = cut(network, arch)
+    for module in tail.modules():
+        if not isinstance(module, nn.BatchNorm2d):
+            for weight in module.parameters(recurse=False):
+                weight.requires_grad_(True)
+    return network
 
 
 def head(network, arch):

@@ -2,7 +2,10 @@
 
 import copy
 import dataclasses
+import hashlib
+import io
 import math
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -12,6 +15,7 @@ from tqdm import tqdm
 from maskkit import evaluate, model, runs
 
 HISTORY_COLUMNS = ("epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "val_correct")
+MAX_TAIL_RATE = 1e-4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +29,7 @@ class Fit:
     last_state: dict = dataclasses.field(repr=False)
 
 
-def fit(network, train, val, *, epochs, batch_size, learning_rate, seed, device):
+def fit(network, train, val, *, epochs, batch_size, learning_rate, seed, device, slow=None, checkpoint=None):
     """Train what of `network` has `requires_grad`, as the report did: cross-entropy, Adam, a fixed step size.
 
     The same function trains a head on features and a whole network on photos; with a frozen backbone both give
@@ -33,12 +37,16 @@ def fit(network, train, val, *, epochs, batch_size, learning_rate, seed, device)
 
     Args:
         network: maps inputs (N, ...) to logits (N, n_classes); changed in place, left with the last weights.
-        train, val: datasets of (input, label int), such as a TensorDataset of features or a MaskDataset.
+        train, val: datasets of (input, label int), such as a TensorDataset of features or a MaskDataset. `train` may
+            be a list of them, views of the same photos, which the epochs take in turn.
         epochs: passes over `train`, at least 1.
         batch_size: inputs per step; the last batch of an epoch may be shorter.
         learning_rate: Adam's step size.
         seed: of the order of the photos, drawn anew for each epoch.
         device: where it trains.
+        slow: (module, learning rate) of a part that learns at a rate of its own; None for none.
+        checkpoint: a file that holds all there is after each epoch. Where it is there already, training goes on from
+            it, to the same end as if it had never stopped; it is removed at the end. None for no file.
 
     Returns:
         a `Fit`: history (one dict of HISTORY_COLUMNS per epoch; losses are means over photos, accuracies counts
@@ -46,15 +54,23 @@ def fit(network, train, val, *, epochs, batch_size, learning_rate, seed, device)
         earliest of equals) and the last.
 
     Raises:
-        ValueError: a part is empty, nothing would learn, or a number is out of range.
+        ValueError: a part is empty, nothing would learn, a number is out of range, or the checkpoint is of another
+            training.
     """
-    check(network, train, val, epochs, batch_size, learning_rate)
+    views = train if isinstance(train, list) else [train]
+    check(network, views[0], val, epochs, batch_size, learning_rate)
     network.to(device)
-    optimizer = torch.optim.Adam([w for w in network.parameters() if w.requires_grad], lr=learning_rate)
+    optimizer = torch.optim.Adam(rates(network, learning_rate, slow))
     order = torch.Generator().manual_seed(seed)
     history, best, best_state = [], None, None
-    for epoch in tqdm(range(1, epochs + 1), desc="training", unit=" epochs", leave=False):
+    if checkpoint:
+        slow_rate = slow[1] if slow else None
+        mark = fingerprint([epochs, batch_size, learning_rate, slow_rate, seed], network, [*views, val])
+        if Path(checkpoint).is_file():
+            history, best, best_state = resume(checkpoint, mark, network, optimizer, order)
+    for epoch in tqdm(range(len(history) + 1, epochs + 1), desc="training", unit=" epochs", leave=False):
         set_mode(network)
+        train = views[(epoch - 1) % len(views)]
         shuffled = torch.randperm(len(train), generator=order)
         train_loss, train_correct = run_epoch(network, train, shuffled, batch_size, device, optimizer)
         network.eval()
@@ -72,10 +88,66 @@ def fit(network, train, val, *, epochs, batch_size, learning_rate, seed, device)
                 "val_correct": val_correct,
             }
         )
-        last = {"epoch": epoch} | evaluate.score(val_correct, len(val))
         if best is None or val_correct > best["correct"]:
-            best, best_state = last, copy.deepcopy(network.state_dict())
+            best = {"epoch": epoch} | evaluate.score(val_correct, len(val))
+            best_state = copy.deepcopy(network.state_dict())
+        if checkpoint:
+            write_checkpoint(checkpoint, mark, network, optimizer, order, history, best, best_state)
+    if checkpoint:
+        Path(checkpoint).unlink(missing_ok=True)
+    last = {"epoch": len(history)} | evaluate.score(history[-1]["val_correct"], len(val))
     return Fit(history, best, last, best_state, copy.deepcopy(network.state_dict()))
+
+
+def rates(network, learning_rate, slow):
+    """Adam's parameter groups: what learns of the module slow[0] at slow[1], all else at `learning_rate`."""
+    learns = [weight for weight in network.parameters() if weight.requires_grad]
+    if slow is None:
+        return [{"params": learns, "lr": learning_rate}]
+    module, slow_rate = slow
+    own = {id(weight) for weight in module.parameters()}
+    return [
+        {"params": [weight for weight in learns if id(weight) not in own], "lr": learning_rate},
+        {"params": [weight for weight in learns if id(weight) in own], "lr": slow_rate},
+    ]
+
+
+# --- a training that goes on where it stopped ---------------------------------------------------
+
+
+def fingerprint(settings, network, datasets):
+    """What tells one training from another: its numbers, its first weights, and the first photos of each dataset."""
+    digest = hashlib.sha256(repr([*settings, *map(len, datasets)]).encode())
+    few = [tensor for part in datasets for tensor in collect(part, torch.arange(min(16, len(part))))]
+    for tensor in (*network.state_dict().values(), *few):
+        digest.update(tensor.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def write_checkpoint(path, mark, network, optimizer, order, history, best, best_state):
+    """All there is after an epoch, written whole or not at all."""
+    content = {
+        "mark": mark, "network": network.state_dict(), "optimizer": optimizer.state_dict(),
+        "order": order.get_state(), "history": history, "best": best, "best_state": best_state,
+    }  # fmt: skip
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    runs.write_bytes(path, buffer.getvalue())
+
+
+def resume(path, mark, network, optimizer, order):
+    """(history, best, best_state) of a checkpoint; network, optimizer and order are brought to where it stopped.
+
+    Raises:
+        ValueError: the file is damaged, or of another training.
+    """
+    content = model.read_tensors(Path(path))
+    if not isinstance(content, dict) or content.get("mark") != mark:
+        raise ValueError(f"{path} is the checkpoint of another training (other photos, weights or settings); delete it")
+    network.load_state_dict(content["network"])
+    optimizer.load_state_dict(content["optimizer"])
+    order.set_state(content["order"])
+    return content["history"], content["best"], content["best_state"]
 
 
 def check(network, train, val, epochs, batch_size, learning_rate):
@@ -132,15 +204,41 @@ def fit_head(network, arch, train, val, **settings):
     Args:
         network: the complete network, its backbone frozen; holds the best epoch's head afterwards, on the CPU.
         arch: its architecture.
-        train, val: (features float32 (n, n_features), labels int64 (n,)).
+        train, val: (features float32 (n, n_features), labels int64 (n,)); `train` may be a list of such pairs, one
+            for each view.
         settings: as `fit`, without `device`: so few weights learn fastest on the CPU, and the same everywhere.
 
     Returns:
         the `Fit`.
     """
     head = model.head(network.to("cpu"), arch)
-    result = fit(head, TensorDataset(*train), TensorDataset(*val), device=torch.device("cpu"), **settings)
+    views = [TensorDataset(*view) for view in (train if isinstance(train, list) else [train])]
+    result = fit(head, views, TensorDataset(*val), device=torch.device("cpu"), **settings)
     head.load_state_dict(result.best_state)
+    return result
+
+
+def fit_tail(network, arch, train, val, *, tail_learning_rate, **settings):
+    """`fit` for the tail of an unfrozen network (`model.unfreeze`) on its trunk's outputs.
+
+    Args:
+        network: holds the best epoch's tail afterwards.
+        arch: its architecture.
+        train, val: datasets of (outputs of the trunk of `model.cut`, label), `train` or a list of views of them.
+        tail_learning_rate: Adam's step size before the head; `settings["learning_rate"]` is the head's own.
+        settings: as `fit`.
+
+    Returns:
+        the `Fit`.
+
+    Raises:
+        ValueError: as `fit`; or a rate above 1e-4, at which a few hundred photos undo what ImageNet taught.
+    """
+    if not 0 < tail_learning_rate <= MAX_TAIL_RATE:
+        raise ValueError(f"TAIL_LEARNING_RATE must be above 0 and at most {MAX_TAIL_RATE}, got {tail_learning_rate}")
+    _, tail = model.cut(network, arch)
+    result = fit(tail, train, val, slow=(tail[:-1], tail_learning_rate), **settings)
+    tail.load_state_dict(result.best_state)
     return result
 
 

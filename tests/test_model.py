@@ -8,6 +8,7 @@ import pytest
 import safetensors.torch
 import torch
 from conftest import draw_photo
+from torch import nn
 
 from maskkit import model, runs
 
@@ -38,6 +39,23 @@ def test_transform_resizes_as_floats_and_normalises(dwarf):
     pixels = torch.tensor(np.array(draw_photo(0, size_px=128)), dtype=torch.float32).mean((0, 1)) / 255
     wanted = (pixels - torch.tensor(dwarf.mean)) / torch.tensor(dwarf.std)
     assert torch.allclose(tensor.mean((1, 2)), wanted, atol=0.01)
+
+
+@pytest.mark.parametrize("arch", list(model.ARCHITECTURES))
+def test_trunk_and_tail_are_the_network(arch):
+    network = model.build(model.Pretrained(arch, "none", None, ""), 2, seed=0)
+    trunk, tail = model.cut(network, arch)
+    images = torch.rand(2, 3, 64, 64)
+    assert torch.equal(tail(trunk(images)), network(images))
+    assert model.count_weights(nn.Sequential(trunk, tail)) == model.count_weights(network)
+
+
+@pytest.mark.parametrize(("arch", "learns"), [("resnet18", "8,389,634"), ("mobilenet_v2", "881,602")])
+def test_unfreezing_lets_the_tail_learn_but_no_batch_norm(arch, learns):
+    network = model.unfreeze(model.build(model.Pretrained(arch, "none", None, ""), 2, seed=0), arch)
+    assert f"{model.count_weights(network)[0]:,}" == learns
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    assert not any(weight.requires_grad for norm in norms for weight in norm.parameters())
 
 
 # --- weights ------------------------------------------------------------------------------------

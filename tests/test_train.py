@@ -1,12 +1,14 @@
 import copy
+import dataclasses
 import math
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from maskkit import data, features, model, train
+from maskkit import augment, data, features, model, train
 
 RANDOM = model.Pretrained("resnet18", "none", None, "")
 SETTINGS = {"epochs": 3, "batch_size": 7, "learning_rate": 0.01, "seed": 3}  # 24 photos: the last batch has 3
@@ -142,3 +144,93 @@ def test_empty_part_and_frozen_network_are_refused():
         train.fit(nn.Linear(1, 1), part, empty, **SETTINGS, device=CPU)
     with pytest.raises(ValueError, match="nothing would learn"):
         train.fit(nn.Linear(1, 1).requires_grad_(False), part, part, **SETTINGS, device=CPU)
+
+
+# --- views, the tail, and trainings that stop -----------------------------------------------------
+
+
+@pytest.mark.parametrize("arch", ["resnet18", "mobilenet_v2"])
+def test_a_tail_on_trunk_outputs_learns_as_the_whole_network_on_views_of_the_photos(photos, arch):
+    train_photos, val_photos = photos
+    seen = augment.views(train_photos, "report", 2, seed=0)
+    source = dataclasses.replace(RANDOM, arch=arch)
+    whole, cut = (model.unfreeze(model.build(source, 2, seed=0), arch) for _ in range(2))
+    tail = model.cut(whole, arch)[1]
+    slow = (tail[:-1], 1e-4)
+    plain = train.fit(whole, seen, val_photos, **SETTINGS, device=CPU, slow=slow)
+    trunk = model.cut(cut, arch)[0]
+    outputs = [TensorDataset(features.outputs(trunk, part, CPU), part.label_tensor()) for part in (*seen, val_photos)]
+    quick = train.fit_tail(cut, arch, outputs[:-1], outputs[-1], tail_learning_rate=1e-4, **SETTINGS, device=CPU)
+    assert losses(quick) == pytest.approx(losses(plain), abs=1e-4)
+
+
+def test_epochs_take_the_views_in_turn():
+    seen = []
+
+    class Part(TensorDataset):
+        def __getitem__(self, index):
+            seen.append(self.tensors[0][0].item())
+            return super().__getitem__(index)
+
+    def part(value):
+        return Part(torch.full((2, 1), value), torch.zeros(2, dtype=torch.int64))
+
+    settings = SETTINGS | {"epochs": 5}
+    train.fit(nn.Linear(1, 1), [part(1.0), part(2.0)], part(9.0), **settings, device=CPU)
+    assert [value for value in seen if value < 9] == [1, 2, 1, 2, 1]
+
+
+@pytest.fixture
+def resumable(tmp_path):
+    """A function that trains a small network on two views, its first layer slowly, with the checkpoint given."""
+    chance = torch.Generator().manual_seed(0)
+    parts = [TensorDataset(torch.randn(20, 4, generator=chance), torch.arange(20) % 2) for _ in range(3)]
+
+    def run(checkpoint=None, **changes):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            network = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
+        settings = SETTINGS | {"epochs": 5} | changes
+        slow = (network[0], 1e-3)
+        return train.fit(network, parts[:2], parts[2], **settings, device=CPU, slow=slow, checkpoint=checkpoint)
+
+    return run
+
+
+def test_a_training_cut_short_ends_as_the_unbroken_one_to_the_last_bit(resumable, tmp_path, monkeypatch):
+    unbroken, checkpoint = resumable(), tmp_path / "checkpoint.pt"
+    whole, epochs = train.write_checkpoint, []
+
+    def stop_after_two(*args):
+        whole(*args)
+        epochs.append(1)
+        if len(epochs) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(train, "write_checkpoint", stop_after_two)
+    with pytest.raises(KeyboardInterrupt):
+        resumable(checkpoint)
+    resumed = resumable(checkpoint)
+    assert len(epochs) == 5  # two, and then three more
+    assert (resumed.history, resumed.best, resumed.last) == (unbroken.history, unbroken.best, unbroken.last)
+    for mine, theirs in ((resumed.best_state, unbroken.best_state), (resumed.last_state, unbroken.last_state)):
+        assert all(torch.equal(mine[name], theirs[name]) for name in theirs)
+    assert not checkpoint.exists()
+
+
+def test_a_checkpoint_of_another_training_is_refused(resumable, tmp_path, monkeypatch):
+    checkpoint = tmp_path / "checkpoint.pt"
+    monkeypatch.setattr(Path, "unlink", lambda *_, **__: None)
+    resumable(checkpoint)
+    with pytest.raises(ValueError, match="another training"):
+        resumable(checkpoint, seed=4)
+    checkpoint.write_bytes(checkpoint.read_bytes()[:500])
+    with pytest.raises(ValueError, match="damaged"):
+        resumable(checkpoint)
+
+
+def test_a_tail_never_learns_fast():
+    network = model.unfreeze(model.build(RANDOM, 2, seed=0), "resnet18")
+    part = TensorDataset(torch.zeros(2, 256, 2, 2), torch.zeros(2))
+    with pytest.raises(ValueError, match="TAIL_LEARNING_RATE must be above 0 and at most 0.0001"):
+        train.fit_tail(network, "resnet18", part, part, tail_learning_rate=1e-3, **SETTINGS, device=CPU)
