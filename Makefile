@@ -6,14 +6,14 @@ PYTHON ?= python3
 # The kernel named python3 is .venv's, whatever the user's own Jupyter has under that name.
 export JUPYTER_PREFER_ENV_PATH := 1
 
-.PHONY: help reproduce trust test slow test-trust lab lint refresh clean
+.PHONY: help reproduce improve trust test slow test-trust lab lint refresh clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo "make reproduce takes, all optional: DATA=<auto|kaggle|demo|folder>  ARCH=<auto|resnet18|mobilenet_v2>"
 	@echo "  WEIGHTS=<auto|imagenet|packaged|none|file>  RUN=<name>  SEED=<n>  DEVICE=<auto|cpu|cuda>"
-	@echo "make trust takes the same, and AGAINST=<folder of photos from elsewhere>; RUN is the run to look into"
+	@echo "make trust and make improve take the same, and AGAINST=<folder of photos from elsewhere>; RUN is the run to look into"
 	@echo "every command takes PYTHON=<python3.11 or newer>, used when .venv is made"
 
 # --- set-up -------------------------------------------------------------------------------------
@@ -50,6 +50,10 @@ CALLER = $(if $(findstring w,$(filter-out --%,$(firstword -$(MAKEFLAGS)))),$(val
 reproduce: .venv/.installed  ## the report, end to end: runs/<RUN>/report.html
 	@cd $(call quote,$(CALLER)) && $(call quote,$(CURDIR)/.venv/bin/python) -P -m maskkit reproduce \
 		$(call quote,$(CURDIR)/notebooks/report.yaml) $(SETTINGS)
+
+improve: .venv/.installed  ## the report's wishes, measured: notebook 04_improve, into runs/<RUN>/
+	@cd $(call quote,$(CALLER)) && $(call quote,$(CURDIR)/.venv/bin/python) -P -m maskkit improve \
+		$(call quote,$(CURDIR)/notebooks/improve.yaml) $(SETTINGS)
 
 trust: .venv/.installed  ## how much of a run's number is real: notebook 05_trust, into runs/<RUN>/
 	@cd $(call quote,$(CALLER)) && $(call quote,$(CURDIR)/.venv/bin/python) -P -m maskkit trust \

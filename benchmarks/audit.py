@@ -24,7 +24,7 @@ from torch.utils.data import TensorDataset
 from maskkit import claims, data, features, model, runs, splits, train
 
 N_SPLITS, N_ALONE = 1000, 10
-RECIPE = {name: claims.REPORT_RECIPE[name] for name in ("epochs", "batch_size", "learning_rate")}
+RECIPE = {name: claims.REPORT_RECIPE[name] for name in claims.FIT_SETTINGS}
 
 
 def main():

@@ -36,6 +36,16 @@ def parser():
     command.set_defaults(run=run_trust)
 
     command = commands.add_parser(
+        "improve",
+        help="run notebook 04_improve in the folder of a run: the report's wishes, measured",
+        description="Run notebook 04_improve in the folder of a run (01-03 first where there is none): augmentation, "
+        "a lighter network, the last stages unfrozen, each as a paired gain.",
+        epilog="example: maskkit improve --set RUN=mine --set AGAINST=other_photos",
+    )
+    add_parameters(command, "notebooks/improve.yaml")
+    command.set_defaults(run=run_improve)
+
+    command = commands.add_parser(
         "audit",
         help="how much of the number is real: leaks, shortcuts, luck, other sources",
         description="Audit a folder of photos, and a model: luck of the split, leaks, shortcuts, where the model "
@@ -87,9 +97,21 @@ def texts_of(arguments):
 def run_trust(arguments):
     from maskkit import paths, reproduce, runs
 
-    run_dir = reproduce.trust(arguments.parameters or paths.NOTEBOOKS / "trust.yaml", texts_of(arguments))
+    parameters = arguments.parameters or paths.NOTEBOOKS / "trust.yaml"
+    run_dir = reproduce.further(reproduce.TRUST_NOTEBOOK, parameters, texts_of(arguments))
     print_lights(runs.read_json(run_dir / "audit.json"))
     print(f"read {show(run_dir / 'report.html')}")
+
+
+def run_improve(arguments):
+    from maskkit import paths, reproduce, runs
+
+    parameters = arguments.parameters or paths.NOTEBOOKS / "improve.yaml"
+    run_dir = reproduce.further(reproduce.IMPROVE_NOTEBOOK, parameters, texts_of(arguments))
+    for entries in runs.read_json(run_dir / "improve.json")["gains"].values():
+        for one in entries.values():
+            print(one["sentence"])
+    print(f"read {show(run_dir / '04_improve.ipynb')}")
 
 
 def run_audit(arguments):

@@ -176,26 +176,12 @@ def training_curves(history, photos, arch):
     if not len(history):
         raise ValueError("history holds no epoch; run 02_train.ipynb first")
     epochs = [row["epoch"] for row in history]
-    best = max(history, key=lambda row: row["val_accuracy"])  # the earliest of equals
+    best = best_epoch(history)
     n_val = next(
         (round(row["val_correct"] / row["val_accuracy"]) for row in history if row["val_accuracy"]), 0
     )
     fig, [[left, right]] = figure(10, 4.1, 1, 2)
-    for axis, kind, scale in ((left, "loss", 1), (right, "accuracy", 100)):
-        for part, name, look in (
-            ("train", "training", {"color": GREY, "ls": (0, (4, 2)), "marker": "s", "mfc": "white"}),
-            ("val", "validation", {"color": ACCENT, "ls": "-", "marker": "o"}),
-        ):
-            values = [scale * row[f"{part}_{kind}"] for row in history]
-            every = max(1, len(history) // 20)
-            axis.plot(epochs, values, label=name, ms=5.5, markevery=every, clip_on=False, zorder=3, **look)
-        axis.axvline(best["epoch"], color=LINE, lw=6, zorder=0, label=f"best epoch ({best['epoch']})")
-        axis.set(xlabel="epoch", xlim=(min(epochs) - 0.5, max(epochs) + 0.5))
-        axis.xaxis.set_major_locator(MaxNLocator(10, integer=True, min_n_ticks=1))
-        axis.grid(axis="y")
-    losses = [row[key] for row in history for key in ("train_loss", "val_loss") if math.isfinite(row[key])]
-    left.set(ylabel="cross-entropy loss", ylim=(0, 1.08 * max(losses, default=1) or 1), title="loss")
-    right.set(ylabel="accuracy (%)", ylim=(0, 100), title="accuracy")
+    curves(left, right, history)
     if n_val:
         band = np.array([wilson(row["val_correct"], n_val) for row in history]) * 100
         right.fill_between(
@@ -363,6 +349,31 @@ def preview(run_dir, name, width_px):
 
 
 # --- what they share ----------------------------------------------------------------------------
+
+
+def best_epoch(history):
+    """The row of the best validation accuracy, the earliest of equals."""
+    return max(history, key=lambda row: row["val_accuracy"])
+
+
+def curves(left, right, history):
+    """Both parts' losses on the left axis, accuracies on the right, the best epoch marked."""
+    epochs, best = [row["epoch"] for row in history], best_epoch(history)["epoch"]
+    for axis, kind, scale in ((left, "loss", 1), (right, "accuracy", 100)):
+        for part, name, look in (
+            ("train", "training", {"color": GREY, "ls": (0, (4, 2)), "marker": "s", "mfc": "white"}),
+            ("val", "validation", {"color": ACCENT, "ls": "-", "marker": "o"}),
+        ):
+            values = [scale * row[f"{part}_{kind}"] for row in history]
+            every = max(1, len(history) // 20)
+            axis.plot(epochs, values, label=name, ms=5.5, markevery=every, clip_on=False, zorder=3, **look)
+        axis.axvline(best, color=LINE, lw=6, zorder=0, label=f"best epoch ({best})")
+        axis.set(xlabel="epoch", xlim=(min(epochs) - 0.5, max(epochs) + 0.5))
+        axis.xaxis.set_major_locator(MaxNLocator(10, integer=True, min_n_ticks=1))
+        axis.grid(axis="y")
+    losses = [row[key] for row in history for key in ("train_loss", "val_loss") if math.isfinite(row[key])]
+    left.set(ylabel="cross-entropy loss", ylim=(0, 1.08 * max(losses, default=1) or 1), title="loss")
+    right.set(ylabel="accuracy (%)", ylim=(0, 100), title="accuracy")
 
 
 def figure(width, height, rows, columns, **options):

@@ -13,7 +13,7 @@ from maskkit import paths, runs
 
 REPORT_NOTEBOOKS = ("01_prepare.ipynb", "02_train.ipynb", "03_evaluate.ipynb")
 QUIET_KERNEL = ["--IPKernelApp.log_level=50"]  # its own chatter; a cell's errors come another way
-TRUST_NOTEBOOK = "05_trust.ipynb"
+IMPROVE_NOTEBOOK, TRUST_NOTEBOOK = "04_improve.ipynb", "05_trust.ipynb"
 PATH_PARAMETERS = {
     "DATA": ("auto", "kaggle", "demo", "run"),
     "WEIGHTS": ("auto", "imagenet", "packaged", "none"),
@@ -161,19 +161,20 @@ def reproduce(parameter_file, texts, notebooks=REPORT_NOTEBOOKS, say=print):
     return run_dir
 
 
-def trust(parameter_file, texts, say=print):
-    """Run 05_trust in the folder of the run RUN; notebooks 01-03 first where there is no such run.
+def further(name, parameter_file, texts, say=print):
+    """Run a further notebook in the folder of the run RUN; notebooks 01-03 first where there is no such run.
 
     Its executed notebook takes the place of an earlier one when it has passed; the run's other files stay.
 
     Args:
+        name: the notebook's file name, such as TRUST_NOTEBOOK.
         parameter_file: flat YAML such as notebooks/trust.yaml; texts: of `--set`. Parameters of 01-03 are taken too.
             DATA "run" means the photos that the run was drawn from.
 
     Returns:
         the run's folder. Raises as `reproduce`.
     """
-    report, notebook = paths.NOTEBOOKS / "report.yaml", paths.NOTEBOOKS / TRUST_NOTEBOOK
+    report, notebook = paths.NOTEBOOKS / "report.yaml", paths.NOTEBOOKS / name
     if not notebook.is_file():
         raise FileNotFoundError(f"{notebook} is missing; run maskkit inside its source tree (a clone)")
     settings = read_parameters(parameter_file)
@@ -271,7 +272,7 @@ def swap(part, run_dir):
 # --- the committed notebooks --------------------------------------------------------------------
 
 
-def refresh(notebooks=(*REPORT_NOTEBOOKS, TRUST_NOTEBOOK), say=print):
+def refresh(notebooks=(*REPORT_NOTEBOOKS, IMPROVE_NOTEBOOK, TRUST_NOTEBOOK), say=print):
     """Run the committed notebooks top to bottom and store their outputs, without times, paths or progress bars."""
     from nbclient import NotebookClient
 

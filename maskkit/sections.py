@@ -51,7 +51,7 @@ def repeated_splits(arch, X, labels, groups, pool, *, recipe, seed, n_splits=N_S
     import torch
 
     n_classes = int(labels.max()) + 1
-    settings = {name: recipe[name] for name in ("epochs", "batch_size", "learning_rate")}
+    settings = {name: recipe[name] for name in claims.FIT_SETTINGS}
     try:
         parts = splits.draw(labels, groups, pool, per_class=recipe["per_class"], n_splits=n_splits, seed=seed)
     except ValueError as error:
@@ -241,7 +241,7 @@ def tensor(X):
 def fit_one(X, y, train, recipe, seed, val=()):
     """The recipe's head on the photos at `train`: a `splits.Many` of one."""
     places = [tensor(np.asarray(part, dtype=np.int64))[None] for part in (train, val)]
-    settings = {name: recipe[name] for name in ("epochs", "batch_size", "learning_rate")}
+    settings = {name: recipe[name] for name in claims.FIT_SETTINGS}
     return splits.fit_many(
         tensor(X), tensor(np.asarray(y, dtype=np.int64)), *places, n_classes=int(np.max(y)) + 1, seeds=[seed],
         **settings,

@@ -91,3 +91,26 @@ def test_nothing_to_measure_is_none_not_nan():
 def test_same_seed_same_interval():
     right = np.arange(50) % 7 > 0
     assert intervals.rate(right, np.arange(50) // 2, 3) == intervals.rate(right, np.arange(50) // 2, 3)
+
+
+@pytest.mark.parametrize("of_seeds", [0.0, 0.04])
+def test_a_paired_gain_s_interval_covers_other_seeds_and_other_photos(of_seeds):
+    """Twenty seeds and 60 photos of a world in which a gain of 3 points varies from seed to seed and photo to photo."""
+
+    def draw(chance):
+        rows = 0.03 + chance.normal(0, of_seeds, (20, 1)) + chance.normal(0, 0.1, (1, 60))
+        return rows + chance.normal(0, 0.2, (20, 60)), np.arange(60)
+
+    found = coverage(lambda differences, groups: intervals.paired(differences, groups, 0), 0.03, draw)
+    assert 0.912 <= found <= 0.995
+    photos_alone = coverage(lambda rows, groups: intervals.mean(rows.mean(0), groups, 0), 0.03, draw)
+    assert (photos_alone < 0.912) == (of_seeds > 0)  # what resampling the seeds is there for
+
+
+def test_a_paired_gain_by_hand():
+    differences = np.array([[0.0, 1.0, 0.0], [0.0, 1.0, 0.0]])
+    value, (low, high) = intervals.paired(differences, np.arange(3), 0)
+    assert value == pytest.approx(1 / 3) and low == 0 and high == 1
+    assert intervals.paired(np.full((2, 3), 0.5), np.array([0, 0, 1]), 0) == (0.5, [0.5, 0.5])
+    with pytest.raises(ValueError, match="no mean"):
+        intervals.paired(np.zeros((2, 0)), [], 0)

@@ -152,7 +152,8 @@ def audited(project, monkeypatch):
 
 
 def trust(**texts):
-    return reproduce.trust(paths.NOTEBOOKS / "trust.yaml", texts, say=lambda text: None)
+    parameters = paths.NOTEBOOKS / "trust.yaml"
+    return reproduce.further(reproduce.TRUST_NOTEBOOK, parameters, texts, say=lambda text: None)
 
 
 def test_trust_audits_the_photos_of_the_run_unless_others_are_named(audited, project):

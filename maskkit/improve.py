@@ -1,0 +1,315 @@
+"""The report's wishes, each measured as a paired gain: augmentation, a lighter network, the last stages unfrozen.
+
+For each of many seeds the same drawn photos are split anew; the plain recipe and the changed one learn from the same
+training part, and both answer the same photos (`Exam`): unseen ones of the same source, these once more as a street
+camera might have taken them, and photos of another source.
+
+split.csv -> `Drawn` -> `frozen` / `unfrozen` -> `Learned`, who was right, bool (seeds, photos) per exam -> `gain`.
+"""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.utils.data import TensorDataset
+from tqdm import tqdm
+
+from maskkit import augment, claims, data, features, intervals, leaks, model, runs, sections, splits, survey, train
+from maskkit.subject import choose, detect
+
+VERSION = 1  # of improve.json
+SPARE = 1.5  # candidates looked at per photo wanted: some are versions of drawn ones
+CPU = torch.device("cpu")
+
+
+@dataclasses.dataclass(frozen=True)
+class Exam:
+    """Photos that every recipe answers. words: for sentences; transform: how they are shown.
+
+    rows: dicts with path, label, sha256; groups: int (n,), versions of one original.
+    """
+
+    name: str
+    words: str
+    rows: list = dataclasses.field(repr=False)
+    groups: np.ndarray = dataclasses.field(repr=False)
+    transform: object = dataclasses.field(default_factory=model.Transform)
+
+    def dataset(self, classes):
+        return data.Photos(self.rows, classes, self.transform)
+
+
+# --- the photos ---------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class Drawn:
+    """The run's photos (a `data.Photos`), and the splits of them to learn from: pairs (train, val) of int arrays."""
+
+    photos: data.Photos
+    parts: list
+
+    @property
+    def y(self):
+        return self.photos.label_tensor()
+
+
+def draw(run_dir, *, n_seeds, seed):
+    """The photos of a run's split.csv, split `n_seeds` times as it was once: 20 % validation, no group in both parts.
+
+    Raises:
+        FileNotFoundError, ValueError: as `data.read_split`; or too few originals to split.
+    """
+    rows = [row for part in data.read_split(run_dir) for row in part]
+    photos = data.MaskDataset(rows, run_dir, data.classes(rows), model.Transform())
+    groups = np.unique([row["group"] for row in rows], return_inverse=True)[1]
+    everyone = np.ones(len(rows), dtype=bool)
+    parts = splits.draw(np.array(photos.labels), groups, everyone, per_class=0, n_splits=n_seeds, seed=seed)
+    return Drawn(photos, parts)
+
+
+def exams(drawn, source, against, *, n, seed):
+    """The photos to be measured on: `unseen`, the same as `street`, and `elsewhere` where there is another source.
+
+    Args:
+        source: the `data.Source` the run was drawn from; of the 12K set Test is taken, else what was not drawn.
+        against: the `data.Source` of other photos, or None.
+        n: photos of each at most, evenly from the classes.
+
+    Returns:
+        a list of `Exam`; `unseen` holds no version of a drawn photo.
+
+    Raises:
+        ValueError: no photo is left over, or the other source has other classes.
+    """
+    found = unseen(drawn, source, n, seed)
+    street = augment.View(model.Transform(), "street", seed, 0)
+    words = "the same photos as a street camera might take them (simulated)"
+    both = [found, dataclasses.replace(found, name="street", words=words, transform=street)]
+    if against is None:
+        return both
+    files = survey.find_files(against)
+    names = tuple(sorted({row["label"] for row in files}))
+    if names != drawn.photos.classes:
+        raise ValueError(f"AGAINST holds the classes {', '.join(names)}, the run {', '.join(drawn.photos.classes)}")
+    known = {row["sha256"] for row in drawn.photos.rows}
+    others = survey.read(sample(files, n, seed))
+    new = [row for row in others.rows if row["sha256"] not in known]
+    groups = leaks.components(len(new), leaks.exact(np.array([row["sha256"] for row in new])))
+    return [*both, Exam("elsewhere", f"photos of another source ({against.photos})", new, groups)]
+
+
+def unseen(drawn, source, n, seed):
+    """The exam of photos that nobody learned from: candidates are compared with the drawn ones, versions left out."""
+    known = {row["sha256"] for row in drawn.photos.rows}
+    files = survey.find_files(source)
+    own = [row for row in files if row["part"] == "Test"] or files
+    candidates = sample([row for row in own if data.sha256(row["path"]) not in known], round(SPARE * n), seed)
+    photos = drawn.photos
+    learned = [{"path": photos.path(i), "file": row["file"], "label": row["label"], "part": "drawn"}
+               for i, row in enumerate(photos.rows)]  # fmt: skip
+    if not candidates:
+        raise ValueError(f"every photo of {source.photos} was drawn, so none is left to be measured on")
+    found = survey.read(candidates + learned)
+    groups = detect(found, None)["all"]
+    free = np.flatnonzero(~np.isin(groups, groups[found.column("part") == "drawn"]))
+    if len(np.unique(found.labels[free])) < len(found.classes):
+        raise ValueError(f"no photo of some class of {source.photos} is left that is no version of a drawn one")
+    places = choose(free, found.labels, n, seed)
+    return Exam("unseen", f"unseen photos of {source.photos}", [found.rows[i] for i in places], groups[places])
+
+
+def sample(files, n, seed):
+    """Up to n of some files, evenly from each class, drawn by seed."""
+    labels = np.array([row["label"] for row in files])
+    return [files[place] for place in choose(np.arange(len(files)), labels, n, seed)]
+
+
+# --- the recipes --------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class Learned:
+    """What a recipe came to: `right` {exam: bool (seeds, photos)}; `states` its weights, one state dict per seed;
+    `history` of the first seed, as `train.fit` gives it."""
+
+    right: dict
+    states: list = dataclasses.field(repr=False)
+    history: list
+
+
+def frozen(nets, drawn, exams, **settings):
+    """{architecture: `learn_head`} of each network; `settings` as there."""
+    return {arch: learn_head(net, drawn, exams, **settings) for arch, net in nets.items()}
+
+
+def unfrozen(nets, drawn, exams, heads, **settings):
+    """{architecture: `learn_tail`} of each network, from the `frozen` ones; `settings` as there."""
+    return {arch: learn_tail(net, drawn, exams, heads[arch].states, **settings) for arch, net in nets.items()}
+
+
+def learn_head(net, drawn, exams, *, augmentation, n_views, recipe, device, seed):
+    """The recipe's head on cached features, of the last epoch, once per split of `drawn`.
+
+    The last epoch, not the best: which epoch is best is chosen by 40 photos that hardly differ, and the choice would
+    add its luck to both sides of every difference.
+
+    Args:
+        net: a `subject.Net`; exams: as `exams`.
+        augmentation, n_views: of `augment.views`; each epoch takes the next view of every training photo.
+        recipe: holds claims.FIT_SETTINGS.
+
+    Returns:
+        a `Learned`.
+    """
+    settings = {name: recipe[name] for name in claims.FIT_SETTINGS}
+    looks = [net.extract(one, device) for one in augment.views(drawn.photos, augmentation, n_views, seed)]
+    plain, y, classes = net.extract(drawn.photos, device), drawn.y, drawn.photos.classes
+    asked = {exam.name: net.extract(exam.dataset(classes), device) for exam in exams}
+    head, states, right, histories = model.new_head(plain.shape[1], len(classes), seed), [], [], []
+    for index, (fit_on, check_on) in enumerate(drawn.parts):
+        head.load_state_dict(model.new_head(plain.shape[1], len(classes), seed + index).state_dict())
+        views = [TensorDataset(X[fit_on], y[fit_on]) for X in looks]
+        fitted = train.fit(
+            head, views, TensorDataset(plain[check_on], y[check_on]), seed=seed + index, device=CPU, **settings
+        )
+        states.append(fitted.last_state)
+        histories.append(fitted.history)
+        right.append({exam.name: answers(head, asked[exam.name], exam, classes, CPU) for exam in exams})
+    return Learned(stacked(right), states, histories[0])
+
+
+def learn_tail(net, drawn, exams, heads, *, augmentation, n_views, recipe, tail_learning_rate, device, seed):
+    """The last stages learn too, from the head that `learn_head` came to, of the last epoch, once per split of `drawn`.
+
+    What lies before them stays frozen, so its outputs are computed once for each view; batch norm stays in eval mode.
+
+    Args:
+        heads: `Learned.states` of the frozen run of the same splits; else as `learn_head` and
+            `train.fit_tail`.
+
+    Returns:
+        a `Learned`; `states` stays empty (45 MB each). The net is left as it was.
+    """
+    settings = {name: recipe[name] for name in claims.FIT_SETTINGS}
+    trunk, tail = model.cut(net.network, net.arch)
+    y, classes = drawn.y, drawn.photos.classes
+    looks = [features.outputs(trunk, one, device) for one in augment.views(drawn.photos, augmentation, n_views, seed)]
+    plain = features.outputs(trunk, drawn.photos, device)
+    asked = {exam.name: features.outputs(trunk, exam.dataset(classes), device) for exam in exams}
+    before = {name: value.clone() for name, value in tail.state_dict().items()}
+    model.unfreeze(net.network, net.arch)
+    right, histories = [], []
+    try:
+        progress = tqdm(drawn.parts, desc=f"{net.arch} unfrozen", unit=" splits", leave=False)
+        for index, (fit_on, check_on) in enumerate(progress):
+            tail.load_state_dict(before)
+            net.head().load_state_dict(heads[index])
+            views = [TensorDataset(X[fit_on], y[fit_on]) for X in looks]
+            fitted = train.fit_tail(
+                net.network, net.arch, views, TensorDataset(plain[check_on], y[check_on]), seed=seed + index,
+                tail_learning_rate=tail_learning_rate, device=device, **settings,
+            )  # fmt: skip
+            tail.load_state_dict(fitted.last_state)
+            histories.append(fitted.history)
+            right.append({exam.name: answers(tail, asked[exam.name], exam, classes, device) for exam in exams})
+    finally:
+        tail.load_state_dict(before)
+        model.freeze(net.network, net.arch)
+    return Learned(stacked(right), [], histories[0])
+
+
+@torch.inference_mode()
+def answers(module, inputs, exam, classes, device):
+    """bool (n,): whether the module is right on each photo of an exam, whose features or trunk outputs are `inputs`."""
+    module.eval().to(device)
+    called = torch.cat([module(few.to(device)).argmax(1).cpu() for few in inputs.split(64)]).numpy()
+    return called == np.array([classes.index(row["label"]) for row in exam.rows])
+
+
+def stacked(rights):
+    return {name: np.stack([one[name] for one in rights]) for name in rights[0]}
+
+
+# --- what they gained ---------------------------------------------------------------------------
+
+
+def accuracy(learned, exam, seed):
+    """The share of an exam's photos that a recipe gets right, over all splits, as an entry of `sections.entry`."""
+    right = learned.right[exam.name]
+    value, interval = intervals.rate(right.mean(0), exam.groups, seed)
+    sentence = f"right on {sections.say(value, interval)} of {right.shape[1]} {exam.words}, mean of {len(right)} splits"
+    return sections.entry(value, interval, right.shape[1], sentence, splits=len(right))
+
+
+def gain(words, new, plain, exam, seed):
+    """How many more of an exam's photos a changed recipe gets right: the paired difference over splits and photos.
+
+    Returns:
+        an entry: value and interval are differences of fractions, -1..1; `answer` is "yes" where the interval lies
+        above 0, "worse" where it lies below, else "no gain shown".
+    """
+    before, after = plain.right[exam.name], new.right[exam.name]
+    value, interval = intervals.paired(after.astype(float) - before, exam.groups, seed)
+    answer = "yes" if interval[0] > 0 else "worse" if interval[1] < 0 else "no gain shown"
+    n_splits, n = after.shape
+    sentence = (
+        f"{words}: {answer}; {points(value)} points ({points(interval[0])} to {points(interval[1])}), from "
+        f"{100 * before.mean():.1f} to {100 * after.mean():.1f} % of {n} {exam.words}, paired over {n_splits} splits"
+    )
+    return sections.entry(
+        value, interval, n, sentence, exam=exam.name, words=words, splits=n_splits, answer=answer,
+        before=float(before.mean()), after=float(after.mean()),
+    )  # fmt: skip
+
+
+def points(difference):
+    """+0.012 -> '+1.2': a difference of fractions in percentage points."""
+    return f"{100 * difference:+.1f}"
+
+
+def gains(words, new, plain, exams, seed):
+    """{"architecture, words": {exam: `gain`}} of a changed recipe, {architecture: `Learned`} as `plain`."""
+    return {
+        f"{arch}, {words}": {exam.name: gain(f"{arch}, {words}", new[arch], plain[arch], exam, seed) for exam in exams}
+        for arch in plain
+    }
+
+
+def lighter(learned, exams, seed):
+    """The gain of MobileNetV2 over ResNet18 as `gains` has it; empty where one of them is not there."""
+    words, pair = "mobilenet_v2 instead of resnet18", ("mobilenet_v2", "resnet18")
+    if any(arch not in learned for arch in pair):
+        return {}
+    light, heavy = (learned[arch] for arch in pair)
+    return {words: {exam.name: gain(words, light, heavy, exam, seed) for exam in exams}}
+
+
+def table(found):
+    """{wish: {exam: entry}} as a Markdown table of answers."""
+    lines = ["| wish | measured on | before | after | gain (95 % interval) | answer |", "|---|---|---|---|---|---|"]
+    for entries in found.values():
+        for one in entries.values():
+            low, high = one["interval"]
+            lines.append(
+                f"| {one['words']} | {one['n']} {one['exam']} photos, {one['splits']} splits | "
+                f"{100 * one['before']:.1f} % | {100 * one['after']:.1f} % | {points(one['value'])} "
+                f"({points(low)} to {points(high)}) | {one['answer']} |"
+            )
+    return "\n".join(lines)
+
+
+def write(run_dir, *, gains, networks, exams, nets, recipe):
+    """improve.json: the gains, the networks side by side, who was asked, and with which weights."""
+    content = {
+        "version": VERSION,
+        "gains": gains,
+        "networks": networks,
+        "exams": {exam.name: {"words": exam.words, "n": len(exam.rows)} for exam in exams},
+        "weights": {arch: net.weights for arch, net in nets.items()},
+        "notes": {arch: net.note for arch, net in nets.items() if net.note},
+        "recipe": recipe,
+        "versions": runs.versions(),
+    }
+    runs.write_json(Path(run_dir) / "improve.json", content)
