@@ -72,7 +72,7 @@ def networks(archs, *, weights, accuracy, n_classes, size_px, engines, batches, 
     generator = torch.Generator().manual_seed(seed)
     images = {n: torch.randn(n, 3, size_px, size_px, generator=generator) for n in sorted({1, *batches})}
     setting = describe(threads=threads, device=device, rounds=rounds, seconds=seconds, size_px=size_px, seed=seed)
-    with untouched(threads), tempfile.TemporaryDirectory() as folder, torch.inference_mode():
+    with untouched(threads), tempfile.TemporaryDirectory() as folder:
         steps = len(archs) * PREPARING + rounds * len(archs) * len(batches) * len({"eager", *engines})
         with tqdm(total=steps, desc="comparing", unit=" steps", leave=False) as progress:
             rows, passes = [], {}
@@ -193,6 +193,7 @@ def prepare(network, row, wanted, n_classes, images, folder, threads, device, pr
     return engines
 
 
+@torch.inference_mode()
 def settle(network, images):
     """Give random weights batch-norm statistics of their own.
 
@@ -231,8 +232,7 @@ def onnxruntime(network, path, threads, size_px):
     for name in ("onnx", "onnxscript", "onnxruntime"):  # the exporter would name only the first one it misses
         if importlib.util.find_spec(name) is None:
             raise ImportError(f"{name} is not installed: pip install -e '.[onnx]'")
-    with torch.inference_mode(False):  # the exporter refuses tensors made in inference mode
-        export(network, torch.zeros(2, 3, size_px, size_px), path)
+    export(network, torch.zeros(2, 3, size_px, size_px), path)
     return session(path, threads)
 
 
@@ -256,6 +256,7 @@ def on_cuda(network, device):
     return lambda images: there(images.to(device)).cpu()
 
 
+@torch.inference_mode()
 def check(run, network, images, tolerance):
     """Pass each batch size once, which is also the engine's warm-up, and want eager's outputs.
 
@@ -269,6 +270,7 @@ def check(run, network, images, tolerance):
             raise RuntimeError(f"outputs differ from eager's by {difference:.1e} of the largest, over {tolerance:.0e}")
 
 
+@torch.inference_mode()
 def multiply_adds(network, image):
     """Multiplications with an addition that one photo takes, convolutions and matrix products."""
     with FlopCounterMode(display=False) as counter:
@@ -322,6 +324,7 @@ def status_mib(field):
 # --- time ---------------------------------------------------------------------------------------
 
 
+@torch.inference_mode()
 def measure(passes, one, rounds, seconds, seed, progress):
     """Time every (arch, engine, batch) in every round.
 
@@ -414,7 +417,7 @@ def table(rows):
     setting = rows[0]["setting"]
     notes = [f"{row['arch']}: {row['weights_note']}." for row in rows if row["weights_note"]]
     how = (
-        f"Medians of {setting['rounds']} rounds, networks and engines interleaved; {setting['threads']} threads each; "
+        f"Medians of {setting['rounds']} rounds, networks and engines interleaved; threads: {setting['threads']} each; "
         f"{setting['size_px']} px; {setting['processor']}, {setting['processors']} processors, load "
         f"{setting['load_before']} before and {setting['load_after']} after; torch {setting['versions']['torch']}. "
         f"In brackets: times the first column's, the median of the rounds' own ratios. "
