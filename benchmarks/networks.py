@@ -1,7 +1,7 @@
 """Do the ratios between networks repeat? The comparison of notebook 04, sitting after sitting.
 
 usage: python benchmarks/networks.py [--sittings 2] [--rounds 5] [--seconds 0.3] [--engines eager compiled onnxruntime]
-                                     [--threads N] [--weights ARCH=WEIGHTS ...] [ARCH ...]
+                                     [--batches 1 16 64] [--threads N] [--weights ARCH=WEIGHTS ...] [ARCH ...]
 
 Writes benchmarks/results/networks.json: the rows of every sitting, the ratios of each network to the first, the largest
 disagreement between sittings, device, versions, load. Prints the last sitting's table. Ends with 0 where all ratios
@@ -45,6 +45,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=0.3, help="of each engine, network and batch size a round")
     parser.add_argument("--engines", nargs="*", default=["eager", "compiled", "onnxruntime", "cuda"])
+    parser.add_argument("--batches", type=int, nargs="*", default=[1, 16, 64], help="photos per pass")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--weights", nargs="*", default=["mobilenet_v2=packaged"], metavar="ARCH=WEIGHTS")
     given = parser.parse_args()
@@ -53,7 +54,7 @@ def main():
         with runs.Stopwatch() as watch:
             rows = compare.networks(
                 given.archs, weights=dict(text.split("=", 1) for text in given.weights), accuracy={}, n_classes=2,
-                size_px=224, engines=given.engines, batches=(1, 16, 64), rounds=given.rounds, seconds=given.seconds,
+                size_px=224, engines=given.engines, batches=given.batches, rounds=given.rounds, seconds=given.seconds,
                 threads=given.threads, device=model.device("auto"), seed=seed,
             )  # fmt: skip
         sittings.append(rows)
