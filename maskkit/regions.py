@@ -114,7 +114,7 @@ def grad_cam(network, arch, images, classes, device):
     """Grad-CAM (Selvaraju et al. 2017, ICCV) at the last convolutional stage, not yet enlarged.
 
     Args:
-        network: images (N, 3, H, W) to logits, in eval mode; arch: its architecture, one of `model.ARCHITECTURES`.
+        network: images (N, 3, H, W) to logits, in eval mode; arch: its architecture, as of `model.architecture`.
         images: float32 (n, 3, H, W); classes: int (n,), whose logit is explained.
 
     Returns:
@@ -126,7 +126,7 @@ def grad_cam(network, arch, images, classes, device):
         kept.append(output.detach().requires_grad_())
         return kept[0]
 
-    hook = network.to(device).get_submodule(model.ARCHITECTURES[arch].last_stage).register_forward_hook(keep)
+    hook = network.to(device).get_submodule(model.architecture(arch).last_stage).register_forward_hook(keep)
     try:
         with torch.enable_grad():
             logits = network(images.to(device))

@@ -58,6 +58,33 @@ def test_unfreezing_lets_the_tail_learn_but_no_batch_norm(arch, learns):
     assert not any(weight.requires_grad for norm in norms for weight in norm.parameters())
 
 
+@pytest.mark.parametrize(
+    ("arch", "head", "stage", "n"),
+    [
+        ("shufflenet_v2_x0_5", "fc", "conv5", 343_842),
+        ("efficientnet_b0", "classifier.1", "features", 4_010_110),
+        ("mobilenet_v3_small", "classifier.3", "features", 1_519_906),
+    ],
+)
+def test_other_classifiers_of_torchvision_need_no_entry(arch, head, stage, n):
+    state = torch.get_rng_state()
+    found = model.architecture(arch)
+    assert (found.head, found.last_stage) == (head, stage)
+    assert torch.equal(state, torch.get_rng_state())
+    network = model.build(model.pretrained(arch, "none"), 2, seed=0)
+    assert model.count_weights(network) == (2 * network.get_submodule(head).in_features + 2, n)
+    assert model.Backbone(network, arch)(torch.zeros(2, 3, 64, 64)).shape[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("arch", "message"),
+    [("squeezenet1_1", "classifier.1, is Conv2d, not a Linear"), ("fcn_resnet50", "another classifier of torchvision")],
+)
+def test_networks_without_a_linear_head_are_refused(arch, message):
+    with pytest.raises(ValueError, match=message):
+        model.pretrained(arch, "none")
+
+
 # --- weights ------------------------------------------------------------------------------------
 
 
@@ -205,7 +232,7 @@ def test_a_checkpoint_of_other_classes_or_shapes_is_refused(saved):
     runs.write_json(run_dir / "model.json", about | {"classes": ["a", "b", "c"]})
     with pytest.raises(ValueError, match="does not fit resnet18 with 3 classes"):
         model.load(run_dir)
-    runs.write_json(run_dir / "model.json", about | {"arch": "alexnet"})
+    runs.write_json(run_dir / "model.json", about | {"arch": "alexnett"})
     with pytest.raises(ValueError, match="does not describe a model of maskkit"):
         model.load(run_dir)
 
