@@ -5,6 +5,7 @@ folder of photos -> `find` -> `curate` (writes data-mask/, split.csv, rejected.c
 
 import dataclasses
 import hashlib
+import itertools
 import os
 import random
 import re
@@ -201,6 +202,15 @@ def to_8_bit(values, full_scale=None):
         scales = (1.0, 255.0, 65535.0) if fractions else (255.0, 65535.0)
         full_scale = next((scale for scale in scales if values.max() <= scale), values.max())
     return (values * (255.0 / full_scale)).round().astype(np.uint8)
+
+
+def bounded_map(pool, function, items, ahead):
+    """`pool.map` in order, with at most `ahead` results waiting, so that memory stays flat."""
+    items = iter(items)
+    waiting = [pool.submit(function, item) for item in itertools.islice(items, ahead)]
+    while waiting:
+        yield waiting.pop(0).result()
+        waiting += [pool.submit(function, item) for item in itertools.islice(items, 1)]
 
 
 def sha256(path):
