@@ -166,7 +166,7 @@ def run_predict(arguments):
     from maskkit import page_predict, predict, runs
     from maskkit.markup import plural
 
-    files, empty = predict.find(arguments.photos, sys.stdin.buffer)
+    files, empty = predict.find(arguments.photos, sys.stdin)
     for name in empty:
         tell(f"{name} holds no file")
     found = runs.find(arguments.model) if arguments.model is not None else Path(arguments.onnx).expanduser()

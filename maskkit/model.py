@@ -348,7 +348,7 @@ def load(run_dir, classes=None):
         ValueError: other classes, other shapes, or a damaged file.
     """
     path = runs.need(run_dir, "model.safetensors", "02_train.ipynb")
-    text = runs.need(run_dir, "model.json", "02_train.ipynb").read_text(encoding="utf-8")
+    text = runs.need(run_dir, "model.json", "02_train.ipynb").read_bytes()
     try:
         description = json.loads(text)
         arch, trained_on = description["arch"], description["classes"]

@@ -76,7 +76,7 @@ def card(row):
     picture = thumbnail(name)
     shown = f'<img alt="" src="data:image/jpeg;base64,{picture}">' if picture else "<span>no longer there</span>"
     return (
-        f'<li><div class="face">{shown}</div><strong>{text(row["label"])}</strong>'
+        f'<li><div class="face">{shown}</div><strong>{text(row["label"]).replace("_", "_<wbr>")}</strong>'
         f'<span class="sure"><span>{percent(probability)}</span>'
         f'<span class="bar" aria-hidden="true"><span style="width:{100 * probability:.0f}%"></span></span></span>'
         f'<span class="name" title="{text(name)}"><bdi>{text(os.path.basename(name))}</bdi></span></li>'

@@ -116,11 +116,11 @@ def read_list(binary):
     return [os.fsdecode(line) for line in lines if line]
 
 
-def find(arguments, binary):
+def find(arguments, stdin):
     """The files that command line arguments mean; content decides later what is a photo.
 
     Args:
-        arguments: files and folders; "-" reads more of them from `binary`, a binary stream (`read_list`).
+        arguments: files and folders; "-" reads more of them from the text stream `stdin` (`read_list`).
 
     Returns:
         (files, empty): names as given or, below a folder, joined with the path below it; folders without a file.
@@ -133,7 +133,7 @@ def find(arguments, binary):
     if missing:
         more = f" (and {len(missing) - 1} more that do not exist)" if len(missing) > 1 else ""
         raise FileNotFoundError(f"there is no file or folder {missing[0]}{more}")
-    names = itertools.chain.from_iterable(read_list(binary) if name == "-" else [name] for name in arguments)
+    names = itertools.chain.from_iterable(read_list(stdin.buffer) if name == "-" else [name] for name in arguments)
     files, empty = [], []
     for name in names:
         below = list(walk(name)) if os.path.isdir(name) else [name]
