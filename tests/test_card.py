@@ -42,7 +42,8 @@ def test_the_audits_lights_are_in_it(run_dir):
     found = {name: lights.unknown(name, "no second folder was given") for name in lights.TITLES}
     found["leaks"] = lights.light("leaks", entry)
     sections = dict.fromkeys(("splits", "leaks", "shortcuts", "regions", "against", "files", "calibration"), {})
-    runs.write_json(run_dir / "audit.json", {"version": 1, "classes": ["a"], "n": 40, "networks": {}, "lights": found} | sections)
+    head = {"version": 1, "classes": ["a"], "n": 40, "networks": {}, "lights": found}
+    runs.write_json(run_dir / "audit.json", head | sections)
     said = card.write(run_dir).read_text(encoding="utf-8")
     assert "| 🔴 red | Leaks between the parts | 4 of 40 \\| leak |" in said
     assert said.count("| ⚪ unknown |") == 5
