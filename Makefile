@@ -19,8 +19,8 @@ help:  ## this list
 # --- set-up -------------------------------------------------------------------------------------
 
 # The stamp is written last and holds the clone's path: a .venv without it was interrupted, one with another
-# path was moved or copied with its clone, and either is made anew. One stamp with both extras, although
-# `reproduce` needs only [offline]: what [dev] adds is small beside torch, and there is one state to be in.
+# path was moved or copied with its clone, and either is made anew. One stamp with all extras, although
+# `reproduce` needs only [offline]: what the others add is small beside torch, and there is one state to be in.
 INSTALLED := $(shell cat .venv/.installed 2>/dev/null)
 ifneq ($(INSTALLED),$(CURDIR))
 .PHONY: .venv/.installed
@@ -31,7 +31,7 @@ endif
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; v >= (3, 11) or sys.exit("maskkit needs Python 3.11 or newer, $(PYTHON) is %d.%d; give another one, such as: make PYTHON=python3.12" % v)'
 	@rm -f $@
 	$(if $(FRESH),$(PYTHON) -m venv --clear .venv)
-	.venv/bin/python -m pip install --editable '.[offline,dev]'
+	.venv/bin/python -m pip install --editable '.[offline,onnx,dev]'
 	@printf '%s\n' $(call quote,$(CURDIR)) > $@
 
 # --- commands -----------------------------------------------------------------------------------

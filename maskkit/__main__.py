@@ -4,11 +4,15 @@ Nothing heavy is imported before a command needs it.
 """
 
 import argparse
+import contextlib
+import os
 import signal
 import sys
 from pathlib import Path
 
 from maskkit import __version__
+
+MAX_TOLD = 10  # skipped files named on the terminal; the table names all
 
 
 def parser():
@@ -61,6 +65,41 @@ def parser():
     command.add_argument("--device", default="auto", help="auto, cpu or cuda")
     command.add_argument("--seed", type=int, default=0, help="of draws, folds and resamples")
     command.set_defaults(run=run_audit)
+
+    command = commands.add_parser(
+        "predict",
+        help="classify photos, or folders of them, with a trained model",
+        description="Classify photos, or every file below folders. One row each: file, label, probability, note (why a "
+        "file was skipped). Needs nothing but the run's model.safetensors and model.json, or an exported file.",
+        epilog="example: maskkit predict my_photos --model report --csv predictions.csv --html predictions.html",
+    )
+    command.add_argument("photos", nargs="+", metavar="PHOTO_OR_FOLDER", help="- reads a list of them from stdin")
+    which = command.add_mutually_exclusive_group(required=True)
+    which.add_argument("--model", metavar="RUN", help="a run's name or folder")
+    which.add_argument("--onnx", metavar="FILE", help="a file of `maskkit export`, run by ONNX Runtime")
+    command.add_argument("--csv", metavar="FILE", help="where the rows go (default: standard output)")
+    command.add_argument("--html", metavar="FILE", help="a page with counts and the least sure photos")
+    command.add_argument("--device", default="auto", help="auto, cpu or cuda; for --model")
+    command.set_defaults(run=run_predict)
+
+    command = commands.add_parser(
+        "export",
+        help="write a trained model as one ONNX file",
+        description="Write a run's model as one ONNX file, from photos of any size to probabilities, checked against "
+        "torch. Needs the extra [onnx].",
+        epilog="example: maskkit export --model report --onnx masks.onnx",
+    )
+    command.add_argument("--model", metavar="RUN", required=True, help="a run's name or folder")
+    command.add_argument("--onnx", metavar="FILE", required=True, help="where to write")
+    command.set_defaults(run=run_export)
+
+    command = commands.add_parser(
+        "card",
+        help="write a run's MODEL_CARD.md anew",
+        description="Write a run's MODEL_CARD.md anew from its files; reproduce and trust do so by themselves.",
+    )
+    command.add_argument("model", metavar="RUN", help="a run's name or folder")
+    command.set_defaults(run=run_card)
 
     command = commands.add_parser(
         "refresh",
@@ -117,12 +156,7 @@ def run_improve(arguments):
 def run_audit(arguments):
     from maskkit import audit, page_audit, paths, runs
 
-    run = None
-    if arguments.model is not None:
-        run = Path(arguments.model)
-        run = run if (run / "model.json").is_file() else runs.path(arguments.model)
-        if not run.is_dir():
-            raise FileNotFoundError(f"--model: there is no run {arguments.model}; `maskkit reproduce` makes one")
+    run = None if arguments.model is None else runs.find(arguments.model)
     name = "".join(letter if letter.isalnum() else "-" for letter in Path(arguments.folder).name) or "photos"
     out = Path(arguments.out) if arguments.out else run or paths.RUNS / f"audit-{name}"
     result = audit.audit(
@@ -146,6 +180,68 @@ def run_reproduce(arguments):
     print(f"best epoch {metrics['best']['epoch']}: {evaluate.say(metrics['best'])}")
     print(f"last epoch {metrics['last']['epoch']}: {evaluate.say(metrics['last'])}")
     print(f"read {show(run_dir / 'report.html')}")
+
+
+def run_predict(arguments):
+    from tqdm import tqdm
+
+    from maskkit import page_predict, predict, runs
+    from maskkit.markup import plural
+
+    files, empty = predict.find(arguments.photos, sys.stdin)
+    for name in empty:
+        tell(f"{name} holds no file")
+    found = runs.find(arguments.model) if arguments.model is not None else Path(arguments.onnx).expanduser()
+    classifier = predict.from_onnx(found) if arguments.model is None else predict.from_run(found, arguments.device)
+    summary = predict.Summary(classifier.classes)
+    with contextlib.ExitStack() as stack:
+        table = open_table(arguments.csv, stack)
+        rows = predict.write_csv(predict.predict(files, classifier), table)
+        quiet = None if arguments.csv or not sys.stdout.isatty() else True  # None: shown on a terminal only
+        for row in tqdm(rows, total=len(files), desc="predicting", unit=" files", leave=False, disable=quiet):
+            summary.add(row)
+            if row["label"] is None and summary.skipped <= MAX_TOLD:
+                tell(f"skipped {row['file']}: {row['note']}")
+    if summary.skipped > MAX_TOLD:
+        tell(f"... and {summary.skipped - MAX_TOLD:,} more skipped files, named in the table")
+    if arguments.html:
+        tell(f"read {show(page_predict.write(summary, classifier.about, arguments.html).resolve())}")
+    tell(", ".join(f"{n:,} {name}" for name, n in summary.counts.items()))
+    tell(f"{plural(summary.n, 'photo')}, {plural(summary.skipped, 'file')} skipped")
+
+
+def open_table(path, stack):
+    """A text stream for the rows: a file that appears whole when `stack` closes, or standard output."""
+    from maskkit import runs
+
+    exact = {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""}  # names as they are, bytes and all
+    if path:
+        return stack.enter_context(open(stack.enter_context(runs.replacing(path)), "w", **exact))
+    sys.stdout.reconfigure(**exact)
+    return sys.stdout
+
+
+def tell(words):
+    """A line on standard error, above a progress bar; what would steer a terminal is spelled out."""
+    from tqdm import tqdm
+
+    spelled = "".join(x if x.isprintable() else x.encode("unicode_escape", "surrogatepass").decode() for x in words)
+    tqdm.write(spelled, file=sys.stderr)
+
+
+def run_export(arguments):
+    from maskkit import export, runs
+
+    difference = export.export(runs.find(arguments.model), arguments.onnx)
+    size = Path(arguments.onnx).stat().st_size
+    print(f"largest difference from torch over {len(export.SIZES)} photos of different sizes: {difference:.1e}")
+    print(f"wrote {arguments.onnx} ({size / 1e6:.1f} MB, opset {export.OPSET})")
+
+
+def run_card(arguments):
+    from maskkit import card, runs
+
+    print(f"read {show(card.write(runs.find(arguments.model)).resolve())}")
 
 
 def run_refresh(arguments):
@@ -176,6 +272,9 @@ def main(argv=None):
     except KeyboardInterrupt:
         print("maskkit: interrupted; an earlier run of this name is as it was", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # the reader, such as `head`, has enough; Python would complain when it flushes at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except (FileNotFoundError, ValueError, TypeError) as error:
         print(f"maskkit: {error}", file=sys.stderr)
         return 2

@@ -5,10 +5,12 @@ folder of photos -> `find` -> `curate` (writes data-mask/, split.csv, rejected.c
 
 import dataclasses
 import hashlib
+import itertools
 import os
 import random
 import re
 import shutil
+import struct
 import warnings
 from collections import Counter, defaultdict
 from pathlib import Path
@@ -25,6 +27,8 @@ PARTS_12K = ("Train", "Test", "Validation")
 N_ORIGINALS_12K = 893  # in the whole set; only then is an augmented file's rank that of its original
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")  # what `decode` lets Pillow try
 MAX_PIXELS = 50_000_000  # 50 megapixels: larger than a phone's photo, small enough for one photo's tensors
+# What Pillow's parsers raise on damaged bytes, beside ValueError: the first three often, the others once in thousands.
+BROKEN = (OSError, SyntaxError, EOFError, TypeError, AttributeError, LookupError, ArithmeticError, struct.error)
 MIN_PER_CLASS = 10  # fewer leave no validation part worth a percentage
 VAL_SHARE = 0.2  # the report's 80 / 20
 SPLIT_COLUMNS = ("file", "label", "part", "sha256", "group", "source")
@@ -175,7 +179,7 @@ def decode(path):
             image = to_rgb(ImageOps.exif_transpose(image))
         except Image.UnidentifiedImageError as error:
             raise ValueError(f"not a photo of a known kind ({', '.join(FORMATS)})") from error
-        except (OSError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+        except (*BROKEN, Image.DecompressionBombError) as error:
             raise ValueError(f"broken: {error}") from error
     factor = max(image.size) // 2048
     return image.reduce(factor) if factor > 1 else image
@@ -205,6 +209,15 @@ def to_8_bit(values, full_scale=None):
         scales = (1.0, 255.0, 65535.0) if fractions else (255.0, 65535.0)
         full_scale = next((scale for scale in scales if values.max() <= scale), values.max())
     return (values * (255.0 / full_scale)).round().astype(np.uint8)
+
+
+def bounded_map(pool, function, items, ahead):
+    """`pool.map` in order, with at most `ahead` results waiting, so that memory stays flat."""
+    items = iter(items)
+    waiting = [pool.submit(function, item) for item in itertools.islice(items, ahead)]
+    while waiting:
+        yield waiting.pop(0).result()
+        waiting += [pool.submit(function, item) for item in itertools.islice(items, 1)]
 
 
 def sha256(path):

@@ -86,10 +86,23 @@ h4 { font-size: 1rem; margin: 0; }
 .lamps a:hover { border-color: var(--light); }
 .files { columns: 16rem; gap: 1.5rem; font-size: .9rem; } .files li { break-inside: avoid; padding: .1rem 0; }
 .given { display: block; font-weight: 400; font-size: .85rem; color: var(--soft); }
+.faces { list-style: none; padding: 0; display: grid; gap: .75rem; grid-template-columns: repeat(auto-fill,
+  minmax(9.25rem, 1fr)); }
+.faces li { display: flex; flex-direction: column; gap: .15rem; background: var(--card); border: 1px solid
+  var(--line); border-radius: .5rem; padding: .5rem .6rem .6rem; break-inside: avoid; }
+.face { aspect-ratio: 1; display: grid; place-items: center; background: var(--paper); border-radius: .25rem;
+  margin-bottom: .35rem; color: var(--soft); } .face img { width: 100%; height: 100%; object-fit: contain; }
+.sure { display: flex; align-items: center; gap: .5rem; font-size: .88rem; font-variant-numeric: tabular-nums; }
+.sure > :first-child { white-space: nowrap; }
+.bar { flex: 1; height: .4rem; border-radius: .2rem; background: var(--line); overflow: hidden;
+  print-color-adjust: exact; } .bar > span { display: block; height: 100%; background: var(--accent); }
+.faces .name { font-size: .8rem; line-height: 1.3; color: var(--soft); display: -webkit-box; overflow: hidden;
+  -webkit-line-clamp: 2; -webkit-box-orient: vertical; }
 @media (max-width: 40rem) { .picture.wide img { min-width: 36rem; } h2 { margin-top: 2.2rem; }
   .wide-below::after { content: " (Scroll the figure sideways to see all of it.)"; } table { font-size:
   .85rem; } th, td { padding: .4rem .5rem; min-width: 4rem; } .verdict { white-space: normal; }
-  .stacked thead { position: absolute; clip-path: inset(50%); } .stacked caption { display: block; }
+  .table { position: relative; } .stacked thead { position: absolute; inset: 0; overflow: hidden; clip-path:
+  inset(50%); } .stacked caption { display: block; }
   .stacked, .stacked tbody, .stacked tr, .stacked tbody > tr > * { display: block; text-align: left; border: 0;
   white-space: normal; } .stacked tr { border-top: 1px solid var(--line); padding: .5rem .2rem; }
   .stacked tbody > tr > * { padding: .1rem .5rem; } .stacked td[data-label]::before { color: var(--soft);

@@ -314,9 +314,9 @@ def cut(network, arch):
     Raises:
         ValueError: an architecture for which nobody has said where to cut.
     """
-    if ARCHITECTURES[arch].cut is None:
+    if architecture(arch).cut is None:
         raise ValueError(f"{arch} has no `cut` in model.ARCHITECTURES, so it cannot be unfrozen")
-    return ARCHITECTURES[arch].cut(network)
+    return architecture(arch).cut(network)
 
 
 def unfreeze(network, arch):
@@ -417,7 +417,7 @@ def load(run_dir, classes=None):
         ValueError: other classes, other shapes, or a damaged file.
     """
     path = runs.need(run_dir, "model.safetensors", "02_train.ipynb")
-    text = runs.need(run_dir, "model.json", "02_train.ipynb").read_text(encoding="utf-8")
+    text = runs.need(run_dir, "model.json", "02_train.ipynb").read_bytes()
     try:
         description = json.loads(text)
         arch, trained_on = description["arch"], description["classes"]

@@ -157,6 +157,7 @@ def reproduce(parameter_file, texts, notebooks=REPORT_NOTEBOOKS, say=print):
         say(f"{notebook.name}: passed in {time.perf_counter() - watch:.0f} s")
     rename_run(part, notebooks, name)
     runs.record(part, run={"finished": runs.now()}, seconds={"total": round(time.perf_counter() - started, 3)})
+    write_card(part)
     swap(part, run_dir)
     return run_dir
 
@@ -195,6 +196,7 @@ def further(name, parameter_file, texts, say=print):
     watch, output = time.perf_counter(), run_dir / f"{notebook.stem}{runs.PART}.ipynb"
     execute(notebook, output, parameters, echo=True)
     output.replace(run_dir / notebook.name)
+    write_card(run_dir)
     say(f"{notebook.name}: passed in {time.perf_counter() - watch:.0f} s")
     return run_dir
 
@@ -255,6 +257,14 @@ def rename_run(part, notebooks, name):
         for quoted in ('\\"{}\\"', '"{}"'):  # in the cell's source, and in papermill's metadata
             text = text.replace(quoted.format(part.name), quoted.format(name))
         runs.write_text(path, text)
+
+
+def write_card(run_dir):
+    """MODEL_CARD.md, where the notebooks left a model."""
+    from maskkit import card
+
+    if (run_dir / "model.json").is_file():
+        card.write(run_dir)
 
 
 def swap(part, run_dir):

@@ -30,6 +30,24 @@ def path(run):
     return paths.RUNS / run
 
 
+def find(run):
+    """The folder of a run that exists, given by its name or as a folder anywhere.
+
+    Raises:
+        FileNotFoundError: there is no such run.
+        ValueError: it is a file.
+    """
+    given = Path(run).expanduser()
+    if given.is_file():
+        raise ValueError(f"--model: {run} is a file; give a run's name, or the folder with model.json")
+    named = paths.RUNS / run
+    if given.name == run and named.is_dir() and not (given / "model.json").is_file():
+        return named
+    if not given.is_dir():
+        raise FileNotFoundError(f"--model: there is no run {run}; `maskkit reproduce` makes one")
+    return given
+
+
 def folder(run):
     """The absolute folder of run `run`, made if need be."""
     run_dir = path(run)
@@ -119,7 +137,7 @@ def start(run_dir):
     run_dir = Path(run_dir)
     for name in (
         "metrics.json", "claims.json", "history.csv", "model.safetensors", "model.json", "report.html",
-        "audit.json", "audit.html", "suspects.csv", "groups.csv",
+        "audit.json", "audit.html", "suspects.csv", "groups.csv", "MODEL_CARD.md",
     ):  # fmt: skip
         (run_dir / name).unlink(missing_ok=True)
     for figure in (run_dir / "figures").glob("*.*"):

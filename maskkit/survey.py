@@ -99,7 +99,7 @@ def read(files, workers=None):
     workers = workers or min(8, os.cpu_count() or 1)
     rows, broken, arrays = [], [], []
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
-        measured = bounded_map(pool, measure, [row["path"] for row in files], 4 * workers)
+        measured = data.bounded_map(pool, measure, [row["path"] for row in files], 4 * workers)
         progress = tqdm(measured, total=len(files), desc="reading", unit=" photos", leave=False, disable=None)
         for row, (found, own) in zip(files, progress, strict=True):
             if own is None:
@@ -115,15 +115,6 @@ def read(files, workers=None):
             f"an audit needs photos of two classes or more{first}"
         )
     return Survey(classes, rows, broken, *(np.stack(column) for column in zip(*arrays, strict=True)))
-
-
-def bounded_map(pool, function, items, ahead):
-    """`pool.map` in order, with at most `ahead` results waiting, so that memory stays flat."""
-    items = iter(items)
-    waiting = [pool.submit(function, item) for item in itertools.islice(items, ahead)]
-    while waiting:
-        yield waiting.pop(0).result()
-        waiting += [pool.submit(function, item) for item in itertools.islice(items, 1)]
 
 
 def measure(path):

@@ -43,3 +43,15 @@ def curated(photo_folder, tmp_path):
 def dwarf():
     """A transform to 64 px: the size does not matter to most tests, their time does."""
     return model.Transform(size_px=64)
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """The two files of a model, as `model.save` left them: random ResNet18, two classes, 64 px."""
+    run_dir = tmp_path_factory.mktemp("trained")
+    source = model.Pretrained("resnet18", "none", None, "")
+    network = model.build(source, 2, seed=0)
+    network.fc.weight.data *= 4  # else every photo is 0.5
+    model.save(network, run_dir, source=source, classes=("with_mask", "without_mask"),
+               transform=model.Transform(size_px=64), parameters={"epochs": 1})  # fmt: skip
+    return run_dir
