@@ -261,8 +261,13 @@ def fit_tail(network, arch, train, val, *, tail_learning_rate, keep, device, **s
 
 
 def joined(first, second):
-    """The history of a training that went on in a second one, epochs numbered through."""
-    return first + [row | {"epoch": len(first) + row["epoch"]} for row in second]
+    """The `Fit` of a training that went on in a second one: epochs counted through, best and last the second's."""
+
+    def later(entry):
+        return entry | {"epoch": len(first.history) + entry["epoch"]}
+
+    history = first.history + [later(row) for row in second.history]
+    return dataclasses.replace(second, history=history, best=later(second.best), last=later(second.last))
 
 
 def read_history(run_dir):

@@ -246,5 +246,9 @@ def test_the_epoch_to_keep_is_best_or_last(resumable):
         result.state("first")
 
 
-def test_a_joined_history_counts_on():
-    assert [row["epoch"] for row in train.joined([{"epoch": 1}, {"epoch": 2}], [{"epoch": 1}])] == [1, 2, 3]
+def test_a_training_that_goes_on_counts_its_epochs_through(resumable):
+    first, second = resumable(epochs=2), resumable(epochs=3)
+    both = train.joined(first, second)
+    assert [row["epoch"] for row in both.history] == [1, 2, 3, 4, 5]
+    assert both.best == second.best | {"epoch": second.best["epoch"] + 2} and both.last["epoch"] == 5
+    assert second.history[0]["epoch"] == 1
