@@ -51,16 +51,17 @@ def draw_looks(subject, photos, out, device, seed):
     picked = np.concatenate([choose(places[wrong], labels, MAP_PHOTOS // 2, seed), right])[:MAP_PHOTOS]
     dataset = data.Photos([subject.photos.rows[place] for place in picked], subject.photos.classes, model.Transform())
     images = [dataset.image(i) for i in range(len(dataset))]
-    inputs = torch.stack([dataset.transform(image) for image in images])
     said, maps = subject.net.probabilities(subject.net.X[picked]), {}
     for net in (net for net in subject.nets.values() if net.network is not None):
         called = net.logits(net.X[picked]).argmax(1)
+        inputs = torch.stack([net.transform(image) for image in images])
         maps[f"{net.arch}: occlusion"] = regions.occlusion(net.network, inputs, called, device)
         maps[f"{net.arch}: Grad-CAM"] = regions.grad_cam(net.network, net.arch, inputs, called, device)
     keep(plots_audit.maps(images, maps, labels[picked], said, subject.photos.classes, photos), out, "maps")
-    hidden = {"whole": {"": shown(inputs[0])}}
+    first = dataset[0][0]
+    hidden = {"whole": {"": shown(first)}}
     for region in regions.REGIONS:
-        hidden[region] = {fill: shown(regions.hide(inputs[0], region, fill)) for fill in regions.FILLS}
+        hidden[region] = {fill: shown(regions.hide(first, region, fill)) for fill in regions.FILLS}
     keep(plots_audit.region_examples(hidden), out, "region_examples")
 
 

@@ -86,7 +86,7 @@ TRAINING = {
         moved(degrees=25, translate=(0.08, 0.08), scale=(0.7, 1.4), shear=(-8, 8, -8, 8)),
         v2.ColorJitter(brightness=0.5, contrast=0.5, saturation=0.5, hue=0.05),
         v2.RandomGrayscale(0.1),
-        detected(20, FRAME_PX, (20, 95)),
+        detected(20, FRAME_PX, (8, 95)),
     ),
 }
 # One change of source each, as severe for every photo; what chance decides is a direction.

@@ -51,6 +51,12 @@ def extract(network, arch, dataset, *, cache, device):
     return torch.from_numpy(np.stack([known[digest] for digest in hashes])), len(missing)
 
 
+def extract_each(network, arch, datasets, *, cache, device):
+    """`extract` for several datasets, such as the views of one: (list of features, number of photos computed now)."""
+    found = [extract(network, arch, dataset, cache=cache, device=device) for dataset in datasets]
+    return [X for X, _ in found], sum(n_computed for _, n_computed in found)
+
+
 def outputs(module, dataset, device):
     """What a frozen module makes of every photo of a dataset, kept in memory: float32 (n_photos, ...) on the CPU.
 

@@ -186,8 +186,8 @@ def learn_tail(net, drawn, exams, heads, *, augmentation, n_views, recipe, tail_
     What lies before them stays frozen, so its outputs are computed once for each view; batch norm stays in eval mode.
 
     Args:
-        heads: `Learned.states` of the frozen run of the same splits; else as `learn_head` and
-            `train.fit_tail`.
+        heads: `Learned.states` of the frozen run of the same splits; else as `learn_head` and `train.fit`.
+        tail_learning_rate: Adam's step size of the last stages; the recipe's is the head's.
 
     Returns:
         a `Learned`; `states` stays empty (45 MB each). The net is left as it was.
@@ -207,11 +207,10 @@ def learn_tail(net, drawn, exams, heads, *, augmentation, n_views, recipe, tail_
             tail.load_state_dict(before)
             net.head().load_state_dict(heads[index])
             views = [TensorDataset(X[fit_on], y[fit_on]) for X in looks]
-            fitted = train.fit_tail(
-                net.network, net.arch, views, TensorDataset(plain[check_on], y[check_on]), seed=seed + index,
-                tail_learning_rate=tail_learning_rate, device=device, **settings,
+            fitted = train.fit(
+                tail, views, TensorDataset(plain[check_on], y[check_on]), slow=(tail[:-1], tail_learning_rate),
+                seed=seed + index, device=device, **settings,
             )  # fmt: skip
-            tail.load_state_dict(fitted.last_state)
             histories.append(fitted.history)
             right.append({exam.name: answers(tail, asked[exam.name], exam, classes, device) for exam in exams})
     finally:

@@ -19,7 +19,9 @@ LOOK_FOR = {
 }
 PARAMETERS = {
     "seed": "seed", "split": "way of splitting", "per_class": "photos drawn per class", "epochs": "epochs",
-    "batch_size": "batch size", "learning_rate": "learning rate", "n_train": "training photos",
+    "batch_size": "batch size", "learning_rate": "learning rate", "size_px": "side of the network's input, pixels",
+    "augment": "augmentation", "views": "views of each photo", "tail_epochs": "further epochs of the last stages",
+    "tail_learning_rate": "their learning rate", "keep": "epoch kept", "n_train": "training photos",
     "n_val": "validation photos", "n_rejected": "photos set aside", "device": "device",
 }
 RUN = {"started": "started", "finished": "finished", "features_computed": "photos not in the feature cache"}
@@ -63,7 +65,7 @@ def write(run_dir):
         f"<footer><p>{privacy}</p><p>Written by maskkit for the run {text(name)}.</p></footer>",
     ]
     path = run_dir / "report.html"
-    title = f"{name}: {count(metrics['best'])} right"
+    title = f"{name}: {count(kept(metrics))} right"
     runs.write_text(path, markup.document(title, parts))
     return path
 
@@ -86,10 +88,20 @@ def headline(metrics, name, privacy, lamps):
     }
     return (
         f'<header><p class="soft">maskkit run {text(name)}</p>'
-        f"<h1>{text(accuracy(best))} <span>validation photos classified correctly</span></h1>"
-        f"<p>The best of {value(metrics, 'epochs')} epochs was epoch {best['epoch']}; it was chosen on "
-        f"these same photos, so it flatters a little. The last epoch got {text(accuracy(last))}.</p>"
+        f"<h1>{text(accuracy(kept(metrics)))} <span>validation photos classified correctly</span></h1>"
+        f"<p>{text(which_epoch(metrics))}</p>"
         f'{banners}{lamps}<p class="soft">{privacy}</p>{markup.facts(facts)}</header>'
+    )
+
+
+def which_epoch(metrics):
+    """Which epoch the number is of, and what the other one got."""
+    best, last = metrics["best"], metrics["last"]
+    if metrics.get("keep") == "last":
+        return f"The last of {last['epoch']} epochs was kept. The best was epoch {best['epoch']}: {accuracy(best)}."
+    return (
+        f"The best of {last['epoch']} epochs was epoch {best['epoch']}; it was chosen on these same photos, so it "
+        f"flatters a little. The last epoch got {accuracy(last)}."
     )
 
 
@@ -167,7 +179,7 @@ def claims(run_dir):
 
 
 def trust(metrics):
-    best = metrics["best"]
+    best = kept(metrics)
     n, (low, high) = best["n"], best["interval"]
     step = f"One photo more or less moves the number by {100 / n:.1f} points." if n else ""
     return (
@@ -201,7 +213,10 @@ def made(run_dir, metrics):
 
 def command(metrics):
     """The command line that repeats this run under another name."""
-    keys = ("per_class", "split", "arch", "weights", "epochs", "batch_size", "learning_rate", "seed")
+    keys = (
+        "per_class", "split", "arch", "weights", "size_px", "augment", "views", "epochs", "batch_size", "learning_rate",
+        "tail_epochs", "tail_learning_rate", "keep", "seed",
+    )  # fmt: skip
     data = {"demo": "demo", "kaggle": "kaggle"}.get(metrics.get("source"), "THE_FOLDER_OF_PHOTOS")
     again = f"{metrics.get('run', {}).get('name') or 'report'}-again"
     settings = {"DATA": data} | {key.upper(): metrics[key] for key in keys if key in metrics} | {"RUN": again}
@@ -231,7 +246,7 @@ def in_words(metrics, name):
         for true, row in zip(classes, metrics["confusion"], strict=False):
             called = ", ".join(f"{n} called {name}" for name, n in zip(classes, row, strict=True) if n)
             rows.append(f"true {true}: {called or 'no photo'}")
-        return f"{count(best)} right. {'; '.join(rows)}."
+        return f"{count(kept(metrics))} right. {'; '.join(rows)}."
     return {
         "split": f"{value(metrics, 'n_train')} training and {value(metrics, 'n_val')} validation photos.",
         "photos": "Some photos of each class.",
@@ -245,6 +260,11 @@ def in_words(metrics, name):
 def value(metrics, key):
     found = metrics.get(key)
     return "not recorded" if found is None else f"{found:,}" if isinstance(found, int) else str(found)
+
+
+def kept(metrics):
+    """The score of the epoch that was saved."""
+    return metrics[metrics.get("keep", "best")]
 
 
 def count(result):

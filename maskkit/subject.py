@@ -18,6 +18,7 @@ class Net:
 
     network: the complete torch module, or None where the weights cannot be had; note: then why.
     X: features float32 (n, n_features), torch, of the audited photos.
+    transform: what feeds the network; tuned: whether its last stages learned from the run's photos too.
     """
 
     arch: str
@@ -25,10 +26,12 @@ class Net:
     note: str
     network: torch.nn.Module | None = dataclasses.field(default=None, repr=False)
     X: torch.Tensor | None = dataclasses.field(default=None, repr=False)
+    transform: model.Transform = model.Transform()
+    tuned: bool = False
 
     def features(self, rows, classes, device, transform=None):
         """Features of photos, from the cache where they are known."""
-        return self.extract(data.Photos(rows, classes, transform or model.Transform()), device)
+        return self.extract(data.Photos(rows, classes, transform or self.transform), device)
 
     def extract(self, dataset, device):
         """Features of a dataset, from the cache where they are known."""
@@ -122,13 +125,20 @@ def find_nets(run, arch, weights, compare, classes):
         arch, metrics = description["arch"], runs.read_metrics(run)
         recipe = recipe_of(metrics)
         words = f"of run {metrics.get('run', {}).get('name') or Path(run).name}"
-        nets[arch] = Net(arch, description["weights"], "", network)
+        nets[arch] = net_of_run(network, description)
     elif arch == "auto":
         nets, arch = first_net(weights, classes)
     for name in dict.fromkeys((arch, *(BACKBONES if compare == "both" else ()))):
         if name not in nets:
             nets[name] = pretrained_net(name, weights if name == named else "auto", classes)
     return nets, arch, recipe, words
+
+
+def net_of_run(network, description):
+    """The `Net` of a trained model, from what `model.load` returned."""
+    tuned = description["parameters"].get("tail_epochs", 0) > 0
+    transform = description["transform"]
+    return Net(description["arch"], description["weights"], "", network, transform=transform, tuned=tuned)
 
 
 def recipe_of(metrics):

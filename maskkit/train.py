@@ -12,7 +12,7 @@ from torch import nn
 from torch.utils.data import TensorDataset, default_collate
 from tqdm import tqdm
 
-from maskkit import evaluate, model, runs
+from maskkit import evaluate, features, model, runs
 
 HISTORY_COLUMNS = ("epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "val_correct")
 MAX_TAIL_RATE = 1e-4
@@ -27,6 +27,16 @@ class Fit:
     last: dict
     best_state: dict = dataclasses.field(repr=False)
     last_state: dict = dataclasses.field(repr=False)
+
+    def state(self, keep):
+        """The state dict of the epoch to keep, "best" or "last".
+
+        Raises:
+            ValueError: something else is asked for.
+        """
+        if keep not in ("best", "last"):
+            raise ValueError(f"KEEP must be 'best' or 'last', got {keep!r}")
+        return self.best_state if keep == "best" else self.last_state
 
 
 def fit(network, train, val, *, epochs, batch_size, learning_rate, seed, device, slow=None, checkpoint=None):
@@ -198,14 +208,15 @@ def collect(dataset, indices):
     return default_collate([dataset[index] for index in indices.tolist()])
 
 
-def fit_head(network, arch, train, val, **settings):
+def fit_head(network, arch, train, val, *, keep="best", **settings):
     """`fit` for a frozen network's head on cached features.
 
     Args:
-        network: the complete network, its backbone frozen; holds the best epoch's head afterwards, on the CPU.
+        network: the complete network, its backbone frozen; holds the kept epoch's head afterwards, on the CPU.
         arch: its architecture.
         train, val: (features float32 (n, n_features), labels int64 (n,)); `train` may be a list of such pairs, one
             for each view.
+        keep: the epoch whose head stays, "best" (the report's choice) or "last".
         settings: as `fit`, without `device`: so few weights learn fastest on the CPU, and the same everywhere.
 
     Returns:
@@ -214,18 +225,22 @@ def fit_head(network, arch, train, val, **settings):
     head = model.head(network.to("cpu"), arch)
     views = [TensorDataset(*view) for view in (train if isinstance(train, list) else [train])]
     result = fit(head, views, TensorDataset(*val), device=torch.device("cpu"), **settings)
-    head.load_state_dict(result.best_state)
+    head.load_state_dict(result.state(keep))
     return result
 
 
-def fit_tail(network, arch, train, val, *, tail_learning_rate, **settings):
-    """`fit` for the tail of an unfrozen network (`model.unfreeze`) on its trunk's outputs.
+def fit_tail(network, arch, train, val, *, tail_learning_rate, keep, device, **settings):
+    """`fit` for a network's last stages and its head, which goes on from where it is.
+
+    The trunk stays frozen, so each view of a photo passes it once, and an epoch costs the last stages only.
 
     Args:
-        network: holds the best epoch's tail afterwards.
+        network: of `model.build`, its head trained; `model.unfreeze`d here, holds the kept epoch afterwards.
         arch: its architecture.
-        train, val: datasets of (outputs of the trunk of `model.cut`, label), `train` or a list of views of them.
+        train: list of datasets of (image, label), such as `augment.views`; val: one such dataset.
         tail_learning_rate: Adam's step size before the head; `settings["learning_rate"]` is the head's own.
+        keep: the epoch to keep, "best" or "last".
+        device: where both parts run.
         settings: as `fit`.
 
     Returns:
@@ -236,10 +251,23 @@ def fit_tail(network, arch, train, val, *, tail_learning_rate, **settings):
     """
     if not 0 < tail_learning_rate <= MAX_TAIL_RATE:
         raise ValueError(f"TAIL_LEARNING_RATE must be above 0 and at most {MAX_TAIL_RATE}, got {tail_learning_rate}")
-    _, tail = model.cut(network, arch)
-    result = fit(tail, train, val, slow=(tail[:-1], tail_learning_rate), **settings)
-    tail.load_state_dict(result.best_state)
+    trunk, tail = model.cut(model.unfreeze(network, arch), arch)
+    *views, val = (
+        TensorDataset(features.outputs(trunk, part, device), part.label_tensor()) for part in (*train, val)
+    )
+    result = fit(tail, views, val, slow=(tail[:-1], tail_learning_rate), device=device, **settings)
+    tail.load_state_dict(result.state(keep))
     return result
+
+
+def joined(first, second):
+    """The `Fit` of a training that went on in a second one: epochs counted through, best and last the second's."""
+
+    def later(entry):
+        return entry | {"epoch": len(first.history) + entry["epoch"]}
+
+    history = first.history + [later(row) for row in second.history]
+    return dataclasses.replace(second, history=history, best=later(second.best), last=later(second.last))
 
 
 def read_history(run_dir):

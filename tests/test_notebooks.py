@@ -10,7 +10,7 @@ import nbformat
 import pytest
 import yaml
 
-from maskkit import paths, reproduce
+from maskkit import augment, paths, reproduce
 
 REPORT = [paths.NOTEBOOKS / name for name in reproduce.REPORT_NOTEBOOKS]
 NOTEBOOKS = [*REPORT, paths.NOTEBOOKS / reproduce.TRUST_NOTEBOOK]
@@ -66,6 +66,19 @@ def test_report_yaml_fits_the_notebooks():
     assert {settings[name] for name in ("DATA", "ARCH", "WEIGHTS")} == {"auto"}
     assert (settings["PER_CLASS"], settings["EPOCHS"], settings["BATCH_SIZE"]) == (100, 10, 16)
     assert settings["LEARNING_RATE"] == 0.001
+
+
+def test_best_yaml_fits_the_notebooks_and_names_every_parameter():
+    settings = yaml.safe_load((paths.NOTEBOOKS / "best.yaml").read_text())
+    reproduce.check(settings, {}, REPORT)
+    assert set(settings) == {name for path in REPORT for name in reproduce.declared(path)}
+    assert settings["PER_CLASS"] == 100 and settings["AUGMENT"] in augment.TRAINING
+
+
+def test_the_notebooks_own_recipe_is_the_report_s():
+    own = reproduce.declared(REPORT[1])
+    names = ("SIZE_PX", "AUGMENT", "VIEWS", "TAIL_EPOCHS", "KEEP")
+    assert [own[name] for name in names] == [224, "none", 1, 0, "best"]
 
 
 MUTATIONS = {

@@ -150,18 +150,20 @@ def test_empty_part_and_frozen_network_are_refused():
 
 
 @pytest.mark.parametrize("arch", ["resnet18", "mobilenet_v2"])
-def test_a_tail_on_trunk_outputs_learns_as_the_whole_network_on_views_of_the_photos(photos, arch):
+def test_a_tail_on_its_trunk_s_outputs_learns_as_the_whole_network_on_the_photos(photos, arch):
     train_photos, val_photos = photos
     seen = augment.views(train_photos, "report", 2, seed=0)
     source = dataclasses.replace(RANDOM, arch=arch)
-    whole, cut = (model.unfreeze(model.build(source, 2, seed=0), arch) for _ in range(2))
-    tail = model.cut(whole, arch)[1]
-    slow = (tail[:-1], 1e-4)
+    whole, cut = model.unfreeze(model.build(source, 2, seed=0), arch), model.build(source, 2, seed=0)
+    slow = (model.cut(whole, arch)[1][:-1], 1e-4)
     plain = train.fit(whole, seen, val_photos, **SETTINGS, device=CPU, slow=slow)
-    trunk = model.cut(cut, arch)[0]
-    outputs = [TensorDataset(features.outputs(trunk, part, CPU), part.label_tensor()) for part in (*seen, val_photos)]
-    quick = train.fit_tail(cut, arch, outputs[:-1], outputs[-1], tail_learning_rate=1e-4, **SETTINGS, device=CPU)
-    assert losses(quick) == pytest.approx(losses(plain), abs=1e-4)
+    before = copy.deepcopy(cut.state_dict())
+    quick = train.fit_tail(
+        cut, arch, seen, val_photos, tail_learning_rate=1e-4, keep="last", device=CPU, **SETTINGS
+    )
+    assert losses(quick) == pytest.approx(losses(plain), abs=1e-4) and counts(quick) == counts(plain)
+    moved = {name for name, value in cut.state_dict().items() if not torch.equal(value, before[name])}
+    assert moved == {name for name, weight in cut.named_parameters() if weight.requires_grad}  # no batch norm
 
 
 def test_epochs_take_the_views_in_turn():
@@ -229,8 +231,24 @@ def test_a_checkpoint_of_another_training_is_refused(resumable, tmp_path, monkey
         resumable(checkpoint)
 
 
-def test_a_tail_never_learns_fast():
-    network = model.unfreeze(model.build(RANDOM, 2, seed=0), "resnet18")
-    part = TensorDataset(torch.zeros(2, 256, 2, 2), torch.zeros(2))
+def test_a_tail_never_learns_fast(photos):
+    network = model.build(RANDOM, 2, seed=0)
     with pytest.raises(ValueError, match="TAIL_LEARNING_RATE must be above 0 and at most 0.0001"):
-        train.fit_tail(network, "resnet18", part, part, tail_learning_rate=1e-3, **SETTINGS, device=CPU)
+        train.fit_tail(
+            network, "resnet18", photos[:1], photos[1], tail_learning_rate=1e-3, keep="last", device=CPU, **SETTINGS
+        )
+
+
+def test_the_epoch_to_keep_is_best_or_last(resumable):
+    result = resumable()
+    assert result.state("best") is result.best_state and result.state("last") is result.last_state
+    with pytest.raises(ValueError, match="KEEP must be 'best' or 'last', got 'first'"):
+        result.state("first")
+
+
+def test_a_training_that_goes_on_counts_its_epochs_through(resumable):
+    first, second = resumable(epochs=2), resumable(epochs=3)
+    both = train.joined(first, second)
+    assert [row["epoch"] for row in both.history] == [1, 2, 3, 4, 5]
+    assert both.best == second.best | {"epoch": second.best["epoch"] + 2} and both.last["epoch"] == 5
+    assert second.history[0]["epoch"] == 1
