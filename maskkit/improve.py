@@ -1,10 +1,10 @@
 """The report's wishes, each measured as a paired gain: augmentation, a lighter network, the last stages unfrozen.
 
 For each of many seeds the same drawn photos are split anew; the plain recipe and the changed one learn from the same
-training part, and both answer the same photos (`Exam`): unseen ones of the same source, these once more as a street
-camera might have taken them, and photos of another source.
+training part, and both answer the same photos, an `exams.Exam`: unseen ones of the same source, these once more as a
+street camera might have taken them, and photos of another source.
 
-split.csv -> `Drawn` -> `frozen` / `unfrozen` -> `Learned`, who was right, bool (seeds, photos) per exam -> `gain`.
+split.csv -> `exams.Drawn` -> `frozen`, `unfrozen` -> `Learned`: who was right, bool (splits, photos) -> `gain`.
 """
 
 import dataclasses
@@ -15,115 +15,10 @@ import torch
 from torch.utils.data import TensorDataset
 from tqdm import tqdm
 
-from maskkit import augment, claims, data, features, intervals, leaks, model, runs, sections, splits, survey, train
-from maskkit.subject import choose, detect
+from maskkit import augment, claims, evaluate, features, intervals, model, runs, sections, train
 
 VERSION = 1  # of improve.json
-SPARE = 1.5  # candidates looked at per photo wanted: some are versions of drawn ones
 CPU = torch.device("cpu")
-
-
-@dataclasses.dataclass(frozen=True)
-class Exam:
-    """Photos that every recipe answers. words: for sentences; transform: how they are shown.
-
-    rows: dicts with path, label, sha256; groups: int (n,), versions of one original.
-    """
-
-    name: str
-    words: str
-    rows: list = dataclasses.field(repr=False)
-    groups: np.ndarray = dataclasses.field(repr=False)
-    transform: object = dataclasses.field(default_factory=model.Transform)
-
-    def dataset(self, classes):
-        return data.Photos(self.rows, classes, self.transform)
-
-
-# --- the photos ---------------------------------------------------------------------------------
-
-
-@dataclasses.dataclass(frozen=True)
-class Drawn:
-    """The run's photos (a `data.Photos`), and the splits of them to learn from: pairs (train, val) of int arrays."""
-
-    photos: data.Photos
-    parts: list
-
-    @property
-    def y(self):
-        return self.photos.label_tensor()
-
-
-def draw(run_dir, *, n_seeds, seed):
-    """The photos of a run's split.csv, split `n_seeds` times as it was once: 20 % validation, no group in both parts.
-
-    Raises:
-        FileNotFoundError, ValueError: as `data.read_split`; or too few originals to split.
-    """
-    rows = [row for part in data.read_split(run_dir) for row in part]
-    photos = data.MaskDataset(rows, run_dir, data.classes(rows), model.Transform())
-    groups = np.unique([row["group"] for row in rows], return_inverse=True)[1]
-    everyone = np.ones(len(rows), dtype=bool)
-    parts = splits.draw(np.array(photos.labels), groups, everyone, per_class=0, n_splits=n_seeds, seed=seed)
-    return Drawn(photos, parts)
-
-
-def exams(drawn, source, against, *, n, seed):
-    """The photos to be measured on: `unseen`, the same as `street`, and `elsewhere` where there is another source.
-
-    Args:
-        source: the `data.Source` the run was drawn from; of the 12K set Test is taken, else what was not drawn.
-        against: the `data.Source` of other photos, or None.
-        n: photos of each at most, evenly from the classes.
-
-    Returns:
-        a list of `Exam`; `unseen` holds no version of a drawn photo.
-
-    Raises:
-        ValueError: no photo is left over, or the other source has other classes.
-    """
-    found = unseen(drawn, source, n, seed)
-    street = augment.View(model.Transform(), "street", seed, 0)
-    words = "the same photos as a street camera might take them (simulated)"
-    both = [found, dataclasses.replace(found, name="street", words=words, transform=street)]
-    if against is None:
-        return both
-    files = survey.find_files(against)
-    names = tuple(sorted({row["label"] for row in files}))
-    if names != drawn.photos.classes:
-        raise ValueError(f"AGAINST holds the classes {', '.join(names)}, the run {', '.join(drawn.photos.classes)}")
-    known = {row["sha256"] for row in drawn.photos.rows}
-    others = survey.read(sample(files, n, seed))
-    new = [row for row in others.rows if row["sha256"] not in known]
-    groups = leaks.components(len(new), leaks.exact(np.array([row["sha256"] for row in new])))
-    return [*both, Exam("elsewhere", f"photos of another source ({against.photos})", new, groups)]
-
-
-def unseen(drawn, source, n, seed):
-    """The exam of photos that nobody learned from: candidates are compared with the drawn ones, versions left out."""
-    known = {row["sha256"] for row in drawn.photos.rows}
-    files = survey.find_files(source)
-    own = [row for row in files if row["part"] == "Test"] or files
-    candidates = sample([row for row in own if data.sha256(row["path"]) not in known], round(SPARE * n), seed)
-    photos = drawn.photos
-    learned = [{"path": photos.path(i), "file": row["file"], "label": row["label"], "part": "drawn"}
-               for i, row in enumerate(photos.rows)]  # fmt: skip
-    if not candidates:
-        raise ValueError(f"every photo of {source.photos} was drawn, so none is left to be measured on")
-    found = survey.read(candidates + learned)
-    groups = detect(found, None)["all"]
-    free = np.flatnonzero(~np.isin(groups, groups[found.column("part") == "drawn"]))
-    if len(np.unique(found.labels[free])) < len(found.classes):
-        raise ValueError(f"no photo of some class of {source.photos} is left that is no version of a drawn one")
-    places = choose(free, found.labels, n, seed)
-    return Exam("unseen", f"unseen photos of {source.photos}", [found.rows[i] for i in places], groups[places])
-
-
-def sample(files, n, seed):
-    """Up to n of some files, evenly from each class, drawn by seed."""
-    labels = np.array([row["label"] for row in files])
-    return [files[place] for place in choose(np.arange(len(files)), labels, n, seed)]
 
 
 # --- the recipes --------------------------------------------------------------------------------
@@ -156,7 +51,7 @@ def learn_head(net, drawn, exams, *, augmentation, n_views, recipe, device, seed
     add its luck to both sides of every difference.
 
     Args:
-        net: a `subject.Net`; exams: as `exams`.
+        net: a `subject.Net`; drawn: an `exams.Drawn`; exams: a list of `exams.Exam`.
         augmentation, n_views: of `augment.views`; each epoch takes the next view of every training photo.
         recipe: holds claims.FIT_SETTINGS.
 
@@ -235,11 +130,11 @@ def stacked(rights):
 
 
 def accuracy(learned, exam, seed):
-    """The share of an exam's photos that a recipe gets right, over all splits, as an entry of `sections.entry`."""
-    right = learned.right[exam.name]
-    value, interval = intervals.rate(right.mean(0), exam.groups, seed)
-    sentence = f"right on {sections.say(value, interval)} of {right.shape[1]} {exam.words}, mean of {len(right)} splits"
-    return sections.entry(value, interval, right.shape[1], sentence, splits=len(right))
+    """How many of an exam's photos a recipe gets right, as `evaluate.score`: the mean over all splits, and its interval
+    for photos that come in groups."""
+    right = learned.right[exam.name].mean(0)
+    share, interval = intervals.rate(right, exam.groups, seed)
+    return evaluate.score(round(right.sum()), len(right)) | {"accuracy": share, "interval": interval}
 
 
 def gain(words, new, plain, exam, seed):

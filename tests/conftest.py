@@ -1,10 +1,12 @@
 """Small drawn photos, and a project root of its own for every test that writes."""
 
+import shutil
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from maskkit import data, model
+from maskkit import data, demo, exams, model
 
 
 def draw_photo(seed, size_px=48, bright=False):
@@ -24,6 +26,12 @@ def fill(folder, names, n, size_px=48):
     return folder
 
 
+@pytest.fixture(scope="session")
+def demo_set(tmp_path_factory):
+    """The folder of the drawn faces, drawn once for all tests; not to be changed."""
+    return demo.make(tmp_path_factory.mktemp("demo") / "set")
+
+
 @pytest.fixture
 def photo_folder(tmp_path):
     """15 photos of each of the report's classes."""
@@ -37,6 +45,24 @@ def curated(photo_folder, tmp_path):
     run_dir.mkdir()
     rows, _ = data.curate(data.find(str(photo_folder)), run_dir, per_class=0, split="grouped", seed=0)
     return run_dir, rows
+
+
+@pytest.fixture
+def face_source(demo_set, tmp_path):
+    """A folder of 28 drawn faces a class."""
+    for name in data.REPORT_CLASSES:
+        (tmp_path / "faces" / name).mkdir(parents=True)
+        for path in sorted((demo_set / name).iterdir())[:28]:
+            shutil.copy(path, tmp_path / "faces" / name)
+    return data.find(str(tmp_path / "faces"))
+
+
+@pytest.fixture
+def drawn_faces(face_source, tmp_path):
+    """15 of each class, split three times."""
+    (tmp_path / "run").mkdir()
+    data.curate(face_source, tmp_path / "run", per_class=15, split="grouped", seed=0)
+    return exams.draw(tmp_path / "run", n_seeds=3, seed=0)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import torch
 from conftest import draw_photo, fill
 from PIL import Image
 
-from maskkit import __main__, audit, claims, data, demo, leaks, lights, model, page_audit, paths, sections, shortcuts
+from maskkit import __main__, audit, claims, data, leaks, lights, model, page_audit, paths, sections, shortcuts
 
 RECIPE = claims.REPORT_RECIPE | {"learning_rate": 0.05}
 
@@ -148,10 +148,9 @@ def test_the_recipe_is_report_yaml_s():
 
 
 @pytest.fixture(scope="module")
-def faces(tmp_path_factory):
+def faces(demo_set):
     """Fills a folder with n drawn faces for each of some class names; two names have masks, as there are."""
-    source = demo.make(tmp_path_factory.mktemp("demo") / "set")
-    drawn = [sorted((source / name).glob("*")) for name in data.REPORT_CLASSES]
+    drawn = [sorted((demo_set / name).glob("*")) for name in data.REPORT_CLASSES]
 
     def fill_faces(root, numbers):
         for place, (name, n) in enumerate(numbers.items()):

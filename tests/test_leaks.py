@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageOps
 
-from maskkit import data, demo, leaks, survey
+from maskkit import data, leaks, survey
 
 CHANGES = {
     "mirrored": ImageOps.mirror,
@@ -16,13 +16,12 @@ CHANGES = {
 
 
 @pytest.fixture(scope="module")
-def faces(tmp_path_factory):
+def faces(demo_set, tmp_path_factory):
     """A folder of 40 drawn faces, and a version of the first of each class for each of CHANGES."""
-    source = demo.make(tmp_path_factory.mktemp("demo") / "set")
     root = tmp_path_factory.mktemp("faces")
     for name in data.REPORT_CLASSES:
         (root / name).mkdir()
-        for index, path in enumerate(sorted((source / name).glob("*"))[:20]):
+        for index, path in enumerate(sorted((demo_set / name).glob("*"))[:20]):
             image = Image.open(path).convert("RGB").resize((160, 160))
             image.save(root / name / f"{index:02d}.png")
             if index == 0:
