@@ -437,4 +437,7 @@ def load(run_dir, classes=None):
     for name, value in state.items():
         if not torch.isfinite(value).all():
             raise ValueError(f"{path}: {name} holds values that are not finite; run 02_train.ipynb again")
+    found = sha256(path)
+    if description.get("model_sha256", found) != found:
+        raise ValueError(f"{path} is not the file that model.json describes; take both from the same run")
     return freeze(network, arch), description | {"transform": transform}

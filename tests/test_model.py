@@ -256,6 +256,15 @@ def test_a_nan_checkpoint_is_refused(saved):
         model.load(run_dir)
 
 
+def test_files_of_two_runs_are_refused_together(saved, dwarf, tmp_path):
+    run_dir, network = saved
+    network.fc.bias.data[0] += 1
+    model.save(network, tmp_path / "other", source=RANDOM, classes=("a", "b"), transform=dwarf, parameters={})
+    (tmp_path / "other" / "model.safetensors").rename(run_dir / "model.safetensors")
+    with pytest.raises(ValueError, match="is not the file that model.json describes"):
+        model.load(run_dir)
+
+
 def test_cuda_asked_for_and_absent(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert model.device("auto").type == "cpu"
