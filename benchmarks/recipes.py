@@ -9,7 +9,9 @@ elsewhere, are for the record and rank nothing.
 """
 
 import argparse
+import concurrent.futures
 import datetime
+import multiprocessing
 import random
 import tempfile
 from pathlib import Path
@@ -36,7 +38,7 @@ RESULTS = Path(__file__).parent / "results" / "recipes.json"
 
 
 class Sight:
-    """What a frozen trunk (`model.cut`) makes of photos, each set computed once for all recipes of one input size."""
+    """What a frozen trunk (`model.cut`) makes of photos, each set computed once for all seeds."""
 
     def __init__(self, source):
         self.source, self.kept = source, {}
@@ -50,7 +52,7 @@ class Sight:
         return self.kept[key]
 
 
-def learn(source, sight, rows, run_dir, recipe, seed):
+def learn(source, rows, run_dir, recipe, seed):
     """The tail (`model.cut`) of a network trained as 02_train does it."""
     transform = model.Transform(recipe["size_px"])
     parts = [data.MaskDataset(part, run_dir, data.REPORT_CLASSES, transform) for part in rows]
@@ -98,45 +100,41 @@ def read_groups(train_folder):
     return {row["path"]: row["group"] for row in runs.read_csv(path)} if path.is_file() else {}
 
 
-def measure(source, given, recipes, seeds, n_photos, n_test, elsewhere):
-    """One row per recipe, every figure over the same photos and the same draws."""
-    groups, sight = read_groups(given.folder), Sight(source)
-    whole, rows = given.folder.parent, []
+def measure(name, source, given, seeds, n_photos, n_test, elsewhere):
+    """A recipe's row: over the same photos and the same draws for each, so that rows can be compared."""
+    groups, sight, recipe = read_groups(given.folder), Sight(source), RECIPES[name]
+    whole, transform = given.folder.parent, model.Transform(RECIPES[name]["size_px"])
 
     def group(path):
         return groups.get(Path(path).relative_to(whole).as_posix(), str(path))
 
-    for name, recipe in recipes.items():
-        transform = model.Transform(recipe["size_px"])
-        judged = listed(whole / "Validation", n_photos, transform)
-        labels, origin = np.array(judged.labels), np.array([group(row["path"]) for row in judged.rows])
-        looks = {shift: augment.through(judged, augment.View(transform, shift, 0, 0)) for shift in augment.SHIFTS}
-        test = listed(whole / "Test", n_test, transform)
-        far = listed(elsewhere, None, transform) if elsewhere else None
-        hits, unseen, losses, plain, tests, fars = [], [], [], [], [], []
-        for seed in seeds:
-            with tempfile.TemporaryDirectory() as run_dir:
-                drawn, _ = data.curate(given, run_dir, per_class=100, split="grouped", seed=seed)
-                parts = data.read_split(run_dir)
-                tail = learn(source, sight, parts, run_dir, recipe, seed)
-                held = data.MaskDataset(parts[1], run_dir, data.REPORT_CLASSES, transform)
-                street = augment.through(held, augment.View(transform, "street", 0, 0))
-                found = torch.cat([logits(tail, sight(held)), logits(tail, sight(street))])
-                losses.append(nn.functional.cross_entropy(found, held.label_tensor().repeat(2)).item())
-            own = {group(given.folder / row["source"]) for row in drawn}
-            unseen.append(~np.isin(origin, list(own)))
-            hits.append([right(tail, sight(look)) for look in looks.values()])
-            plain.append(balanced(right(tail, sight(judged))[unseen[-1]], labels[unseen[-1]]))
-            tests.append(balanced(right(tail, sight(test)), np.array(test.labels)))
-            if far:
-                fars.append(balanced(right(tail, sight(far)), np.array(far.labels)))
-            print(name, "seed", seed, "done", flush=True)
-        row = summary(name, recipe, np.array(hits), np.array(unseen), labels, origin, list(looks))
-        row |= {"seeds": seeds, "log_loss": mean(losses), "plain": mean(plain), "test": mean(tests)}
+    judged, test = (listed(whole / part, n, transform) for part, n in (("Validation", n_photos), ("Test", n_test)))
+    far = listed(elsewhere, None, transform) if elsewhere else None
+    labels, origin = np.array(judged.labels), np.array([group(row["path"]) for row in judged.rows])
+    looks = {shift: augment.through(judged, augment.View(transform, shift, 0, 0)) for shift in augment.SHIFTS}
+    hits, unseen, losses, plain, tests, fars = [], [], [], [], [], []
+    for seed in seeds:
+        with tempfile.TemporaryDirectory() as run_dir:
+            drawn, _ = data.curate(given, run_dir, per_class=100, split="grouped", seed=seed)
+            parts = data.read_split(run_dir)
+            tail = learn(source, parts, run_dir, recipe, seed)
+            held = data.MaskDataset(parts[1], run_dir, data.REPORT_CLASSES, transform)
+            street = augment.through(held, augment.View(transform, "street", 0, 0))
+            found = torch.cat([logits(tail, sight(held)), logits(tail, sight(street))])
+            losses.append(nn.functional.cross_entropy(found, held.label_tensor().repeat(2)).item())
+        unseen.append(~np.isin(origin, [group(given.folder / row["source"]) for row in drawn]))
+        hits.append([right(tail, sight(look)) for look in looks.values()])
+        plain.append(balanced(right(tail, sight(judged))[unseen[-1]], labels[unseen[-1]]))
+        tests.append(balanced(right(tail, sight(test)), np.array(test.labels)))
         if far:
-            row |= {"elsewhere": mean(fars), "elsewhere_each": fars, "read": str(datetime.date.today())}
-        rows.append(row)
-    return compared(rows)
+            fars.append(balanced(right(tail, sight(far)), np.array(far.labels)))
+        print(f"{name}: seed {seed} done, shifts {100 * np.mean(hits[-1]):.1f} % right", flush=True)
+    row = summary(name, recipe, np.array(hits), np.array(unseen), labels, origin, list(looks))
+    row |= {"seeds": seeds, "log_loss": mean(losses), "plain": mean(plain), "test": mean(tests), "n_test": len(test)}
+    if far:
+        row |= {"elsewhere": mean(fars), "elsewhere_each": fars, "n_elsewhere": len(far)}
+        row |= {"read": str(datetime.date.today())}
+    return row
 
 
 def mean(values):
@@ -196,9 +194,12 @@ if __name__ == "__main__":
     options.add_argument("--test", type=int, default=200, help="of each class, of the Test part")
     options.add_argument("--elsewhere", help="a folder of photos from elsewhere, read once per recipe")
     options.add_argument("--only", nargs="+", help="names of recipes; the first is compared with")
+    options.add_argument("--workers", type=int, default=2, help="recipes measured at once")
     given = options.parse_args()
-    chosen = {name: RECIPES[name] for name in given.only or RECIPES}
-    origin = model.pretrained("resnet18", given.weights)
-    found = measure(origin, data.find(given.data), chosen, given.seeds, given.photos, given.test, given.elsewhere)
-    runs.write_json(RESULTS, {"versions": runs.versions(), "weights_sha256": origin.sha256, "rows": found})
-    print(table(found))
+    origin, names = model.pretrained("resnet18", given.weights), given.only or list(RECIPES)
+    settings = (origin, data.find(given.data), given.seeds, given.photos, given.test, given.elsewhere)
+    with concurrent.futures.ProcessPoolExecutor(given.workers, multiprocessing.get_context("spawn")) as pool:
+        waiting = [pool.submit(measure, name, *settings) for name in names]
+        rows = compared([one.result() for one in waiting])
+    runs.write_json(RESULTS, {"versions": runs.versions(), "weights_sha256": origin.sha256, "rows": rows})
+    print(table(rows))
