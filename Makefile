@@ -6,14 +6,15 @@ PYTHON ?= python3
 # The kernel named python3 is .venv's, whatever the user's own Jupyter has under that name.
 export JUPYTER_PREFER_ENV_PATH := 1
 
-.PHONY: help reproduce improve trust test slow test-trust lab lint refresh clean
+.PHONY: help reproduce improve trust test slow test-notebooks lab lint refresh clean
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo "make reproduce takes, all optional: DATA=<auto|kaggle|demo|folder>  ARCH=<auto|resnet18|mobilenet_v2>"
 	@echo "  WEIGHTS=<auto|imagenet|packaged|none|file>  RUN=<name>  SEED=<n>  DEVICE=<auto|cpu|cuda>"
-	@echo "make trust and make improve take the same, and AGAINST=<folder of photos from elsewhere>; RUN is the run to look into"
+	@echo "make trust and make improve take the same, and AGAINST=<folder of photos from elsewhere>"
+	@echo "  COMPARE=<run|both>; RUN is the run to look into, and its photos are taken where DATA is not given"
 	@echo "every command takes PYTHON=<python3.11 or newer>, used when .venv is made"
 
 # --- set-up -------------------------------------------------------------------------------------
@@ -41,7 +42,7 @@ quote = '$(subst ','\'',$(1))'
 
 # Only what stands on make's command line is passed on: the defaults are notebooks/report.yaml's, and a variable
 # of the user's environment that happens to be called ARCH is none of ours. `value`: a $ in a path stays a $.
-SETTINGS = $(foreach name,DATA ARCH WEIGHTS RUN SEED DEVICE AGAINST GROUPS,$(if $(filter command,$(origin $(name))),$(if \
+SETTINGS = $(foreach name,DATA ARCH WEIGHTS RUN SEED DEVICE AGAINST GROUPS COMPARE,$(if $(filter command,$(origin $(name))),$(if \
 	$(value $(name)),--set $(name)=$(call quote,$(value $(name))))))
 
 # Relative paths mean the caller's folder. With `make -C clone` (its sign is the flag w) that is the shell's, PWD.
@@ -66,9 +67,8 @@ test: .venv/.installed  ## the tests, then the three notebooks' outputs; needs n
 slow: .venv/.installed  ## the tests that take minutes
 	.venv/bin/python -m pytest -m slow
 
-test-trust: .venv/.installed  ## the outputs of all notebooks, 05 too
-	.venv/bin/python -m pytest --nbval notebooks/01_prepare.ipynb notebooks/02_train.ipynb \
-		notebooks/03_evaluate.ipynb notebooks/05_trust.ipynb
+test-notebooks: .venv/.installed  ## the outputs of all notebooks, 04 and 05 too, which take minutes
+	.venv/bin/python -m pytest --nbval --nbval-cell-timeout=1200 notebooks/
 
 lab: .venv/.installed  ## JupyterLab on notebooks/ (OPTIONS="--no-browser", or any other of its options)
 	.venv/bin/python -m jupyterlab $(OPTIONS) notebooks/

@@ -29,6 +29,11 @@ class Net:
     transform: model.Transform = model.Transform()
     tuned: bool = False
 
+    @property
+    def short_note(self):
+        """The first sentence of the note: fit for a table, and the same on every machine."""
+        return self.note.partition(". ")[0]
+
     def features(self, rows, classes, device, transform=None):
         """Features of photos, from the cache where they are known."""
         return self.extract(data.Photos(rows, classes, transform or self.transform), device)

@@ -5,6 +5,8 @@ import warnings
 import matplotlib
 import matplotlib.pyplot as plt
 import pytest
+import torch
+from conftest import draw_photo
 from test_compare import row
 
 from maskkit import plots_improve
@@ -38,3 +40,44 @@ def test_what_was_not_measured_is_said():
     rows = [row("a", {1: [10, 10, 10]}), row("b", {1: [10, 10, 10]})]
     rows[0]["speed"]["onnxruntime"] = rows[0]["speed"]["eager"]
     assert words(plots_improve.speeds(rows)).count("not measured") == 2  # b's latency and throughput
+
+
+# --- views, curves, gains -----------------------------------------------------------------------
+
+
+def gain_of(value, low, high, answer):
+    return {"value": value, "interval": [low, high], "n": 120, "splits": 20, "answer": answer, "before": 0.9,
+            "after": 0.9 + value, "words": "a wish", "exam": "unseen"}  # fmt: skip
+
+
+def test_gains_say_what_was_and_became_and_the_answer():
+    unsure = gain_of(0.01, -0.02, 0.04, "no gain shown")
+    found = {"a wish": {"unseen": gain_of(0.05, 0.01, 0.09, "yes"), "street": unsure},
+             "another wish with a name that is long": {"unseen": gain_of(-0.03, -0.05, -0.01, "worse")}}  # fmt: skip
+    fig = plots_improve.gains(found, "demo")
+    text = words(fig)
+    for wanted in ("+5.0 (+1.0 to +9.0), from 90.0 to 95.0 %: yes", "no gain shown", "-3.0 (-5.0 to -1.0)", "worse",
+                   "percentage points", "20 splits", "120 photos", "demo"):  # fmt: skip
+        assert wanted in text
+    low, high = fig.axes[0].get_xlim()
+    assert low == -high and high > 9  # zero in the middle, every interval inside
+
+
+def test_views_are_shown_beside_the_photo_and_leave_random_state_alone():
+    images = [draw_photo(0), draw_photo(1)]
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    fig = plots_improve.views(images, [0, 1], ("with_mask", "without_mask"), ("report", "street"), "demo", 0)
+    assert torch.equal(before, torch.get_rng_state())
+    assert sum(bool(axis.images) for axis in fig.axes) == 4 * (1 + plots_improve.SHOWN_VIEWS)
+    for wanted in ("as it is", "view 6", "street", "without_mask"):
+        assert wanted in words(fig)
+
+
+def test_unfrozen_epochs_of_each_network_have_a_row():
+    row = {"train_loss": 0.5, "train_accuracy": 0.8, "val_loss": 0.4, "val_accuracy": 0.9, "val_correct": 36}
+    history = [row | {"epoch": epoch} for epoch in (1, 2, 3)]
+    fig = plots_improve.tails({"resnet18": history, "mobilenet_v2": history[:1]}, "demo")
+    assert len(fig.axes) == 4
+    for wanted in ("resnet18: loss", "mobilenet_v2: accuracy", "epoch", "accuracy (%)", "validation"):
+        assert wanted in words(fig)
