@@ -25,12 +25,13 @@ from maskkit import augment, data, features, intervals, model, paths, runs, trai
 
 CPU = torch.device("cpu")
 REPORT = {"size_px": 224, "augment": "none", "views": 1, "epochs": 10, "tail_epochs": 0, "keep": "best"}
-STRONG = {"size_px": 128, "augment": "strong", "views": 8, "epochs": 16, "tail_epochs": 0, "keep": "last"}
+STRONG = REPORT | {"augment": "strong", "views": 8, "epochs": 16, "keep": "last"}
 RECIPES = {
     "report": REPORT,
+    "8 views": STRONG,  # notebooks/best.yaml
     "128 px": REPORT | {"size_px": 128},
-    "128 px, 8 views": STRONG,
-    "128 px, 8 views, layer4": STRONG | {"tail_epochs": 16},  # notebooks/best.yaml
+    "128 px, 8 views": STRONG | {"size_px": 128},
+    "128 px, 8 views, layer4": STRONG | {"size_px": 128, "tail_epochs": 16},
 }
 FIXED = {"batch_size": 16, "learning_rate": 0.001}
 TAIL_LEARNING_RATE = 3e-5
