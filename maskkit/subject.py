@@ -189,7 +189,9 @@ def detect(photos, X):
     pairs = {
         "sha256": leaks.exact(photos.column("sha256")),
         "perceptual_hash": leaks.alike(photos.column("hash"), photos.column("hash_mirrored"), usable),
-        "alignment": leaks.aligned(photos.small, photos.colours, usable, None if X is None else X.numpy()),
+        "alignment": leaks.aligned_once(
+            photos.small, photos.colours, usable, None if X is None else X.numpy(), cache=paths.CACHE
+        ),
     }
     found = {name: leaks.components(len(photos), own) for name, own in pairs.items()}
     return found | {"all": leaks.components(len(photos), *pairs.values())}

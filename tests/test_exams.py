@@ -7,9 +7,14 @@ import torch
 from conftest import fill
 from PIL import ImageOps
 
-from maskkit import augment, data, exams, model
+from maskkit import augment, data, exams, model, paths
 
 CLASSES = data.REPORT_CLASSES
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "CACHE", tmp_path / "cache")
 
 
 def test_the_drawn_photos_are_split_anew_for_each_seed(drawn_faces):

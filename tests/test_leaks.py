@@ -49,6 +49,25 @@ def test_aligned_versions_are_found_and_nothing_else(faces, usable):
     assert leaks.in_company(groups).sum() == 2 * (1 + len(CHANGES))
 
 
+def test_photos_are_aligned_once(faces, usable, tmp_path, monkeypatch):
+    few = faces.small[:20], faces.colours[:20], usable[:20]
+    found = leaks.aligned_once(*few, cache=tmp_path)
+    assert np.array_equal(found, leaks.aligned(*few)) and len(found)
+    (path,) = tmp_path.iterdir()
+    calls = []
+    monkeypatch.setattr(leaks, "aligned", lambda *given: calls.append(given) or found)
+    assert np.array_equal(leaks.aligned_once(*few, cache=tmp_path), found) and not calls
+    other = few[0].copy()
+    other[0, 0, 0, 0] ^= 1
+    leaks.aligned_once(other, *few[1:], cache=tmp_path)  # one pixel is another photo
+    leaks.aligned_once(*few, np.ones((20, 2), np.float32), cache=tmp_path)
+    assert len(calls) == 2
+    path.write_bytes(b"damaged")
+    with pytest.warns(UserWarning, match="aligned again"):
+        leaks.aligned_once(*few, cache=tmp_path)
+    assert len(calls) == 3
+
+
 def test_the_perceptual_hash_finds_mirrored_copies_but_not_turned_ones(faces, usable):
     pairs = leaks.alike(faces.column("hash"), faces.column("hash_mirrored"), usable)
     groups = leaks.components(len(faces), pairs)
