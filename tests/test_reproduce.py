@@ -148,6 +148,7 @@ def audited(project, monkeypatch):
         output.write_text("")
 
     monkeypatch.setattr(reproduce, "execute", execute)
+    monkeypatch.setattr(reproduce, "write_card", lambda run_dir: None)
     return given
 
 
