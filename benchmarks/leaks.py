@@ -40,8 +40,7 @@ def detectors(photos, backbone):
     keep("alignment", (0.99, 0.985, 0.98, 0.97, 0.96, 0.95, 0.93),
          lambda: leaks.correlations(photos.small, photos.colours, usable, backbone))  # fmt: skip
     if backbone is not None:
-        own = backbone - backbone.mean(0)
-        own /= np.linalg.norm(own, axis=1, keepdims=True)
+        own = leaks.directions(backbone)
         keep("features_alone", (0.97, 0.95, 0.9, 0.85, 0.8), lambda: by_product(own, usable))
     return found, seconds
 

@@ -96,9 +96,8 @@ def correlations(small, colours, usable, features=None):
     """
     pairs = neighbours(colours, usable, NEIGHBOURS, ALIKE)
     if features is not None:
-        own = features - features.mean(0)
-        own = own / np.linalg.norm(own, axis=1, keepdims=True).clip(1e-9)
-        pairs = np.unique(np.concatenate([pairs, neighbours(own, usable, NEIGHBOURS // 2, 0.0)]), axis=0)
+        near = neighbours(directions(features), usable, NEIGHBOURS // 2, 0.0)
+        pairs = np.unique(np.concatenate([pairs, near]), axis=0)
     if not len(pairs):
         return pairs, np.zeros(0, dtype=np.float32)
     pixels = standardise(small)
@@ -113,6 +112,12 @@ def correlations(small, colours, usable, features=None):
     best = np.full(len(kept), -1, dtype=np.float32)
     np.maximum.at(best, place.ravel(), score)
     return kept, best
+
+
+def directions(features):
+    """Features (n, d) of unit length around their mean: products are cosines of how photos differ from the mean one."""
+    own = features - features.mean(0)
+    return own / np.linalg.norm(own, axis=1, keepdims=True).clip(1e-9)
 
 
 def neighbours(vectors, usable, k, least):

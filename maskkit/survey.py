@@ -20,7 +20,6 @@ from maskkit import data
 SMALL_PX = 32  # the side of the copies that photos are compared by
 RING = 2  # pixels of that copy: its outer 6 %, which a face seldom reaches
 COLOUR_BINS = 8  # per axis of the colour histogram
-ODD_COLUMNS = ("file", "label", "part", "problem", "detail")
 MEASURES = ("sha256", "bytes", "width", "height", "hash", "hash_mirrored", "deviation", "saturation")
 
 
