@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from maskkit import data, model, plots, plots_audit, regions, sections
+from maskkit import data, kept, model, paths, plots, plots_audit, regions, sections
 from maskkit.subject import choose
 
 MAP_PHOTOS = 6
@@ -55,7 +55,7 @@ def draw_looks(subject, photos, out, device, seed):
     for net in (net for net in subject.nets.values() if net.network is not None):
         called = net.logits(net.X[picked]).argmax(1)
         inputs = torch.stack([net.transform(image) for image in images])
-        maps[f"{net.arch}: occlusion"] = regions.occlusion(net.network, inputs, called, device)
+        maps[f"{net.arch}: occlusion"] = occlusion_once(net, inputs, called, device)
         maps[f"{net.arch}: Grad-CAM"] = regions.grad_cam(net.network, net.arch, inputs, called, device)
     keep(plots_audit.maps(images, maps, labels[picked], said, subject.photos.classes, photos), out, "maps")
     first = dataset[0][0]
@@ -63,6 +63,17 @@ def draw_looks(subject, photos, out, device, seed):
     for region in regions.REGIONS:
         hidden[region] = {fill: shown(regions.hide(first, region, fill)) for fill in regions.FILLS}
     keep(plots_audit.region_examples(hidden), out, "region_examples")
+
+
+def occlusion_once(net, inputs, called, device):
+    """`regions.occlusion`, read from the cache where the same network was asked about the same photos before."""
+    weights = (value.cpu().numpy() for value in net.network.state_dict().values())
+    settings = [net.arch, regions.STRIDE, regions.PATCH, regions.PLACES]
+    found = kept.once(
+        "occlusion", [*settings, inputs.numpy(), called, *weights],
+        lambda: {"maps": regions.occlusion(net.network, inputs, called, device)}, cache=paths.CACHE,
+    )  # fmt: skip
+    return found["maps"]
 
 
 def shown(image):

@@ -3,19 +3,13 @@
 Three detectors, each a list of pairs; groups are the connected components. None of them reads a file's name.
 """
 
-import hashlib
-import warnings
-from pathlib import Path
-
 import numpy as np
-import safetensors
-import safetensors.numpy
 import scipy.sparse
 import torch
 from torch import nn
 from tqdm import tqdm
 
-from maskkit import runs
+from maskkit import kept
 
 ALIGNMENT = 1  # raised where the same photos would be aligned in another way: what was kept is then not read
 
@@ -63,22 +57,12 @@ def aligned(small, colours, usable, features=None):
 
 
 def aligned_once(small, colours, usable, features=None, *, cache):
-    """`aligned`, read from the cache's folder where the same photos were aligned before.
-
-    The key is a hash of all that goes in: pixels, colours, features, thresholds. A damaged file is computed anew.
-    """
-    digest = hashlib.sha256(repr([ALIGNMENT, NEIGHBOURS, ALIKE, PROMISING, ALIGNED, small.shape]).encode())
-    for array in (small, colours, usable, *([] if features is None else [features])):
-        digest.update(np.ascontiguousarray(array).tobytes())
-    path = Path(cache) / f"aligned-{digest.hexdigest()[:24]}.safetensors"
-    if path.is_file():
-        try:
-            return safetensors.numpy.load_file(path)["pairs"]
-        except (safetensors.SafetensorError, KeyError) as error:
-            warnings.warn(f"{path} is damaged ({error}); its photos are aligned again", stacklevel=2)
-    pairs = aligned(small, colours, usable, features)
-    runs.write_bytes(path, safetensors.numpy.save({"pairs": pairs}))
-    return pairs
+    """`aligned`, read from the cache's folder where the same photos were aligned before."""
+    inputs = [ALIGNMENT, NEIGHBOURS, ALIKE, PROMISING, ALIGNED, small, colours, usable, features]
+    found = kept.once(
+        "aligned", inputs, lambda: {"pairs": aligned(small, colours, usable, features)}, cache=cache
+    )  # fmt: skip
+    return found["pairs"]
 
 
 def correlations(small, colours, usable, features=None):

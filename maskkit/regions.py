@@ -13,6 +13,7 @@ FILLS = ("blur", "mean")
 OVAL = (0.42, 0.5)  # half width and half height of the oval that counts as face, as shares of the photo
 BLUR = 1 / 12  # sigma of the fill, as a share of the photo's side: a mask's edge is gone, its colour is not
 STRIDE, PATCH = 7, 3  # occlusion: positions per side, and the square's side in strides
+PLACES = range(-1, STRIDE - 1)  # first row or column of a square; those at the rim reach out of the photo by a stride
 BATCH = 32
 
 
@@ -88,8 +89,8 @@ def occlusion(network, images, classes, device):
         step = image.shape[-1] / STRIDE
         mean = image.mean((1, 2), keepdim=True)
         squares, cells = [], []
-        for row in range(1 - PATCH, STRIDE):
-            for column in range(1 - PATCH, STRIDE):
+        for row in PLACES:
+            for column in PLACES:
                 top, left = (max(0, round(at * step)) for at in (row, column))
                 bottom, right = (round((at + PATCH) * step) for at in (row, column))
                 square = image.clone()

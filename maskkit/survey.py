@@ -6,20 +6,25 @@
 import concurrent.futures
 import dataclasses
 import itertools
+import json
 import os
 import warnings
 
 import imagehash
 import numpy as np
+import PIL
+import skimage
 from PIL import Image, ImageOps
 from skimage.feature import hog
 from tqdm import tqdm
 
-from maskkit import data
+from maskkit import data, kept
 
+VERSION = 1  # of what `measure` says of a file: raise it with any change there, for the cache
 SMALL_PX = 32  # the side of the copies that photos are compared by
 RING = 2  # pixels of that copy: its outer 6 %, which a face seldom reaches
 COLOUR_BINS = 8  # per axis of the colour histogram
+ARRAYS = ("metadata", "sharpness", "small", "colours", "hog")  # of `Survey`, in the order `measure` gives them
 MEASURES = ("sha256", "bytes", "width", "height", "hash", "hash_mirrored", "deviation", "saturation")
 
 
@@ -88,24 +93,24 @@ def find_files(source):
     return sorted(found, key=lambda row: row["file"])
 
 
-def read(files, workers=None):
+def read(files, workers=None, *, cache=None):
     """Survey files of `find_files`; those that cannot be decoded are listed, never an error.
+
+    Args:
+        cache: a folder that keeps what was measured, for the next time these files are read; None has none.
 
     Raises:
         ValueError: no photo could be decoded, or fewer than two classes have one.
     """
     classes = tuple(sorted({row["label"] for row in files}))
-    workers = workers or min(8, os.cpu_count() or 1)
-    rows, broken, arrays = [], [], []
-    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
-        measured = data.bounded_map(pool, measure, [row["path"] for row in files], 4 * workers)
-        progress = tqdm(measured, total=len(files), desc="reading", unit=" photos", leave=False, disable=None)
-        for row, (found, own) in zip(files, progress, strict=True):
-            if own is None:
-                broken.append(row | {"reason": found})
-            else:
-                rows.append(row | found)
-                arrays.append(own)
+    if cache is None:
+        arrays = measure_all(files, workers)
+    else:
+        arrays = kept.once("survey", said(files), lambda: measure_all(files, workers), cache=cache)
+    found = json.loads(arrays.pop("found").tobytes())
+    rows, broken = [], []
+    for row, own in zip(files, found, strict=True):
+        (rows if isinstance(own, dict) else broken).append(row | (own if isinstance(own, dict) else {"reason": own}))
     seen = sorted({row["label"] for row in rows})
     if len(seen) < 2:
         first = f"; the first that failed: {broken[0]['file']}: {broken[0]['reason']}" if broken else ""
@@ -113,7 +118,35 @@ def read(files, workers=None):
             f"of {len(files)} files {len(rows)} can be decoded as photos, of class {', '.join(seen) or 'none'}; "
             f"an audit needs photos of two classes or more{first}"
         )
-    return Survey(classes, rows, broken, *(np.stack(column) for column in zip(*arrays, strict=True)))
+    return Survey(classes, rows, broken, **arrays)
+
+
+def measure_all(files, workers):
+    """{ARRAYS of the photos, and "found": JSON, MEASURES or why it cannot be decoded, file by file}, numpy arrays."""
+    workers = workers or min(8, os.cpu_count() or 1)
+    found, own = [], []
+    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+        measured = data.bounded_map(pool, measure, [row["path"] for row in files], 4 * workers)
+        for said, arrays in tqdm(measured, total=len(files), desc="reading", unit=" photos", leave=False, disable=None):
+            found.append(said)
+            own += [] if arrays is None else [arrays]
+    columns = [np.stack(column) for column in zip(*own, strict=True)] or [np.zeros(0)] * len(ARRAYS)
+    text = np.frombuffer(json.dumps(found).encode(), dtype=np.uint8)
+    return dict(zip(ARRAYS, columns, strict=True)) | {"found": text}
+
+
+def said(files):
+    """All that decides what is measured of files: their names and contents, in order, and how."""
+    how = [VERSION, SMALL_PX, COLOUR_BINS, PIL.__version__, skimage.__version__, imagehash.__version__]
+    return [how, *((row["file"], row["label"], content(row["path"])) for row in files)]
+
+
+def content(path):
+    """A file's sha256, or why it cannot be read."""
+    try:
+        return data.sha256(path)
+    except OSError as error:
+        return str(error)
 
 
 def measure(path):

@@ -78,3 +78,29 @@ def test_a_jpeg_s_head_tells_more_than_a_png_s(tmp_path):
     size, jpeg = survey.describe(tmp_path / "a.jpg")
     assert size == (48, 48) and jpeg[5] == 300 and jpeg[6] > 0
     assert survey.describe(tmp_path / "a.png")[1].tolist() == [1, 3, 0, 0, 0, 0, 0, 0, 0]
+
+
+def test_what_was_read_once_is_not_read_again(photo_folder, tmp_path, monkeypatch):
+    (photo_folder / "with_mask" / "text.jpg").write_text("no photo")
+    files = survey.find_files(data.find(str(photo_folder)))
+    first = survey.read(files, cache=tmp_path / "cache")
+    own_measure = survey.measure
+    monkeypatch.setattr(survey, "measure", None)
+    again = survey.read(files, cache=tmp_path / "cache")
+    assert again.rows == first.rows and again.broken == first.broken and len(again.broken) == 1
+    assert all(np.array_equal(getattr(again, name), getattr(first, name)) for name in survey.ARRAYS)
+    monkeypatch.setattr(survey, "measure", own_measure)
+    draw_photo(7).save(files[0]["path"])  # the same name, another photo
+    changed = survey.read(files, cache=tmp_path / "cache")
+    assert changed.rows[0]["sha256"] != first.rows[0]["sha256"] and changed.rows[1:] == first.rows[1:]
+
+
+def test_a_damaged_copy_of_a_survey_is_named_and_made_anew(photo_folder, tmp_path):
+    files = survey.find_files(data.find(str(photo_folder)))
+    first = survey.read(files, cache=tmp_path)
+    (path,) = tmp_path.glob("survey-*.safetensors")
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.warns(UserWarning, match="is damaged"):
+        again = survey.read(files, cache=tmp_path)
+    assert again.rows == first.rows
+    assert survey.read(files, cache=tmp_path).rows == first.rows  # written anew, and whole: no warning now
