@@ -21,33 +21,25 @@ def parser():
     top.add_argument("--version", action="version", version=f"maskkit {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    command = commands.add_parser(
-        "reproduce",
+    add_notebooks(
+        commands, "reproduce", run_reproduce, "report.yaml",
         help="run notebooks 01-03 through papermill into runs/<RUN>/",
         description="Run notebooks 01-03 through papermill into runs/<RUN>/ and compare with the report's figures.",
         epilog="example: maskkit reproduce --set DATA=my_photos --set RUN=mine",
-    )
-    add_parameters(command, "notebooks/report.yaml")
-    command.set_defaults(run=run_reproduce)
-
-    command = commands.add_parser(
-        "trust",
+    )  # fmt: skip
+    add_notebooks(
+        commands, "trust", run_trust, "trust.yaml",
         help="run notebook 05_trust in the folder of a run: the audit",
         description="Run notebook 05_trust in the folder of a run (01-03 first where there is none): the audit.",
         epilog="example: maskkit trust --set RUN=mine --set DATA=my_photos --set AGAINST=other_photos",
-    )
-    add_parameters(command, "notebooks/trust.yaml")
-    command.set_defaults(run=run_trust)
-
-    command = commands.add_parser(
-        "improve",
+    )  # fmt: skip
+    add_notebooks(
+        commands, "improve", run_improve, "improve.yaml",
         help="run notebook 04_improve in the folder of a run: the report's wishes, measured",
         description="Run notebook 04_improve in the folder of a run (01-03 first where there is none): augmentation, "
         "a lighter network, the last stages unfrozen, each as a paired gain.",
         epilog="example: maskkit improve --set RUN=mine --set AGAINST=other_photos",
-    )
-    add_parameters(command, "notebooks/improve.yaml")
-    command.set_defaults(run=run_improve)
+    )  # fmt: skip
 
     command = commands.add_parser(
         "audit",
@@ -110,9 +102,10 @@ def parser():
     return top
 
 
-def add_parameters(command, default):
-    """A parameter file and `--set`."""
-    command.add_argument("parameters", nargs="?", help=f"flat YAML of parameters (default: {default})")
+def add_notebooks(commands, name, run, default, **texts):
+    """A command that runs notebooks: a parameter file (`default`: one of notebooks/), and `--set`."""
+    command = commands.add_parser(name, **texts)
+    command.add_argument("parameters", nargs="?", help=f"flat YAML of parameters (default: notebooks/{default})")
     command.add_argument(
         "--set",
         action="append",
@@ -120,6 +113,14 @@ def add_parameters(command, default):
         metavar="NAME=VALUE",
         help="one parameter, over the file's; relative paths mean this folder; may be repeated",
     )
+    command.set_defaults(run=run, default=default)
+
+
+def parameters_of(arguments):
+    """The parameter file, and {name: text} of the `--set` arguments."""
+    from maskkit import paths
+
+    return arguments.parameters or paths.NOTEBOOKS / arguments.default, texts_of(arguments)
 
 
 def texts_of(arguments):
@@ -134,19 +135,17 @@ def texts_of(arguments):
 
 
 def run_trust(arguments):
-    from maskkit import paths, reproduce, runs
+    from maskkit import reproduce, runs
 
-    parameters = arguments.parameters or paths.NOTEBOOKS / "trust.yaml"
-    run_dir = reproduce.further(reproduce.TRUST_NOTEBOOK, parameters, texts_of(arguments))
+    run_dir = reproduce.further(reproduce.TRUST_NOTEBOOK, *parameters_of(arguments))
     print_lights(runs.read_json(run_dir / "audit.json"))
     print(f"read {show(run_dir / 'report.html')}")
 
 
 def run_improve(arguments):
-    from maskkit import paths, reproduce, runs
+    from maskkit import reproduce, runs
 
-    parameters = arguments.parameters or paths.NOTEBOOKS / "improve.yaml"
-    run_dir = reproduce.further(reproduce.IMPROVE_NOTEBOOK, parameters, texts_of(arguments))
+    run_dir = reproduce.further(reproduce.IMPROVE_NOTEBOOK, *parameters_of(arguments))
     for entries in runs.read_json(run_dir / "improve.json")["gains"].values():
         for one in entries.values():
             print(one["sentence"])
@@ -173,9 +172,9 @@ def print_lights(result):
 
 
 def run_reproduce(arguments):
-    from maskkit import evaluate, paths, reproduce, runs
+    from maskkit import evaluate, reproduce, runs
 
-    run_dir = reproduce.reproduce(arguments.parameters or paths.NOTEBOOKS / "report.yaml", texts_of(arguments))
+    run_dir = reproduce.reproduce(*parameters_of(arguments))
     metrics = runs.read_metrics(run_dir)
     print(f"best epoch {metrics['best']['epoch']}: {evaluate.say(metrics['best'])}")
     print(f"last epoch {metrics['last']['epoch']}: {evaluate.say(metrics['last'])}")
