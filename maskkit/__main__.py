@@ -6,6 +6,7 @@ Nothing heavy is imported before a command needs it.
 import argparse
 import contextlib
 import os
+import shlex
 import signal
 import sys
 from pathlib import Path
@@ -94,6 +95,32 @@ def parser():
     command.set_defaults(run=run_card)
 
     command = commands.add_parser(
+        "runs",
+        help="list the run folders",
+        description="List the folders of runs/: when, which photos and network, the score with its interval, lights.",
+    )
+    command.set_defaults(run=run_runs)
+
+    command = commands.add_parser(
+        "compare",
+        help="two runs side by side",
+        description="What differs between two runs, their scores, the difference with its 95 % interval (paired where "
+        "both were checked on the same photos), and their curves in one figure.",
+        epilog="example: maskkit compare report mine",
+    )
+    command.add_argument("first", metavar="A", help="a run's name or folder")
+    command.add_argument("second", metavar="B", help="another")
+    command.add_argument("--out", metavar="DIR", help="where figures/ goes (default: runs/compare-A-B)")
+    command.set_defaults(run=run_compare)
+
+    command = commands.add_parser(
+        "doctor",
+        help="what is installed, where things lie, what can be reached, what to do",
+        description="Versions, device, folders and caches with their sizes, what can be reached, and what to do.",
+    )
+    command.set_defaults(run=run_doctor)
+
+    command = commands.add_parser(
         "refresh",
         help="run the committed notebooks and store their outputs",
         description="Run the committed notebooks in place and store their outputs, without times or paths.",
@@ -140,6 +167,7 @@ def run_trust(arguments):
     run_dir = reproduce.further(reproduce.TRUST_NOTEBOOK, *parameters_of(arguments))
     print_lights(runs.read_json(run_dir / "audit.json"))
     print(f"read {show(run_dir / 'report.html')}")
+    print_next("improve", "--set", f"RUN={run_dir.name}")
 
 
 def run_improve(arguments):
@@ -150,6 +178,7 @@ def run_improve(arguments):
         for one in entries.values():
             print(one["sentence"])
     print(f"read {show(run_dir / '04_improve.ipynb')}")
+    print_next("predict", "YOUR_PHOTOS", "--model", run_dir.name)
 
 
 def run_audit(arguments):
@@ -179,6 +208,7 @@ def run_reproduce(arguments):
     print(f"best epoch {metrics['best']['epoch']}: {evaluate.say(metrics['best'])}")
     print(f"last epoch {metrics['last']['epoch']}: {evaluate.say(metrics['last'])}")
     print(f"read {show(run_dir / 'report.html')}")
+    print_next("trust", "--set", f"RUN={run_dir.name}")
 
 
 def run_predict(arguments):
@@ -235,6 +265,7 @@ def run_export(arguments):
     size = Path(arguments.onnx).stat().st_size
     print(f"largest difference from torch over {len(export.SIZES)} photos of different sizes: {difference:.1e}")
     print(f"wrote {arguments.onnx} ({size / 1e6:.1f} MB, opset {export.OPSET})")
+    print_next("predict", "YOUR_PHOTOS", "--onnx", arguments.onnx)
 
 
 def run_card(arguments):
@@ -243,10 +274,60 @@ def run_card(arguments):
     print(f"read {show(card.write(runs.find(arguments.model)).resolve())}")
 
 
+def run_runs(arguments):
+    from maskkit import ledger, paths
+
+    rows = ledger.listing()
+    if not rows:
+        print(f"{show(paths.RUNS)} holds no run yet")
+        print_next("reproduce")
+        return
+    print(ledger.table(ledger.COLUMNS, [row.values() for row in rows]))
+    names = [row["run"] for row in rows]
+    print_next(*(["compare", *names[:2]] if len(names) > 1 else ["trust", "--set", f"RUN={names[0]}"]))
+
+
+def run_compare(arguments):
+    from maskkit import ledger, paths, plots, runs, train
+
+    first, second = (runs.find(name) for name in (arguments.first, arguments.second))
+    names = [str(show(first.resolve())), str(show(second.resolve()))] if first.name == second.name else (
+        first.name, second.name)  # fmt: skip
+    found = ledger.compare(first, second)
+    print(ledger.table(("", *names), [*found["settings"], *found["scores"]]))
+    print(found["sentence"])
+    out = Path(arguments.out) if arguments.out else paths.RUNS / f"compare-{first.name}-{second.name}"
+    histories = dict(zip(names, map(train.read_history, (first, second)), strict=True))
+    plots.save(plots.curves_compared(histories), out, "curves")
+    print(f"see {show((out / 'figures' / 'curves.png').resolve())}")
+
+
+def run_doctor(arguments):
+    from maskkit import doctor
+
+    found, advice = doctor.examine()
+    for section, entries in found.items():
+        print(section)
+        for name, finding in entries.items():
+            print(f"  {name:30} {finding}")
+    print("what to do")
+    for sentence in advice or ["nothing: all is there"]:
+        print(f"  {sentence}")
+    print_next("reproduce")
+
+
 def run_refresh(arguments):
     from maskkit import reproduce
 
     reproduce.refresh()
+    print("next: git diff notebooks/")
+
+
+def print_next(*words):
+    """The next command, as it can be pasted: by the program that runs now."""
+    program = Path(sys.argv[0]).absolute()
+    ours = [str(show(program))] if program.stem == "maskkit" else [str(show(Path(sys.executable))), "-m", "maskkit"]
+    print(f"next: {shlex.join([*ours, *words])}")
 
 
 def show(path):
