@@ -129,3 +129,11 @@ def test_a_difference_that_no_photo_shows_still_has_a_width():
     assert found == 0 and low == -high and high > 0.05
     with pytest.raises(ValueError, match="0 of 0 is no share"):
         intervals.paired_shares(0, 0, 0, 0)
+
+
+def test_answers_that_agree_narrow_a_paired_difference_by_the_corrected_correlation():
+    correlation = (20 * 14 - 2 * 4 - 40 / 2) / (22 * 18 * 24 * 16) ** 0.5  # Newcombe's: n / 2 off the product
+    found = intervals.paired_shares(20, 2, 4, 14)
+    assert found == intervals.joined_shares(24, 40, 22, 40, correlation)
+    (_, (low, high)), (_, (wide_low, wide_high)) = found, intervals.unpaired_shares(22, 40, 24, 40)
+    assert wide_low < low < 0 < high < wide_high
