@@ -19,6 +19,7 @@ PATH_PARAMETERS = {
     "WEIGHTS": ("auto", "imagenet", "packaged", "none"),
     "AGAINST": ("",),
     "GROUPS": ("",),
+    "CORRECTIONS": ("auto", ""),
 }
 
 
@@ -202,8 +203,8 @@ def further(name, parameter_file, texts, say=print):
 
 
 def check_sources(settings, say):
-    """Find photos and weights before any kernel starts, and say first where something fell back from auto."""
-    from maskkit import data
+    """Find photos, corrections and weights before any kernel starts; say first what fell back from auto."""
+    from maskkit import corrections, data
 
     source = data.find(settings["DATA"])
     if source.note:
@@ -219,6 +220,9 @@ def check_sources(settings, say):
     elif settings["WEIGHTS"] not in PATH_PARAMETERS["WEIGHTS"] and not Path(settings["WEIGHTS"]).is_file():
         raise FileNotFoundError(f"WEIGHTS: there is no file {settings['WEIGHTS']}")
     say(f"photos: {source.photos}; network: {network}")
+    corrected = corrections.find(settings.get("CORRECTIONS", ""))
+    if corrected:
+        say(f"corrected by hand: {corrections.say(corrected)}, as far as they are drawn")
 
 
 def execute(notebook, output, parameters, echo=False):
