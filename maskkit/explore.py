@@ -12,8 +12,21 @@ import numpy as np
 import torch
 from PIL import Image
 
-from maskkit import augment, calibration, claims, corrections, data, evaluate, features, model, paths, regions
-from maskkit import runs, sections, train
+from maskkit import (
+    augment,
+    calibration,
+    claims,
+    corrections,
+    data,
+    evaluate,
+    features,
+    model,
+    paths,
+    regions,
+    runs,
+    sections,
+    train,
+)
 
 SORTS = ("likely wrong label", "loss", "file name")
 VERDICTS = ("right", "wrong", "likely wrong label", "changed", "set aside")
@@ -61,8 +74,8 @@ class Explorer:
         device: as parameter DEVICE: where the frozen network runs.
 
     Attributes:
-        rows: of split.csv; classes; parts: text (n,); found, labels: int (n,), places in `classes`, as the photo folders
-            have it and as corrected; aside: bool (n,), set aside; file: the corrections.csv read and written.
+        rows: of split.csv; classes; parts: text (n,); found, labels: int (n,), places in `classes`, as the photo
+            folders have it and as corrected; aside: bool (n,), set aside; file: the corrections.csv read and written.
         learned: the `Learned` of these labels.
 
     Raises:
@@ -146,7 +159,7 @@ class Explorer:
             left = np.unique(labels[(self.parts == part) & ~aside])
             if len(left) < len(self.classes):
                 name = next(name for place, name in enumerate(self.classes) if place not in left)
-                raise ValueError(f"that would leave no photo of class {name} in part {part}; {self.file.name} is as it was")
+                raise ValueError(f"{self.file.name}: that leaves no photo of class {name} in part {part}")
 
     @property
     def changed(self):
@@ -248,14 +261,18 @@ class Explorer:
         if part != ANY:
             passes = passes & (self.parts == part)
         names = [row["file"] for row in self.rows]
-        own = self.own(self.learned.probabilities)
-        if sort == "likely wrong label" and self.learned.unseen is not None:
-            own = self.own(self.learned.unseen)
-        first = set(suspects.tolist()) if sort == "likely wrong label" else set()
+        by_doubt = sort == "likely wrong label"
+        own = self.own(self.answers if by_doubt else self.learned.probabilities)
+        first = set(suspects.tolist()) if by_doubt else set()
         key = (lambda at: (self.aside[at], names[at])) if sort == "file name" else (
             lambda at: (self.aside[at], at not in first, own[at], names[at])
         )  # fmt: skip
         return sorted(np.flatnonzero(passes).tolist(), key=key)
+
+    @property
+    def answers(self):
+        """float (n, C): each photo's probabilities out of fold, or of the head in use where there are none."""
+        return self.learned.probabilities if self.learned.unseen is None else self.learned.unseen
 
     @property
     def judged(self):
