@@ -261,13 +261,8 @@ def out_of_fold(subject, places, seed):
     Raises:
         ValueError: a class has too few photos for folds.
     """
-    labels, X = subject.photos.labels[places], subject.net.X[places]
-    fold = splits.folds(labels, subject.groups[places], shortcuts.N_FOLDS, seed)
-    logits = np.zeros((len(places), len(subject.photos.classes)), dtype=np.float32)
-    for index in range(shortcuts.N_FOLDS):
-        heads = sections.fit_one(X, labels, np.flatnonzero(fold != index), subject.recipe, seed).last
-        logits[fold == index] = heads.logits(X[fold == index])[0].numpy()
-    return logits
+    labels, X, groups = subject.photos.labels[places], subject.net.X[places], subject.groups[places]
+    return sections.out_of_fold(X, labels, groups, subject.recipe, seed)
 
 
 def all_calibration(subject, seed):
