@@ -67,10 +67,10 @@ def draw_looks(subject, photos, out, device, seed):
 
 def occlusion_once(net, inputs, called, device):
     """`regions.occlusion`, read from the cache where the same network was asked about the same photos before."""
-    weights = (value.cpu().numpy() for value in net.network.state_dict().values())
-    settings = [net.arch, regions.STRIDE, regions.PATCH, regions.PLACES]
+    head = [value.cpu().numpy() for value in net.head().state_dict().values()]
+    asked = [net.arch, model.fingerprint(net.network, net.arch), *head, inputs.numpy(), called]
     found = kept.once(
-        "occlusion", [*settings, inputs.numpy(), called, *weights],
+        "occlusion", [regions.STRIDE, regions.PATCH, regions.PLACES, *asked],
         lambda: {"maps": regions.occlusion(net.network, inputs, called, device)}, cache=paths.CACHE,
     )  # fmt: skip
     return found["maps"]

@@ -220,12 +220,8 @@ def curves_compared(histories):
             ):
                 values = [scale * row[f"{part}_{kind}"] for row in history]
                 axis.plot(epochs, values, color=colour, label=said, clip_on=False, **style)
-    for axis in (left, right):
-        axis.set(xlabel="epoch")
-        axis.xaxis.set_major_locator(MaxNLocator(10, integer=True, min_n_ticks=1))
-        axis.grid(axis="y")
-    left.set(ylabel="cross-entropy loss", title="loss", ylim=(0, None))
-    right.set(ylabel="accuracy (%)", title="accuracy", ylim=(0, 100))
+    epoch_axes(left, right)
+    left.set(ylim=(0, None))
     fig.legend(*right.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     heading(fig, "Training, run by run", " · ".join(map(label, histories)))
     return fig
@@ -410,12 +406,20 @@ def curves(left, right, history):
             every = max(1, len(history) // 20)
             axis.plot(epochs, values, label=name, ms=5.5, markevery=every, clip_on=False, zorder=3, **look)
         axis.axvline(best, color=LINE, lw=6, zorder=0, label=f"best epoch ({best})")
-        axis.set(xlabel="epoch", xlim=(min(epochs) - 0.5, max(epochs) + 0.5))
+        axis.set(xlim=(min(epochs) - 0.5, max(epochs) + 0.5))
+    epoch_axes(left, right)
+    losses = [row[key] for row in history for key in ("train_loss", "val_loss") if math.isfinite(row[key])]
+    left.set(ylim=(0, 1.08 * max(losses, default=1) or 1))
+
+
+def epoch_axes(left, right):
+    """Name the axes of losses (left) and accuracies in percent (right) over the epochs."""
+    for axis in (left, right):
+        axis.set(xlabel="epoch")
         axis.xaxis.set_major_locator(MaxNLocator(10, integer=True, min_n_ticks=1))
         axis.grid(axis="y")
-    losses = [row[key] for row in history for key in ("train_loss", "val_loss") if math.isfinite(row[key])]
-    left.set(ylabel="cross-entropy loss", ylim=(0, 1.08 * max(losses, default=1) or 1), title="loss")
-    right.set(ylabel="accuracy (%)", ylim=(0, 100), title="accuracy")
+    left.set(ylabel="cross-entropy loss", title="loss")
+    right.set(ylabel="accuracy (%)", title="accuracy", ylim=(0, 100))
 
 
 def figure(width, height, rows, columns, **options):

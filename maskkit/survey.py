@@ -110,7 +110,10 @@ def read(files, workers=None, *, cache=None):
     found = json.loads(arrays.pop("found").tobytes())
     rows, broken = [], []
     for row, own in zip(files, found, strict=True):
-        (rows if isinstance(own, dict) else broken).append(row | (own if isinstance(own, dict) else {"reason": own}))
+        if isinstance(own, dict):
+            rows.append(row | own)
+        else:
+            broken.append(row | {"reason": own})
     seen = sorted({row["label"] for row in rows})
     if len(seen) < 2:
         first = f"; the first that failed: {broken[0]['file']}: {broken[0]['reason']}" if broken else ""
@@ -127,8 +130,8 @@ def measure_all(files, workers):
     found, own = [], []
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
         measured = data.bounded_map(pool, measure, [row["path"] for row in files], 4 * workers)
-        for said, arrays in tqdm(measured, total=len(files), desc="reading", unit=" photos", leave=False, disable=None):
-            found.append(said)
+        for one, arrays in tqdm(measured, total=len(files), desc="reading", unit=" photos", leave=False, disable=None):
+            found.append(one)
             own += [] if arrays is None else [arrays]
     columns = [np.stack(column) for column in zip(*own, strict=True)] or [np.zeros(0)] * len(ARRAYS)
     text = np.frombuffer(json.dumps(found).encode(), dtype=np.uint8)

@@ -1,6 +1,8 @@
 import subprocess
 import sys
 
+import pytest
+
 from maskkit import memory
 
 BLOCK = """
@@ -21,7 +23,7 @@ print(pages * 4096 // 2**20)
 
 def test_freed_memory_is_kept_where_the_allocator_can():
     if not memory.keep_freed():
-        return  # another C library: nothing was promised
+        pytest.skip("another C library: nothing was promised")
     held = {
         how: int(subprocess.run([sys.executable, "-c", BLOCK, how], capture_output=True, text=True, check=True).stdout)
         for how in ("given back", "kept")
