@@ -26,6 +26,7 @@ STYLE = """<style>
 .mk-said + .mk-said { margin-top: .15em; }
 .mk-problem { border-left: 4px solid #b3261e; padding: .2em .6em; }
 .mk-tile { border: 1px solid var(--mk-line); border-radius: 6px; padding: 5px; overflow: hidden; }
+.mk-tile :is(.widget-html, .widget-html-content) { width: 100%; min-width: 0; overflow: hidden; }
 .mk-tile img { display: block; width: 100%; aspect-ratio: 1; object-fit: contain; background: #8882;
   border-radius: 4px; }
 .mk-aside img { opacity: .35; }
@@ -181,7 +182,7 @@ class Tile:
             lines[0] = f"set aside; {explorer.classes[called]}?"
             lines.append("learns and counts nowhere")
         elif learned.unseen is not None:
-            lines.append(f"unseen, its label gets {percent(explorer.own(learned.unseen)[place])}")
+            lines.append(f"unseen: label {percent(explorer.own(learned.unseen)[place])}")
         found = explorer.classes[explorer.found[place]]
         lines.append(f"was {found}" if explorer.changed[place] else f"{explorer.parts[place]} · {found}")
         lines.append(explorer.name(place))
@@ -218,8 +219,8 @@ def said(explorer):
 
 
 def dropdown(name, options):
-    return widgets.Dropdown(options=options, description=name, layout={"width": "15.5rem"},
-                            style={"description_width": "4.5rem"})  # fmt: skip
+    return widgets.Dropdown(options=options, description=name, layout={"width": "14rem"},
+                            style={"description_width": "initial"})  # fmt: skip
 
 
 def button(name, icon):
