@@ -177,7 +177,7 @@ class Tile:
         self.choice.value = self.now()
         called = int(learned.probabilities[place].argmax())
         wrong = called != explorer.labels[place] and not explorer.aside[place]
-        lines = [f"{'✗' if wrong else '✓'} {explorer.classes[called]}, {percent(learned.probabilities[place, called])}"]
+        lines = [f"{'✗' if wrong else '✓'} {percent(learned.probabilities[place, called])} {explorer.classes[called]}"]
         if explorer.aside[place]:
             lines[0] = f"set aside; {explorer.classes[called]}?"
             lines.append("learns and counts nowhere")
@@ -242,6 +242,11 @@ def threshold(explorer):
         value=least, min=least, max=0.999, step=0.001, description="Answer from", readout_format=".1%",
         layout={"width": "min(100%, 36rem)"}, style={"description_width": "6rem"},
     )  # fmt: skip
+    # The slider's handle has no name for a screen reader; this field has.
+    exactly = widgets.BoundedFloatText(
+        value=least, min=least, max=0.999, step=0.001, description="exactly", layout={"width": "11rem"}
+    )
+    widgets.link((slider, "value"), (exactly, "value"))
     table = html()
 
     def show(_=None):
@@ -252,7 +257,7 @@ def threshold(explorer):
     slider.observe(show, "value")
     explorer.listen(show)
     show()
-    return frame(slider, table)
+    return frame(widgets.Box([slider, exactly], layout={"flex_flow": "row wrap"}), table)
 
 
 def answers_table(counts, classes, words):
@@ -269,8 +274,8 @@ def answers_table(counts, classes, words):
     bar = "".join(f'<i class="{kind}" style="width:{100 * part / n:.2f}%"></i>'
                   for kind, part in (("mk-hit", right), ("mk-miss", wrong)))  # fmt: skip
     return (
-        f'<p class="mk-said"><b>{percent(unknown / n)} "don\'t know"</b>; of the {plural(answered, "answer")} '
-        f"{right:,} right, {wrong:,} wrong ({text(share(wrong, answered))})</p>"
+        f'<p class="mk-said"><b>{percent(unknown / n)} "don\'t know"</b>; {plural(answered, "answer")}: '
+        f"{right:,} right, {wrong:,} wrong, error rate {text(share(wrong, answered))}</p>"
         f'<div class="mk-bar" role="img" aria-label="{right} right, {wrong} wrong, {unknown} don\'t know">{bar}</div>'
         f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
         f'<p class="mk-soft">{n:,} {text(words)}. Recall counts "don\'t know" as not found; in '
@@ -291,7 +296,7 @@ def share(part, whole):
 
 def drop_in(explorer):
     """A photo to upload: its class, how sure, and the map of what mattered, by the head as it now is."""
-    upload = widgets.FileUpload(accept="image/*", multiple=False, description="Choose a photo")
+    upload = widgets.FileUpload(accept="image/*", description="Choose a photo", layout={"width": "12rem"})
     hint = "A photo of one face, up to 8 MB. It stays in this kernel; nothing is written."
     answer = html(f'<p class="mk-soft">{hint}</p>', "mk-figure")
 

@@ -38,7 +38,7 @@ def run_all(page, server, name, where=None):
         page.request.delete(f"{url}api/sessions/{session['id']}", headers={"Authorization": f"token {token}"})
     page.goto(f"{url}{where or next(WORKSPACES)}/{name}?token={token}")
     page.wait_for_selector(".jp-Notebook .jp-CodeCell")
-    page.wait_for_selector(IDLE)  # what is asked of a kernel before it is connected may never reach it
+    wait_for_kernel(page, server)
     choose(page, "Edit", "Clear Outputs of All Cells")
     prompts = page.locator(".jp-Notebook .jp-CodeCell .jp-InputPrompt")
     empty, ran = re.compile(r"^\[ ?\]:$"), re.compile(r"^\[\d+\]:$")
@@ -46,6 +46,17 @@ def run_all(page, server, name, where=None):
     choose(page, "Run", "Run All Cells")
     expect(prompts).to_have_text([ran] * prompts.count())
     assert page.locator("[data-mime-type='application/vnd.jupyter.error']").count() == 0
+
+
+def wait_for_kernel(page, server):
+    """Until server and page both call the kernel idle: what it is asked before may never reach it."""
+    url, token = server
+    for _ in range(PATIENCE_MS // 500):
+        kernels = page.request.get(f"{url}api/kernels?token={token}").json()
+        if [one for one in kernels if one["execution_state"] == "idle" and one["connections"]]:
+            break
+        page.wait_for_timeout(500)
+    page.wait_for_selector(IDLE)
 
 
 def choose(page, menu, entry):
@@ -143,13 +154,10 @@ def test_06_goes_on_where_it_was_left_and_answers_a_face(page, server, project, 
     page.locator(".maskkit").nth(1).screenshot(path=f"{pictures}/06_threshold.png")
     upload(page, "no.png", b"no photo")
     expect(answer).to_contain_text("not a photo of a known kind")
+    # ipywidgets' own slider handle has no name; the number field beside it has.
+    assert faults_found(page, {"include": [".maskkit"], "exclude": [".noUi-handle"]}) == []
     page.set_viewport_size({"width": 1400, "height": 9000})
     page.screenshot(path=f"{pictures}/06_whole.png")
-
-
-def test_06_has_no_accessibility_fault_of_ours(page, server):
-    run_all(page, server, "06_explore.ipynb")
-    assert faults_found(page, ".maskkit") == []
 
 
 def test_06_works_in_notebook_7(page, server, pictures):
