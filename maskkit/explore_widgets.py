@@ -26,6 +26,7 @@ STYLE = """<style>
 .mk-said + .mk-said { margin-top: .15em; }
 .mk-problem { border-left: 4px solid #b3261e; padding: .2em .6em; }
 .mk-tile { border: 1px solid var(--mk-line); border-radius: 6px; padding: 5px; overflow: hidden; }
+.mk-tile :is(.widget-html, .widget-html-content) { width: 100%; min-width: 0; overflow: hidden; }
 .mk-tile img { display: block; width: 100%; aspect-ratio: 1; object-fit: contain; background: #8882;
   border-radius: 4px; }
 .mk-aside img { opacity: .35; }
@@ -176,12 +177,12 @@ class Tile:
         self.choice.value = self.now()
         called = int(learned.probabilities[place].argmax())
         wrong = called != explorer.labels[place] and not explorer.aside[place]
-        lines = [f"{'✗' if wrong else '✓'} {explorer.classes[called]}, {percent(learned.probabilities[place, called])}"]
+        lines = [f"{'✗' if wrong else '✓'} {percent(learned.probabilities[place, called])} {explorer.classes[called]}"]
         if explorer.aside[place]:
             lines[0] = f"set aside; {explorer.classes[called]}?"
             lines.append("learns and counts nowhere")
         elif learned.unseen is not None:
-            lines.append(f"unseen, its label gets {percent(explorer.own(learned.unseen)[place])}")
+            lines.append(f"unseen: label {percent(explorer.own(learned.unseen)[place])}")
         found = explorer.classes[explorer.found[place]]
         lines.append(f"was {found}" if explorer.changed[place] else f"{explorer.parts[place]} · {found}")
         lines.append(explorer.name(place))
@@ -218,8 +219,8 @@ def said(explorer):
 
 
 def dropdown(name, options):
-    return widgets.Dropdown(options=options, description=name, layout={"width": "15.5rem"},
-                            style={"description_width": "4.5rem"})  # fmt: skip
+    return widgets.Dropdown(options=options, description=name, layout={"width": "14rem"},
+                            style={"description_width": "initial"})  # fmt: skip
 
 
 def button(name, icon):
@@ -241,6 +242,11 @@ def threshold(explorer):
         value=least, min=least, max=0.999, step=0.001, description="Answer from", readout_format=".1%",
         layout={"width": "min(100%, 36rem)"}, style={"description_width": "6rem"},
     )  # fmt: skip
+    # The slider's handle has no name for a screen reader; this field has.
+    exactly = widgets.BoundedFloatText(
+        value=least, min=least, max=0.999, step=0.001, description="exactly", layout={"width": "11rem"}
+    )
+    widgets.link((slider, "value"), (exactly, "value"))
     table = html()
 
     def show(_=None):
@@ -251,7 +257,7 @@ def threshold(explorer):
     slider.observe(show, "value")
     explorer.listen(show)
     show()
-    return frame(slider, table)
+    return frame(widgets.Box([slider, exactly], layout={"flex_flow": "row wrap"}), table)
 
 
 def answers_table(counts, classes, words):
@@ -268,8 +274,8 @@ def answers_table(counts, classes, words):
     bar = "".join(f'<i class="{kind}" style="width:{100 * part / n:.2f}%"></i>'
                   for kind, part in (("mk-hit", right), ("mk-miss", wrong)))  # fmt: skip
     return (
-        f'<p class="mk-said"><b>{percent(unknown / n)} "don\'t know"</b>; of the {plural(answered, "answer")} '
-        f"{right:,} right, {wrong:,} wrong ({text(share(wrong, answered))})</p>"
+        f'<p class="mk-said"><b>{percent(unknown / n)} "don\'t know"</b>; {plural(answered, "answer")}: '
+        f"{right:,} right, {wrong:,} wrong, error rate {text(share(wrong, answered))}</p>"
         f'<div class="mk-bar" role="img" aria-label="{right} right, {wrong} wrong, {unknown} don\'t know">{bar}</div>'
         f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
         f'<p class="mk-soft">{n:,} {text(words)}. Recall counts "don\'t know" as not found; in '
@@ -290,7 +296,7 @@ def share(part, whole):
 
 def drop_in(explorer):
     """A photo to upload: its class, how sure, and the map of what mattered, by the head as it now is."""
-    upload = widgets.FileUpload(accept="image/*", multiple=False, description="Choose a photo")
+    upload = widgets.FileUpload(accept="image/*", description="Choose a photo", layout={"width": "12rem"})
     hint = "A photo of one face, up to 8 MB. It stays in this kernel; nothing is written."
     answer = html(f'<p class="mk-soft">{hint}</p>', "mk-figure")
 

@@ -14,6 +14,7 @@ from maskkit import corrections, runs
 
 PATIENCE_MS = 600_000  # for anything to appear, a notebook's last cell too: a slow machine is no fault
 WORKSPACES = (f"lab/workspaces/test-{number}/tree" for number in itertools.count())  # JupyterLab reopens one's tabs
+IDLE = ".jp-Notebook-ExecutionIndicator[data-status='idle']"
 WIDTHS = (400, 1400)
 expect.set_options(timeout=PATIENCE_MS)
 
@@ -31,18 +32,31 @@ def page(browser):
 
 
 def run_all(page, server, name, where=None):
-    """Open a notebook, empty it, choose Run > Run All Cells, and wait until every cell has run without an error."""
+    """Open a notebook with a new kernel, empty it, choose Run > Run All Cells, and wait until every cell has run."""
     url, token = server
+    for session in page.request.get(f"{url}api/sessions?token={token}").json():
+        page.request.delete(f"{url}api/sessions/{session['id']}", headers={"Authorization": f"token {token}"})
     page.goto(f"{url}{where or next(WORKSPACES)}/{name}?token={token}")
     page.wait_for_selector(".jp-Notebook .jp-CodeCell")
-    choose(page, "Kernel", "Restart Kernel and Clear Outputs of All Cells…")
-    page.get_by_role("dialog").get_by_role("button", name="Confirm Kernel Restart").click()
+    wait_for_kernel(page, server)
+    choose(page, "Edit", "Clear Outputs of All Cells")
     prompts = page.locator(".jp-Notebook .jp-CodeCell .jp-InputPrompt")
     empty, ran = re.compile(r"^\[ ?\]:$"), re.compile(r"^\[\d+\]:$")
     expect(prompts).to_have_text([empty] * prompts.count())
     choose(page, "Run", "Run All Cells")
     expect(prompts).to_have_text([ran] * prompts.count())
     assert page.locator("[data-mime-type='application/vnd.jupyter.error']").count() == 0
+
+
+def wait_for_kernel(page, server):
+    """Until server and page both call the kernel idle: what it is asked before may never reach it."""
+    url, token = server
+    for _ in range(PATIENCE_MS // 500):
+        kernels = page.request.get(f"{url}api/kernels?token={token}").json()
+        if [one for one in kernels if one["execution_state"] == "idle" and one["connections"]]:
+            break
+        page.wait_for_timeout(500)
+    page.wait_for_selector(IDLE)
 
 
 def choose(page, menu, entry):
@@ -117,6 +131,13 @@ def score(words):
     return re.search(r"\d+ of \d+", words)[0]
 
 
+def upload(page, name, content):
+    """Choose a file as the button "Choose a photo" asks for it."""
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Choose a photo").click()
+    chooser.value.set_files({"name": name, "mimeType": "image/png", "buffer": content})
+
+
 def test_06_goes_on_where_it_was_left_and_answers_a_face(page, server, project, pictures):
     run_all(page, server, "06_explore.ipynb")
     expect(status(page)).to_contain_text("1 photo set aside")
@@ -125,23 +146,18 @@ def test_06_goes_on_where_it_was_left_and_answers_a_face(page, server, project, 
     slider.press("End")
     expect(page.locator(".maskkit").nth(1)).to_contain_text(re.compile(r"[1-9]\d*\.\d % \"don't know\""))
     face = next((project / "runs" / "demo" / "data-mask" / "with_mask").iterdir())
-    page.locator(".maskkit input[type=file]").set_input_files({"name": "<b>face.png", "mimeType": "image/png",
-                                                               "buffer": face.read_bytes()})  # fmt: skip
+    upload(page, "<b>face.png", face.read_bytes())
     answer = page.locator(".maskkit").nth(2)
     expect(answer.locator("img")).to_be_visible()
     expect(answer).to_contain_text("<b>face.png: with_mask")
     answer.screenshot(path=f"{pictures}/06_face.png")
     page.locator(".maskkit").nth(1).screenshot(path=f"{pictures}/06_threshold.png")
-    page.locator(".maskkit input[type=file]").set_input_files({"name": "no.png", "mimeType": "image/png",
-                                                               "buffer": b"no photo"})  # fmt: skip
+    upload(page, "no.png", b"no photo")
     expect(answer).to_contain_text("not a photo of a known kind")
+    # ipywidgets' own slider handle has no name; the number field beside it has.
+    assert faults_found(page, {"include": [".maskkit"], "exclude": [".noUi-handle"]}) == []
     page.set_viewport_size({"width": 1400, "height": 9000})
     page.screenshot(path=f"{pictures}/06_whole.png")
-
-
-def test_06_has_no_accessibility_fault_of_ours(page, server):
-    run_all(page, server, "06_explore.ipynb")
-    assert faults_found(page, ".maskkit") == []
 
 
 def test_06_works_in_notebook_7(page, server, pictures):
