@@ -448,7 +448,7 @@ def choose_sum(sizes, target):
 
 
 def name_rows(drawn, labels, group, part, root):
-    """split.csv's rows of {photo: label}, sorted by file; two photos of one name in a class are told apart by number."""
+    """split.csv's rows of {photo: label}, sorted by file; equal names in a class are told apart by a number."""
     rows, taken, folders = [], Counter(), class_folders(root)
     for photo, label in labels.items():
         found, digest = drawn[photo]

@@ -120,7 +120,8 @@ def find(arguments, stdin):
     """The files that command line arguments mean; content decides later what is a photo.
 
     Args:
-        arguments: files and folders, addresses among them (`addresses.find`); "-" reads more of them from the text stream `stdin` (`read_list`).
+        arguments: files and folders, addresses among them (`addresses.find`); "-" reads more of them from the text
+            stream `stdin` (`read_list`).
 
     Returns:
         (files, empty): names as given or, below a folder, joined with the path below it; folders without a file.
