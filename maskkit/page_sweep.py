@@ -5,9 +5,9 @@ from maskkit.markup import Markup, ends, percent, plural, section, table, text
 
 COMPARED = (
     "Recipes that differ in their seed only are one setting. Each setting is compared with the best on the photos that "
-    "both answered, photo by photo, by the last epoch; \"as good\" says that the difference's 95 % interval reaches "
-    "zero. The best of many is lucky as well as good: its own number flatters, the more so the more settings were tried. A "
-    "choice made here should be measured once more, on photos that no recipe of this sweep has seen."
+    "both answered, photo by photo, by the last epoch; 'as good' says that the gap's 95 % interval reaches zero. "
+    "The best of many is lucky as well as good: its own number flatters, the more so the more settings were tried. "
+    "A choice made here should be measured once more, on photos that no recipe of this sweep has seen."
 )
 
 
