@@ -247,12 +247,12 @@ def scheduler(tmp_path_factory):
     named = str(folder / "scheduler.json")
     own = ("--scheduler-file", named, "--no-dashboard")
     started = [dask("scheduler", "--host", "127.0.0.1", "--port", "0", *own)]
-    started.append(dask("worker", *own, "--host", "127.0.0.1", "--nworkers", "2", "--nthreads", "1",
-                        "--local-directory", str(folder)))  # fmt: skip
     try:
-        while not Path(named).is_file():
+        while not (Path(named).is_file() and Path(named).read_text().rstrip().endswith("}")):
             assert started[0].poll() is None, "the scheduler ended"
             time.sleep(0.1)
+        started.append(dask("worker", *own, "--host", "127.0.0.1", "--nworkers", "2", "--nthreads", "1",
+                            "--local-directory", str(folder)))  # fmt: skip
         yield named
     finally:
         for process in reversed(started):
@@ -261,7 +261,8 @@ def scheduler(tmp_path_factory):
 
 
 @pytest.fixture
-def client(scheduler):
+def client(scheduler, monkeypatch):
+    monkeypatch.setattr(cluster, "CONNECT_SECONDS", 120)  # a busy machine takes its time to start a worker
     with cluster.connect(json.loads(Path(scheduler).read_text())["address"]) as client:
         client.wait_for_workers(2, timeout=120)
         yield client
