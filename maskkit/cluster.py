@@ -17,6 +17,7 @@ import io
 import itertools
 import json
 import os
+import pickle
 import queue
 import threading
 import time
@@ -101,7 +102,7 @@ def local(n_workers):
     threads = str(max(1, (os.cpu_count() or 1) // n_workers))
     env = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), threads)
     cluster = distributed.LocalCluster(
-        n_workers=n_workers, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, env=env,
+        n_workers=n_workers, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0", env=env,
         silence_logs="CRITICAL",
     )  # fmt: skip
     return distributed.Client(cluster, set_as_default=False)
@@ -165,14 +166,20 @@ class Outcome:
     seconds: float = 0.0
 
 
-def attempt(function, job, expected=None):
-    """`function(*job)` as an `Outcome`; what a worker runs, one at a time in a process.
+def on_worker(function, packed, expected):
+    """`attempt` on a worker, where its versions are those `expected`: it may have joined after the first check.
 
-    `expected`: the client's `versions`, where this is a worker, since one may have joined after the first check.
+    The job is unpacked here, in the thread that works: Dask would do so in the loop that answers the scheduler, and
+    importing torch there would keep it silent for seconds.
     """
-    worker = worker_address() if expected else ""
-    if expected and (differing := differences(expected, versions())):
+    worker = worker_address()
+    if differing := differences(expected, versions()):
         return Outcome(error=f"the worker's versions differ: {differing}", worker=worker, machine=True)
+    return attempt(function, pickle.loads(packed), worker)
+
+
+def attempt(function, job, worker=""):
+    """`function(*job)` as an `Outcome`, one at a time in a process."""
     started = time.perf_counter()
     try:
         with ONE_AT_A_TIME:
@@ -212,7 +219,7 @@ def each(function, jobs, client=None):
         others = [name for name in workers_of(client) if name not in failed_on] if failed_on else []
         choice = {"workers": others, "allow_other_workers": True} if others else {}
         name = f"{function.__name__}-{uuid.uuid4().hex}"
-        future = client.submit(attempt, function, job, versions(), key=name, pure=False, **choice)
+        future = client.submit(on_worker, function, pickle.dumps(job), versions(), key=name, pure=False, **choice)
         under_way[future] = (place, job, failed_on)
         future.add_done_callback(ended.put)
 

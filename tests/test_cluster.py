@@ -168,7 +168,7 @@ def threads():
     """A client of a scheduler and two workers in this process."""
     distributed = pytest.importorskip("distributed")
     with (
-        distributed.LocalCluster(n_workers=2, threads_per_worker=2, processes=False, dashboard_address=None) as here,
+        distributed.LocalCluster(n_workers=2, threads_per_worker=2, processes=False, dashboard_address="127.0.0.1:0") as here,
         distributed.Client(here, set_as_default=False) as client,
     ):
         yield client
@@ -210,7 +210,7 @@ def test_other_versions_are_named(threads, monkeypatch):
         with pytest.raises(ValueError, match="worker tcp://far:1 and this client differ: torch .* here, 1.0 there"):
             cluster.check(threads)
     monkeypatch.setattr(cluster, "worker_address", lambda: "tcp://late:1")
-    outcome = cluster.attempt(double, (1,), other)
+    outcome = cluster.on_worker(double, b"", other)
     assert outcome.machine and "torch 1.0 here" in outcome.error
 
 
@@ -218,7 +218,7 @@ def test_a_scheduler_without_workers_is_said(monkeypatch):
     distributed = pytest.importorskip("distributed")
     monkeypatch.setattr(cluster, "CONNECT_SECONDS", 0.5)
     monkeypatch.setattr(cluster, "ABANDONED_SECONDS", 0)
-    with distributed.LocalCluster(n_workers=0, processes=False, dashboard_address=None) as here:
+    with distributed.LocalCluster(n_workers=0, processes=False, dashboard_address="127.0.0.1:0") as here:
         with pytest.raises(FileNotFoundError, match=f"{here.scheduler_address} has no worker: start some with `dask w"):
             cluster.connect(here.scheduler_address)
         with (
