@@ -62,7 +62,7 @@ def listed(exam):
     body = []
     for one in exam.settings:
         verdict = "best" if one.gap is None else "as good" if one.noise else "behind"
-        gap = "-" if one.gap is None or one.gap[0] is None else f"{-100 * one.gap[0]:.1f} points"
+        gap = "-" if one.gap is None or one.gap[0] is None else f"{0 - 100 * one.gap[0]:.1f} points"
         body.append(
             [*(one.differs.values() or ["the only one"]), verdict, percent(one.score["accuracy"]),
              ends(one.score["interval"]), gap, len(one.seeds), Markup(f"<code>{text(one.keys[0])}</code>")]

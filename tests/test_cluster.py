@@ -167,8 +167,9 @@ def test_what_partitions_need_is_said(capsys, tmp_path):
 def threads():
     """A client of a scheduler and two workers in this process."""
     distributed = pytest.importorskip("distributed")
+    own = {"processes": False, "dashboard_address": "127.0.0.1:0"}
     with (
-        distributed.LocalCluster(n_workers=2, threads_per_worker=2, processes=False, dashboard_address="127.0.0.1:0") as here,
+        distributed.LocalCluster(n_workers=2, threads_per_worker=2, **own) as here,
         distributed.Client(here, set_as_default=False) as client,
     ):
         yield client
