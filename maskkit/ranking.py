@@ -11,7 +11,7 @@ import numpy as np
 
 from maskkit import evaluate, intervals, runs, sweep
 
-EXAM = ("DATA", "PER_CLASS", "SPLIT", "GROUPS")  # settings that differ in these answer other photos
+EXAM = ("DATA", "PER_CLASS", "SPLIT", "GROUPS", "CORRECTIONS")  # settings that differ in these answer other photos
 
 
 @dataclasses.dataclass

@@ -21,7 +21,7 @@ from maskkit import cluster, paths, reproduce, runs
 
 VERSION = 1  # of SWEEP.yaml and of the folder
 MOST = 100_000  # recipes of one file
-DRAW = ("DATA", "PER_CLASS", "SPLIT", "GROUPS", "SEED")  # what decides which photos learn and which ask
+DRAW = ("DATA", "PER_CLASS", "SPLIT", "GROUPS", "CORRECTIONS", "SEED")  # what decides which photos learn and which ask
 WARM = 64  # photos per job that fills the cache, so that a few hundred are shared out among several workers
 SECONDS = 1.0  # between two writings of runs.csv
 NUMBERS = (
@@ -170,7 +170,7 @@ def draw_photos(source, settings):
 
     return data.choose(
         source, per_class=settings["PER_CLASS"], split=settings["SPLIT"], seed=settings["SEED"],
-        groups=settings["GROUPS"],
+        groups=settings["GROUPS"], correct_by=settings["CORRECTIONS"],
     )  # fmt: skip
 
 
