@@ -228,25 +228,25 @@ def each(function, jobs, client=None):
         for place, job in itertools.islice(jobs, window):
             submit(place, job)
         while under_way:
-            future = wait_for(ended, client)
-            place, job, failed_on = under_way.pop(future)
-            outcome = outcome_of(future)
-            if outcome.machine and outcome.worker not in failed_on and len(failed_on) + 1 < TRIES:
-                submit(place, job, (*failed_on, outcome.worker))
-                continue
-            yield place, outcome
-            for further, job in itertools.islice(jobs, 1):
-                submit(further, job)
+            for future, outcome in outcomes_of(wait_for(ended, client), client):
+                place, job, failed_on = under_way.pop(future)
+                if outcome.machine and outcome.worker not in failed_on and len(failed_on) + 1 < TRIES:
+                    submit(place, job, (*failed_on, outcome.worker))
+                    continue
+                for further, job in itertools.islice(jobs, 1):
+                    submit(further, job)
+                yield place, outcome
     finally:
         client.cancel(list(under_way))
 
 
 def wait_for(ended, client):
-    """The next future that ended."""
+    """The futures that ended since the last call, at least one."""
     alone_since = None
     while True:
         try:
-            return ended.get(timeout=5)
+            first = ended.get(timeout=5)
+            return [first, *(ended.get() for _ in range(ended.qsize()))]
         except queue.Empty:
             if client.status != "running":
                 raise OSError("the connection to the scheduler is lost; run the same command again") from None
@@ -259,6 +259,14 @@ def wait_for(ended, client):
                     f"no worker has been left for {ABANDONED_SECONDS} s; what ended is kept: start workers with "
                     f"`dask worker {client.scheduler.address} --nthreads 1` and run the same command again"
                 ) from None
+
+
+def outcomes_of(futures, client):
+    """(future, outcome) of each; fetched at once, since each fetch is a round trip to the cluster."""
+    try:
+        return list(zip(futures, client.gather(futures), strict=True))
+    except (Exception, concurrent.futures.CancelledError):  # one of them has no outcome: `outcome_of` tells which
+        return [(future, outcome_of(future)) for future in futures]
 
 
 def outcome_of(future):
