@@ -32,7 +32,7 @@ endif
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; v >= (3, 11) or sys.exit("maskkit needs Python 3.11 or newer, $(PYTHON) is %d.%d; give another one, such as: make PYTHON=python3.12" % v)'
 	@rm -f $@
 	$(if $(FRESH),$(PYTHON) -m venv --clear .venv)
-	.venv/bin/python -m pip install --editable '.[offline,onnx,dev]'
+	.venv/bin/python -m pip install --editable '.[offline,onnx,cluster,dev]'
 	@printf '%s\n' $(call quote,$(CURDIR)) > $@
 
 # --- commands -----------------------------------------------------------------------------------

@@ -73,7 +73,24 @@ def parser():
     command.add_argument("--csv", metavar="FILE", help="where the rows go (default: standard output)")
     command.add_argument("--html", metavar="FILE", help="a page with counts and the least sure photos")
     command.add_argument("--device", default="auto", help="auto, cpu or cuda; for --model")
+    command.add_argument("--out", metavar="DIR", help="a folder or address: a table per partition, manifest.json")
+    command.add_argument("--format", choices=("csv", "parquet"), default="csv", help="of these tables")
+    add_cluster(command)
     command.set_defaults(run=run_predict)
+
+    command = commands.add_parser(
+        "sweep",
+        help="many recipes: seeds, networks, rates; here or on a Dask cluster",
+        description="Compute every recipe of SWEEP.yaml (each parameter of notebooks 01-03 with one value or a list) "
+        "that is not there yet. Writes runs.csv, a figure and sweep.html, and runs the best through the notebooks.",
+        epilog="example: maskkit sweep notebooks/sweep.yaml --workers 2",
+    )
+    command.add_argument("sweep", metavar="SWEEP.yaml", help="NAME: value or NAME: [values] a line, or runs:")
+    command.add_argument("--out", metavar="DIR", help="where results lie (default: runs/sweep-NAME)")
+    command.add_argument("--notebooks", action="store_true", help="run each recipe through the notebooks too")
+    command.add_argument("--retry", nargs="+", default=[], metavar="NAME", help="broken recipes to try again, or all")
+    add_cluster(command)
+    command.set_defaults(run=run_sweep)
 
     command = commands.add_parser(
         "export",
@@ -127,6 +144,13 @@ def parser():
     )
     command.set_defaults(run=run_refresh)
     return top
+
+
+def add_cluster(command):
+    """Where the work is done: here, by workers started here, or on a running cluster."""
+    where = command.add_mutually_exclusive_group()
+    where.add_argument("--workers", type=int, default=0, metavar="N", help="share the work among N processes (Dask)")
+    where.add_argument("--cluster", metavar="ADDRESS", help="of a running Dask scheduler, such as tcp://host:8786")
 
 
 def add_notebooks(commands, name, run, default, **texts):
@@ -211,7 +235,54 @@ def run_reproduce(arguments):
     print_next("trust", "--set", f"RUN={run_dir.name}")
 
 
+def run_sweep(arguments):
+    from tqdm import tqdm
+
+    from maskkit import cluster, sweep
+
+    with cluster.clients(arguments.cluster, arguments.workers) as client, tqdm(unit=" recipes", disable=None) as bar:
+
+        def watch(found):
+            bar.total = len(found.rows)
+            bar.update(bar.total - found.counts["open"] - bar.n)
+
+        found = sweep.run(
+            arguments.sweep, arguments.out, client=client, notebooks=arguments.notebooks, retry=arguments.retry,
+            say=tell, watch=watch,
+        )  # fmt: skip
+    print(f"read {show((found.folder / 'sweep.html').resolve())}")
+    if broken := found.of("broken"):
+        raise OSError(f"{len(broken)} of {len(found.rows)} recipes broke; --retry {broken[0]} tries that one again")
+
+
+def predict_in_parts(arguments):
+    """`maskkit predict --out`: a table per partition, here or on a cluster."""
+    from tqdm import tqdm
+
+    from maskkit import cluster, predict, runs
+
+    if arguments.model is None or arguments.csv or arguments.html or not arguments.out:
+        raise ValueError("--workers, --cluster and --out write partitions: they need --model RUN and --out DIR, and "
+                         "go without --onnx, --csv and --html")  # fmt: skip
+    files, empty = predict.find(arguments.photos, sys.stdin)
+    for name in empty:
+        tell(f"{name} holds no file")
+    with (
+        cluster.clients(arguments.cluster, arguments.workers) as client,
+        tqdm(total=len(files), desc="predicting", unit=" files", disable=None) as bar,
+    ):
+        manifest = cluster.predict(
+            client, runs.find(arguments.model), files, arguments.out, kind=arguments.format, device=arguments.device,
+            progress=lambda entry: bar.update(entry["files"]),
+        )  # fmt: skip
+    photos, skipped = (sum(entry[name] for entry in manifest["partitions"]) for name in ("photos", "skipped"))
+    tell(f"{photos:,} photos, {skipped:,} files skipped, {len(manifest['partitions']):,} partitions in {arguments.out}")
+
+
 def run_predict(arguments):
+    if arguments.out or arguments.workers or arguments.cluster:
+        predict_in_parts(arguments)
+        return
     from tqdm import tqdm
 
     from maskkit import page_predict, predict, runs

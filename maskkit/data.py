@@ -235,16 +235,32 @@ def sha256(path):
 # --- curate -------------------------------------------------------------------------------------
 
 
-def curate(source, run_dir, *, per_class, split, seed, groups="", correct_by=""):
-    """Draw `per_class` photos per class by `seed`, link them into data-mask/<class>/, and write split.csv.
+def curate(source, run_dir, **settings):
+    """`choose` photos, link them into data-mask/<class>/, and write split.csv and rejected.csv.
 
-    A photo that cannot be decoded is set aside in rejected.csv with its reason and the next draw takes its
-    place. Same photos and seed, same bytes in split.csv. Corrections by hand come after draw and split, so that a run
-    differs from an earlier one in the photos that were corrected and in nothing else.
+    Args:
+        run_dir: the run's folder; its data-mask/, split.csv and rejected.csv are made anew.
+        settings: as `choose`.
+
+    Returns:
+        (rows, rejected), and raises, as `choose`.
+    """
+    rows, rejected = choose(source, **settings)
+    link_photos(rows, source.folder, Path(run_dir) / "data-mask")
+    runs.write_csv(Path(run_dir) / "split.csv", rows, SPLIT_COLUMNS)
+    runs.write_csv(Path(run_dir) / "rejected.csv", rejected, REJECTED_COLUMNS)
+    return rows, rejected
+
+
+def choose(source, *, per_class, split, seed, groups="", correct_by=""):
+    """Draw `per_class` photos per class by `seed`, and say which part each is in.
+
+    A photo that cannot be decoded is set aside with its reason and the next draw takes its place. Same photos and
+    seed, same rows. Corrections by hand come after draw and split, so that a run differs from an earlier one in the
+    photos that were corrected and in nothing else.
 
     Args:
         source: what `find` returned.
-        run_dir: the run's folder; its data-mask/, split.csv and rejected.csv are made anew.
         per_class: photos per class; 0 takes all; a class that has fewer (at least 10) gives what it has.
         split: "grouped" keeps photos of one original in one part; "random" is the report's own draw.
         seed: of the draw and the split.
@@ -265,11 +281,7 @@ def curate(source, run_dir, *, per_class, split, seed, groups="", correct_by="")
     group = name_groups(drawn, source.folder, read_groups(groups) if groups else {})
     part = assign_parts(drawn, group if split == "grouped" else {photo: str(photo) for photo in drawn}, seed)
     label, aside = correct(drawn, part, source.folder, corrections.find(correct_by))
-    rows = link_photos(drawn, label, group, part, source.folder, Path(run_dir) / "data-mask")
-    rejected += aside
-    runs.write_csv(Path(run_dir) / "split.csv", rows, SPLIT_COLUMNS)
-    runs.write_csv(Path(run_dir) / "rejected.csv", rejected, REJECTED_COLUMNS)
-    return rows, rejected
+    return name_rows(drawn, label, group, part, source.folder), rejected + aside
 
 
 def draw(source, per_class, seed):
@@ -435,10 +447,8 @@ def choose_sum(sizes, target):
     return chosen
 
 
-def link_photos(drawn, labels, group, part, root, data_mask):
-    """Make data-mask/<class>/ of {photo: label} anew (hard links where possible); split.csv's rows, sorted by file."""
-    if data_mask.exists():
-        shutil.rmtree(data_mask)
+def name_rows(drawn, labels, group, part, root):
+    """split.csv's rows of {photo: label}, sorted by file; equal names in a class are told apart by a number."""
     rows, taken, folders = [], Counter(), class_folders(root)
     for photo, label in labels.items():
         found, digest = drawn[photo]
@@ -446,12 +456,6 @@ def link_photos(drawn, labels, group, part, root, data_mask):
         taken[label, name] += 1
         if taken[label, name] > 1:
             name = f"{taken[label, name]}__{name}"
-        target = data_mask / label / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            os.link(photo.resolve(), target)
-        except OSError:  # another file system, or one without hard links
-            shutil.copyfile(photo, target)
         rows.append(
             {
                 "file": f"{label}/{name}",
@@ -463,6 +467,19 @@ def link_photos(drawn, labels, group, part, root, data_mask):
             }
         )
     return sorted(rows, key=lambda row: row["file"])
+
+
+def link_photos(rows, root, data_mask):
+    """Make data-mask/<class>/ anew from the photos below `root`, by hard links where possible."""
+    if data_mask.exists():
+        shutil.rmtree(data_mask)
+    for row in rows:
+        photo, target = root / row["source"], data_mask / row["file"]
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(photo.resolve(), target)
+        except OSError:  # another file system, or one without hard links
+            shutil.copyfile(photo, target)
 
 
 def counts(rows):

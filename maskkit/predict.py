@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from maskkit import data
+from maskkit import addresses, data
 
 COLUMNS = ("file", "label", "probability", "note")
 SHOWN = 96  # the least sure photos that a page shows: enough to judge by eye, under a megabyte of pictures
@@ -120,7 +120,8 @@ def find(arguments, stdin):
     """The files that command line arguments mean; content decides later what is a photo.
 
     Args:
-        arguments: files and folders; "-" reads more of them from the text stream `stdin` (`read_list`).
+        arguments: files and folders, addresses among them (`addresses.find`); "-" reads more of them from the text
+            stream `stdin` (`read_list`).
 
     Returns:
         (files, empty): names as given or, below a folder, joined with the path below it; folders without a file.
@@ -129,14 +130,16 @@ def find(arguments, stdin):
         FileNotFoundError: arguments that do not exist. A listed path that does not is left to `read`: among thousands
             one may vanish meanwhile.
     """
-    missing = [name for name in arguments if name != "-" and not os.path.lexists(name)]
+    paths = [name for name in arguments if name != "-" and not addresses.is_address(name)]
+    missing = [name for name in paths if not os.path.lexists(name)]
     if missing:
         more = f" (and {len(missing) - 1} more that do not exist)" if len(missing) > 1 else ""
         raise FileNotFoundError(f"there is no file or folder {missing[0]}{more}")
     names = itertools.chain.from_iterable(read_list(stdin.buffer) if name == "-" else [name] for name in arguments)
     files, empty = [], []
     for name in names:
-        below = list(walk(name)) if os.path.isdir(name) else [name]
+        below = addresses.find(name) if addresses.is_address(name) else walk(name) if os.path.isdir(name) else [name]
+        below = list(below)
         files += below
         if not below:
             empty.append(name)
@@ -164,6 +167,8 @@ def read(name):
         ValueError: no photo; the reason is the message.
     """
     try:
+        if addresses.is_address(name):
+            return data.decode_open(addresses.open_photo(name))
         if not stat.S_ISREG(os.stat(name).st_mode):
             raise ValueError("a folder that cannot be read" if os.path.isdir(name) else "neither a file nor a folder")
         return data.decode(name)

@@ -84,7 +84,12 @@ def check(settings, texts, notebooks):
         ValueError: a name that no notebook declares, or a text that is not of its type.
         TypeError: a value of another type than the notebook's default.
     """
-    names = {notebook: declared(notebook) for notebook in notebooks}
+    return check_against({notebook: declared(notebook) for notebook in notebooks}, settings, texts)
+
+
+def check_against(names, settings, texts):
+    """`check` with what the notebooks declare, {notebook: {name: default}}, for who has many settings to check."""
+    notebooks = list(names)
     defaults = {name: (value, notebook) for notebook in notebooks for name, value in names[notebook].items()}
     values = {}
     for name, value in (settings | texts).items():
