@@ -3,6 +3,7 @@
 folder of photos -> `find` -> `curate` (writes data-mask/, split.csv, rejected.csv) -> `MaskDataset`.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import itertools
@@ -10,6 +11,7 @@ import os
 import random
 import re
 import shutil
+import stat
 import struct
 import warnings
 from collections import Counter, defaultdict
@@ -29,6 +31,7 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")  # what `decode` lets Pi
 MAX_PIXELS = 50_000_000  # 50 megapixels: larger than a phone's photo, small enough for one photo's tensors
 # What Pillow's parsers raise on damaged bytes, beside ValueError: the first three often, the others once in thousands.
 BROKEN = (OSError, SyntaxError, EOFError, TypeError, AttributeError, LookupError, ArithmeticError, struct.error)
+MAX_NAME = 240  # bytes of a file name in data-mask/: file systems take 255, and a number may come before it
 MIN_PER_CLASS = 10  # fewer leave no validation part worth a percentage
 VAL_SHARE = 0.2  # the report's 80 / 20
 SPLIT_COLUMNS = ("file", "label", "part", "sha256", "group", "source")
@@ -146,11 +149,15 @@ def class_folders(folder):
 
 
 def list_photos(folder):
-    """Every file below a class folder except litter, as sorted paths; content decides later what is a photo."""
+    """Every file below a class folder except litter, as sorted paths; content decides later what is a photo.
+
+    A link to a folder is listed, as something that `decode` will refuse: entered, it could lead to another class.
+    """
     found = []
     for here, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not is_hidden(Path(name)))
-        found += [Path(here, name) for name in files if not is_hidden(Path(name))]
+        links = [name for name in folders if Path(here, name).is_symlink()]
+        found += [Path(here, name) for name in files + links if not is_hidden(Path(name))]
     return sorted(found)
 
 
@@ -167,22 +174,39 @@ def decode(path):
         ValueError: not a photo that can be decoded; the reason is the message.
         OSError: the file cannot be read.
     """
+    with opened(path) as image:
+        if image.width * image.height > MAX_PIXELS:
+            raise ValueError(f"{image.width} x {image.height} pixels are over the limit of {MAX_PIXELS:,}")
+        image.load()
+        ImageOps.exif_transpose(image, in_place=True)
+        rgb = to_rgb(image)
+    factor = max(rgb.size) // 2048
+    return rgb.reduce(factor) if factor > 1 else rgb
+
+
+@contextlib.contextmanager
+def opened(path):
+    """A photo's head as Pillow reads it, pixels not yet decoded; for use of the image within the block.
+
+    Only a regular file is opened: a FIFO would wait for ever, a device never end.
+
+    Raises:
+        ValueError, OSError: as `decode`, whatever Pillow raises inside the block.
+    """
+    mode = os.stat(path).st_mode
+    if not stat.S_ISREG(mode):
+        raise ValueError("a folder, or a link to one" if stat.S_ISDIR(mode) else "neither a file nor a folder")
     with open(path, "rb") as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns of odd metadata in photos that decode well
         if not os.fstat(file.fileno()).st_size:
             raise ValueError("the file is empty")
         try:
-            image = Image.open(file, formats=FORMATS)
-            if image.width * image.height > MAX_PIXELS:
-                raise ValueError(f"{image.width} x {image.height} pixels are over the limit of {MAX_PIXELS:,}")
-            image.load()
-            image = to_rgb(ImageOps.exif_transpose(image))
+            with Image.open(file, formats=FORMATS) as image:
+                yield image
         except Image.UnidentifiedImageError as error:
             raise ValueError(f"not a photo of a known kind ({', '.join(FORMATS)})") from error
         except (*BROKEN, Image.DecompressionBombError) as error:
             raise ValueError(f"broken: {error}") from error
-    factor = max(image.size) // 2048
-    return image.reduce(factor) if factor > 1 else image
 
 
 def to_rgb(image):
@@ -406,6 +430,8 @@ def link_photos(drawn, group, part, root, data_mask):
     rows, taken = [], Counter()
     for photo, (label, digest) in drawn.items():
         name = "__".join(photo.relative_to(class_folders(root)[label]).parts)
+        if len(os.fsencode(name)) > MAX_NAME:
+            name = f"{digest[:16]}{photo.suffix[:8]}"
         taken[label, name] += 1
         if taken[label, name] > 1:
             name = f"{taken[label, name]}__{name}"
@@ -447,6 +473,12 @@ def remarks(rows, rejected, per_class):
         n = sum(row["label"] == label for row in rows)
         if n < per_class:
             lines.append(f"{label}: {n} photos are there, {per_class} were asked for; all are used")
+    labels = defaultdict(set)
+    for row in rows:
+        labels[row["sha256"]].add(row["label"])
+    n = sum(len(found) > 1 for found in labels.values())
+    if n:
+        lines.append(f"{n} photos lie in two classes or more with the same bytes: one of their labels is wrong")
     return "\n".join(lines)
 
 
@@ -472,19 +504,33 @@ def classes(rows):
 
 
 def read_split(run_dir):
-    """(train rows, val rows) of the run's split.csv.
+    """(train rows, val rows) of the run's split.csv, every photo's bytes checked: features come from the cache by hash.
 
     Raises:
         FileNotFoundError: split.csv or some of its photos are not there.
+        ValueError: split.csv is not such a file, or a photo has changed since it was written.
     """
-    rows = runs.read_csv(runs.need(run_dir, "split.csv", "01_prepare.ipynb"))
+    path = runs.need(run_dir, "split.csv", "01_prepare.ipynb")
+    rows = runs.read_csv(path)
+    if not rows or not set(SPLIT_COLUMNS) <= rows[0].keys():
+        columns = ", ".join(SPLIT_COLUMNS)
+        raise ValueError(f"{path} has no rows of {columns}; run 01_prepare.ipynb with the same RUN again")
     there = sum((Path(run_dir) / "data-mask" / row["file"]).is_file() for row in rows)
     if there < len(rows):
         raise FileNotFoundError(
             f"{Path(run_dir) / 'data-mask'} holds {there} of the {len(rows)} photos in split.csv; "
             "run 01_prepare.ipynb with the same RUN first"
         )
+    for row in rows:
+        check_bytes(Path(run_dir) / "data-mask" / row["file"], row["sha256"], MaskDataset.listed)
     return tuple([row for row in rows if row["part"] == part] for part in PARTS)
+
+
+def check_bytes(path, expected, since):
+    """Raise ValueError unless a file has the sha256 `expected`; `since` ends the message."""
+    found = sha256(path)
+    if found != expected:
+        raise ValueError(f"{path} (sha256 {found[:12]}..., listed as {expected[:12]}...) has changed since {since}")
 
 
 class Photos:
@@ -522,8 +568,7 @@ class Photos:
     def image(self, index):
         """The photo as RGB, untransformed."""
         path = self.path(index)
-        if sha256(path) != self.rows[index]["sha256"]:
-            raise ValueError(f"{path} has changed since {self.listed}")
+        check_bytes(path, self.rows[index]["sha256"], self.listed)
         return decode(path)
 
     listed = "it was listed; run the same command again"

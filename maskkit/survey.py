@@ -8,7 +8,6 @@ import dataclasses
 import itertools
 import json
 import os
-import warnings
 
 import imagehash
 import numpy as np
@@ -177,8 +176,7 @@ def measure(path):
 
 def describe(path):
     """((width, height) as stored, metadata float32 (9,)): what the file's head says, no pixel looked at."""
-    with Image.open(path, formats=data.FORMATS) as image, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with data.opened(path) as image:
         tables = getattr(image, "quantization", None) or {}
         dpi = image.info.get("dpi", (0, 0))[0]
         values = (

@@ -77,7 +77,9 @@ def render(found):
         )
         if own:
             lines += ["", f"## {kind.capitalize()}", "", "| fault | test |", "|---|---|"]
-            lines += [f"| {escaped(fault)} | {', '.join(f'`{test}`' for test in found[kind, fault])} |" for fault in own]
+            for fault in own:
+                tests = ", ".join(f"`{test}`" for test in found[kind, fault])
+                lines.append(f"| {escaped(fault)} | {tests} |")
     return "\n".join(lines) + "\n"
 
 
