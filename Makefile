@@ -6,7 +6,7 @@ PYTHON ?= python3
 # The kernel named python3 is .venv's, whatever the user's own Jupyter has under that name.
 export JUPYTER_PREFER_ENV_PATH := 1
 
-.PHONY: help reproduce improve trust test slow faults faults-table test-notebooks lab lint refresh clean
+.PHONY: help reproduce improve trust test slow faults faults-table test-notebooks lab lint refresh lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -28,11 +28,16 @@ ifneq ($(INSTALLED),$(CURDIR))
 FRESH := yes
 endif
 
-.venv/.installed: pyproject.toml
+# LOCK=requirements.lock installs exactly what that file lists, every hash checked: for CI. Without it pip takes the
+# newest that pyproject.toml allows. The lock holds setuptools too, so nothing is fetched to build maskkit itself.
+LOCK ?=
+
+.venv/.installed: pyproject.toml $(LOCK)
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; v >= (3, 11) or sys.exit("maskkit needs Python 3.11 or newer, $(PYTHON) is %d.%d; give another one, such as: make PYTHON=python3.12" % v)'
 	@rm -f $@
 	$(if $(FRESH),$(PYTHON) -m venv --clear .venv)
-	.venv/bin/python -m pip install --editable '.[offline,onnx,dev]'
+	$(if $(LOCK),.venv/bin/python -m pip install --require-hashes --requirement $(LOCK))
+	.venv/bin/python -m pip install $(if $(LOCK),--no-deps --no-build-isolation) --editable '.[offline,onnx,dev]'
 	@printf '%s\n' $(call quote,$(CURDIR)) > $@
 
 # --- commands -----------------------------------------------------------------------------------
@@ -84,6 +89,11 @@ lint: .venv/.installed  ## ruff
 
 refresh: .venv/.installed  ## run the committed notebooks and store their outputs
 	.venv/bin/python -m maskkit refresh
+
+lock: .venv/.installed  ## requirements.lock anew: the newest of everything, for every platform, with hashes
+	echo 'setuptools >= 77' | .venv/bin/uv pip compile pyproject.toml - --extra offline --extra onnx --extra dev --upgrade \
+		--universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--custom-compile-command 'make lock' --output-file requirements.lock --quiet
 
 clean:  ## remove .venv and what failed runs left; good runs and fetched photos stay
 	rm -rf .venv runs/*.part

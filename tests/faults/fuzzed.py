@@ -26,7 +26,7 @@ def encodings():
     rgb = Image.effect_mandelbrot((24, 16), (-2, -1, 1, 1), 40).convert("RGB")
     exif = Image.Exif()
     exif[274], exif[305] = 6, "a camera"
-    few = dict(save_all=True, append_images=[rgb.rotate(180)], duration=50)
+    few = {"save_all": True, "append_images": [rgb.rotate(180)], "duration": 50}
     wanted = [
         (rgb, "JPEG", {"exif": exif, "dpi": (72, 72), "comment": b"words"}),
         (rgb, "JPEG", {"progressive": True}),
