@@ -188,14 +188,10 @@ def decode(path):
 def opened(path):
     """A photo's head as Pillow reads it, pixels not yet decoded; for use of the image within the block.
 
-    Only a regular file is opened: a FIFO would wait for ever, a device never end.
-
     Raises:
         ValueError, OSError: as `decode`, whatever Pillow raises inside the block.
     """
-    mode = os.stat(path).st_mode
-    if not stat.S_ISREG(mode):
-        raise ValueError("a folder, or a link to one" if stat.S_ISDIR(mode) else "neither a file nor a folder")
+    need_file(path)
     with open(path, "rb") as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns of odd metadata in photos that decode well
         if not os.fstat(file.fileno()).st_size:
@@ -244,7 +240,15 @@ def bounded_map(pool, function, items, ahead):
         waiting += [pool.submit(function, item) for item in itertools.islice(items, 1)]
 
 
+def need_file(path):
+    """Raise ValueError unless a path leads to a regular file: a FIFO would wait for ever, a device never end."""
+    mode = os.stat(path).st_mode
+    if not stat.S_ISREG(mode):
+        raise ValueError("a folder, or a link to one" if stat.S_ISDIR(mode) else "neither a file nor a folder")
+
+
 def sha256(path):
+    need_file(path)
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

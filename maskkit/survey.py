@@ -144,7 +144,7 @@ def content(path):
     """A file's sha256, or why it cannot be read."""
     try:
         return data.sha256(path)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         return str(error)
 
 
