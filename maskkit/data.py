@@ -179,9 +179,15 @@ def decode(path):
             raise ValueError(f"{image.width} x {image.height} pixels are over the limit of {MAX_PIXELS:,}")
         image.load()
         ImageOps.exif_transpose(image, in_place=True)
-        rgb = to_rgb(image)
-    factor = max(rgb.size) // 2048
-    return rgb.reduce(factor) if factor > 1 else rgb
+        if image.mode in ("I", "F"):  # reduced first: a few bytes can stand for 50 megapixels of 32 bits
+            return to_rgb(reduced(image))
+        return reduced(to_rgb(image))
+
+
+def reduced(image):
+    """An image whose longer side is below twice 2,048 pixels, reduced by a whole factor where it is not."""
+    factor = max(image.size) // 2048
+    return image.reduce(factor) if factor > 1 else image
 
 
 @contextlib.contextmanager
@@ -222,13 +228,16 @@ def to_8_bit(values, full_scale=None):
     Where the file's kind does not say its full scale (32-bit integers and floats), it is the smallest of 1 (for
     fractions), 255, 65,535 and the largest value that holds every value.
     """
-    values = np.nan_to_num(values.astype(np.float64), nan=0, posinf=0, neginf=0)
-    values = values - min(values.min(), 0)
+    values = np.nan_to_num(values.astype(np.float32), copy=False, nan=0, posinf=0, neginf=0)
+    np.clip(values, -1e38, 1e38, out=values)  # so that the difference of two is finite
+    values -= min(values.min(), 0)
+    highest = float(values.max())
     if not full_scale:
-        fractions = not np.array_equal(values, values.round())
+        fractions = np.mod(values, 1).any()
         scales = (1.0, 255.0, 65535.0) if fractions else (255.0, 65535.0)
-        full_scale = next((scale for scale in scales if values.max() <= scale), values.max())
-    return (values * (255.0 / full_scale)).round().astype(np.uint8)
+        full_scale = next((scale for scale in scales if highest <= scale), highest)
+    values *= np.float32(255.0 / full_scale)
+    return np.rint(values, out=values).astype(np.uint8)
 
 
 def bounded_map(pool, function, items, ahead):
