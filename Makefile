@@ -92,7 +92,7 @@ refresh: .venv/.installed  ## run the committed notebooks and store their output
 
 lock: .venv/.installed  ## requirements.lock anew: the newest of everything, for every platform, with hashes
 	echo 'setuptools >= 77' | .venv/bin/uv pip compile pyproject.toml - --extra offline --extra onnx --extra dev --upgrade \
-		--universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
 		--custom-compile-command 'make lock' --output-file requirements.lock --quiet
 
 clean:  ## remove .venv and what failed runs left; good runs and fetched photos stay

@@ -179,8 +179,8 @@ def decode(path):
             raise ValueError(f"{image.width} x {image.height} pixels are over the limit of {MAX_PIXELS:,}")
         image.load()
         ImageOps.exif_transpose(image, in_place=True)
-        if image.mode in ("I", "F"):  # reduced first: a few bytes can stand for 50 megapixels of 32 bits
-            return to_rgb(reduced(image))
+        if image.mode in ("L", "RGB", "I", "F") and not image.has_transparency_data:
+            return to_rgb(reduced(image))  # in this order where it may be: a few bytes can stand for 50 megapixels
         return reduced(to_rgb(image))
 
 
