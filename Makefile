@@ -6,7 +6,7 @@ PYTHON ?= python3
 # The kernel named python3 is .venv's, whatever the user's own Jupyter has under that name.
 export JUPYTER_PREFER_ENV_PATH := 1
 
-.PHONY: help reproduce improve trust test slow faults faults-table test-notebooks lab lint refresh lock clean
+.PHONY: help reproduce improve trust test slow faults faults-table test-notebooks test-browser lab lint refresh lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -80,6 +80,9 @@ faults-table: .venv/.installed  ## docs/faults.md, anew from the marks of the te
 
 test-notebooks: .venv/.installed  ## the outputs of all notebooks, 04 and 05 too, which take minutes
 	.venv/bin/python -m pytest --nbval --nbval-cell-timeout=1200 notebooks/
+
+test-browser: .venv/.installed  ## JupyterLab, Notebook 7 and report.html in Debian's Chromium (apt-get install chromium)
+	.venv/bin/python -m pytest tests/browser
 
 lab: .venv/.installed  ## JupyterLab on notebooks/ (OPTIONS="--no-browser", or any other of its options)
 	.venv/bin/python -m jupyterlab $(OPTIONS) notebooks/

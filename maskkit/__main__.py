@@ -6,6 +6,7 @@ Nothing heavy is imported before a command needs it.
 import argparse
 import contextlib
 import os
+import shlex
 import signal
 import sys
 from pathlib import Path
@@ -21,33 +22,25 @@ def parser():
     top.add_argument("--version", action="version", version=f"maskkit {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    command = commands.add_parser(
-        "reproduce",
+    add_notebooks(
+        commands, "reproduce", run_reproduce, "report.yaml",
         help="run notebooks 01-03 through papermill into runs/<RUN>/",
         description="Run notebooks 01-03 through papermill into runs/<RUN>/ and compare with the report's figures.",
         epilog="example: maskkit reproduce --set DATA=my_photos --set RUN=mine",
-    )
-    add_parameters(command, "notebooks/report.yaml")
-    command.set_defaults(run=run_reproduce)
-
-    command = commands.add_parser(
-        "trust",
+    )  # fmt: skip
+    add_notebooks(
+        commands, "trust", run_trust, "trust.yaml",
         help="run notebook 05_trust in the folder of a run: the audit",
         description="Run notebook 05_trust in the folder of a run (01-03 first where there is none): the audit.",
         epilog="example: maskkit trust --set RUN=mine --set DATA=my_photos --set AGAINST=other_photos",
-    )
-    add_parameters(command, "notebooks/trust.yaml")
-    command.set_defaults(run=run_trust)
-
-    command = commands.add_parser(
-        "improve",
+    )  # fmt: skip
+    add_notebooks(
+        commands, "improve", run_improve, "improve.yaml",
         help="run notebook 04_improve in the folder of a run: the report's wishes, measured",
         description="Run notebook 04_improve in the folder of a run (01-03 first where there is none): augmentation, "
         "a lighter network, the last stages unfrozen, each as a paired gain.",
         epilog="example: maskkit improve --set RUN=mine --set AGAINST=other_photos",
-    )
-    add_parameters(command, "notebooks/improve.yaml")
-    command.set_defaults(run=run_improve)
+    )  # fmt: skip
 
     command = commands.add_parser(
         "audit",
@@ -102,6 +95,32 @@ def parser():
     command.set_defaults(run=run_card)
 
     command = commands.add_parser(
+        "runs",
+        help="list the run folders",
+        description="List the folders of runs/: when, which photos and network, the score with its interval, lights.",
+    )
+    command.set_defaults(run=run_runs)
+
+    command = commands.add_parser(
+        "compare",
+        help="two runs side by side",
+        description="What differs between two runs, their scores, the difference with its 95 % interval (paired where "
+        "both were checked on the same photos), and their curves in one figure.",
+        epilog="example: maskkit compare report mine",
+    )
+    command.add_argument("first", metavar="A", help="a run's name or folder")
+    command.add_argument("second", metavar="B", help="another")
+    command.add_argument("--out", metavar="DIR", help="where figures/ goes (default: runs/compare-A-B)")
+    command.set_defaults(run=run_compare)
+
+    command = commands.add_parser(
+        "doctor",
+        help="what is installed, where things lie, what can be reached, what to do",
+        description="Versions, device, folders and caches with their sizes, what can be reached, and what to do.",
+    )
+    command.set_defaults(run=run_doctor)
+
+    command = commands.add_parser(
         "refresh",
         help="run the committed notebooks and store their outputs",
         description="Run the committed notebooks in place and store their outputs, without times or paths.",
@@ -110,9 +129,10 @@ def parser():
     return top
 
 
-def add_parameters(command, default):
-    """A parameter file and `--set`."""
-    command.add_argument("parameters", nargs="?", help=f"flat YAML of parameters (default: {default})")
+def add_notebooks(commands, name, run, default, **texts):
+    """A command that runs notebooks: a parameter file (`default`: one of notebooks/), and `--set`."""
+    command = commands.add_parser(name, **texts)
+    command.add_argument("parameters", nargs="?", help=f"flat YAML of parameters (default: notebooks/{default})")
     command.add_argument(
         "--set",
         action="append",
@@ -120,6 +140,14 @@ def add_parameters(command, default):
         metavar="NAME=VALUE",
         help="one parameter, over the file's; relative paths mean this folder; may be repeated",
     )
+    command.set_defaults(run=run, default=default)
+
+
+def parameters_of(arguments):
+    """The parameter file, and {name: text} of the `--set` arguments."""
+    from maskkit import paths
+
+    return arguments.parameters or paths.NOTEBOOKS / arguments.default, texts_of(arguments)
 
 
 def texts_of(arguments):
@@ -134,23 +162,23 @@ def texts_of(arguments):
 
 
 def run_trust(arguments):
-    from maskkit import paths, reproduce, runs
+    from maskkit import reproduce, runs
 
-    parameters = arguments.parameters or paths.NOTEBOOKS / "trust.yaml"
-    run_dir = reproduce.further(reproduce.TRUST_NOTEBOOK, parameters, texts_of(arguments))
+    run_dir = reproduce.further(reproduce.TRUST_NOTEBOOK, *parameters_of(arguments))
     print_lights(runs.read_json(run_dir / "audit.json"))
     print(f"read {show(run_dir / 'report.html')}")
+    print_next("improve", "--set", f"RUN={run_dir.name}")
 
 
 def run_improve(arguments):
-    from maskkit import paths, reproduce, runs
+    from maskkit import reproduce, runs
 
-    parameters = arguments.parameters or paths.NOTEBOOKS / "improve.yaml"
-    run_dir = reproduce.further(reproduce.IMPROVE_NOTEBOOK, parameters, texts_of(arguments))
+    run_dir = reproduce.further(reproduce.IMPROVE_NOTEBOOK, *parameters_of(arguments))
     for entries in runs.read_json(run_dir / "improve.json")["gains"].values():
         for one in entries.values():
             print(one["sentence"])
     print(f"read {show(run_dir / '04_improve.ipynb')}")
+    print_next("predict", "YOUR_PHOTOS", "--model", run_dir.name)
 
 
 def run_audit(arguments):
@@ -173,13 +201,14 @@ def print_lights(result):
 
 
 def run_reproduce(arguments):
-    from maskkit import evaluate, paths, reproduce, runs
+    from maskkit import evaluate, reproduce, runs
 
-    run_dir = reproduce.reproduce(arguments.parameters or paths.NOTEBOOKS / "report.yaml", texts_of(arguments))
+    run_dir = reproduce.reproduce(*parameters_of(arguments))
     metrics = runs.read_metrics(run_dir)
     print(f"best epoch {metrics['best']['epoch']}: {evaluate.say(metrics['best'])}")
     print(f"last epoch {metrics['last']['epoch']}: {evaluate.say(metrics['last'])}")
     print(f"read {show(run_dir / 'report.html')}")
+    print_next("trust", "--set", f"RUN={run_dir.name}")
 
 
 def run_predict(arguments):
@@ -236,6 +265,7 @@ def run_export(arguments):
     size = Path(arguments.onnx).stat().st_size
     print(f"largest difference from torch over {len(export.SIZES)} photos of different sizes: {difference:.1e}")
     print(f"wrote {arguments.onnx} ({size / 1e6:.1f} MB, opset {export.OPSET})")
+    print_next("predict", "YOUR_PHOTOS", "--onnx", arguments.onnx)
 
 
 def run_card(arguments):
@@ -244,10 +274,60 @@ def run_card(arguments):
     print(f"read {show(card.write(runs.find(arguments.model)).resolve())}")
 
 
+def run_runs(arguments):
+    from maskkit import ledger, paths
+
+    rows = ledger.listing()
+    if not rows:
+        print(f"{show(paths.RUNS)} holds no run yet")
+        print_next("reproduce")
+        return
+    print(ledger.table(ledger.COLUMNS, [row.values() for row in rows]))
+    names = [row["run"] for row in rows]
+    print_next(*(["compare", *names[:2]] if len(names) > 1 else ["trust", "--set", f"RUN={names[0]}"]))
+
+
+def run_compare(arguments):
+    from maskkit import ledger, paths, plots, runs, train
+
+    first, second = (runs.find(name) for name in (arguments.first, arguments.second))
+    names = [str(show(first.resolve())), str(show(second.resolve()))] if first.name == second.name else (
+        first.name, second.name)  # fmt: skip
+    found = ledger.compare(first, second)
+    print(ledger.table(("", *names), [*found["settings"], *found["scores"]]))
+    print(found["sentence"])
+    out = Path(arguments.out) if arguments.out else paths.RUNS / f"compare-{first.name}-{second.name}"
+    histories = dict(zip(names, map(train.read_history, (first, second)), strict=True))
+    plots.save(plots.curves_compared(histories), out, "curves")
+    print(f"see {show((out / 'figures' / 'curves.png').resolve())}")
+
+
+def run_doctor(arguments):
+    from maskkit import doctor
+
+    found, advice = doctor.examine()
+    for section, entries in found.items():
+        print(section)
+        for name, finding in entries.items():
+            print(f"  {name:30} {finding}")
+    print("what to do")
+    for sentence in advice or ["nothing: all is there"]:
+        print(f"  {sentence}")
+    print_next("reproduce")
+
+
 def run_refresh(arguments):
     from maskkit import reproduce
 
     reproduce.refresh()
+    print("next: git diff notebooks/")
+
+
+def print_next(*words):
+    """The next command, as it can be pasted: by the program that runs now."""
+    program = Path(sys.argv[0]).absolute()
+    ours = [str(show(program))] if program.stem == "maskkit" else [str(show(Path(sys.executable))), "-m", "maskkit"]
+    print(f"next: {shlex.join([*ours, *words])}")
 
 
 def show(path):

@@ -28,7 +28,6 @@ from maskkit.subject import ENOUGH, Net, Subject, choose, detect, find_nets, mar
 VERSION = 1  # of audit.json
 TUNED = "not measured: the network's last stages learned from these photos, so its features know every other split too"
 REGION_PHOTOS = 200  # unseen photos looked at with parts hidden: intervals of some points, half a minute a network
-RANDOM_PX = 112  # what the untrained network sees: a quarter of the time, and as right as at 224 (docs/design.md)
 GROUP_COLUMNS = ("file", "sha256", "group")
 SUSPECT_COLUMNS = ("file", "label", "part", "problem", "detail")
 
@@ -174,7 +173,7 @@ def all_shortcuts(subject, device, seed):
     photos = subject.photos
     given = {name: shortcuts.values(photos, name) for name in shortcuts.MEASURES if name != "random_network"}
     network = model.build(model.Pretrained("resnet18", "none", None, ""), len(photos.classes), seed=0)
-    random = Net("resnet18", "none", "", network, transform=model.Transform(RANDOM_PX))
+    random = Net("resnet18", "none", "", network)
     given["random_network"] = random.features(photos.rows, photos.classes, device).numpy()
     return sections.shortcut_entries(
         given, subject.net.X, subject.arch, photos.labels, subject.groups, subject.parts,
@@ -261,13 +260,8 @@ def out_of_fold(subject, places, seed):
     Raises:
         ValueError: a class has too few photos for folds.
     """
-    labels, X = subject.photos.labels[places], subject.net.X[places]
-    fold = splits.folds(labels, subject.groups[places], shortcuts.N_FOLDS, seed)
-    logits = np.zeros((len(places), len(subject.photos.classes)), dtype=np.float32)
-    for index in range(shortcuts.N_FOLDS):
-        heads = sections.fit_one(X, labels, np.flatnonzero(fold != index), subject.recipe, seed).last
-        logits[fold == index] = heads.logits(X[fold == index])[0].numpy()
-    return logits
+    labels, X, groups = subject.photos.labels[places], subject.net.X[places], subject.groups[places]
+    return sections.out_of_fold(X, labels, groups, subject.recipe, seed)
 
 
 def all_calibration(subject, seed):

@@ -117,7 +117,7 @@ def photos(metrics):
         "source": metrics.get("photos", "not recorded"),
         "learned from": f"{value(metrics, 'n_train')} photos",
         "checked on": f"{value(metrics, 'n_val')} photos",
-        "set aside, unreadable": f"{value(metrics, 'n_rejected')} files",
+        "set aside, unreadable or by hand": f"{value(metrics, 'n_rejected')} files",
         "parted": f"{metrics.get('split', '')}: {parted}; seed {metrics.get('seed', 'not recorded')}",
     }
     drawn = "The faces are drawn by maskkit's own code and show nobody."

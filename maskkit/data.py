@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image, ImageOps
 from tqdm import tqdm
 
-from maskkit import demo, kaggle, paths, runs
+from maskkit import corrections, demo, kaggle, paths, runs
 
 REPORT_CLASSES = ("with_mask", "without_mask")
 SPELLINGS = {"WithMask": "with_mask", "WithoutMask": "without_mask"}  # Kaggle's -> ours
@@ -174,7 +174,14 @@ def decode(path):
         ValueError: not a photo that can be decoded; the reason is the message.
         OSError: the file cannot be read.
     """
-    with opened(path) as image:
+    need_file(path)
+    with open(path, "rb") as file:
+        return decode_open(file)
+
+
+def decode_open(file):
+    """`decode` of a binary file at its start, such as an `io.BytesIO`."""
+    with head(file) as image:
         if image.width * image.height > MAX_PIXELS:
             raise ValueError(f"{image.width} x {image.height} pixels are over the limit of {MAX_PIXELS:,}")
         image.load()
@@ -191,17 +198,17 @@ def reduced(image):
 
 
 @contextlib.contextmanager
-def opened(path):
-    """A photo's head as Pillow reads it, pixels not yet decoded; for use of the image within the block.
+def head(file):
+    """A photo of a binary file at its start, pixels not yet decoded; for use of the image within the block.
 
     Raises:
-        ValueError, OSError: as `decode`, whatever Pillow raises inside the block.
+        ValueError: as `decode`, whatever Pillow raises inside the block.
     """
-    need_file(path)
-    with open(path, "rb") as file, warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns of odd metadata in photos that decode well
-        if not os.fstat(file.fileno()).st_size:
+        if not file.read(1):
             raise ValueError("the file is empty")
+        file.seek(0)
         try:
             with Image.open(file, formats=FORMATS) as image:
                 yield image
@@ -265,11 +272,12 @@ def sha256(path):
 # --- curate -------------------------------------------------------------------------------------
 
 
-def curate(source, run_dir, *, per_class, split, seed, groups=""):
+def curate(source, run_dir, *, per_class, split, seed, groups="", correct_by=""):
     """Draw `per_class` photos per class by `seed`, link them into data-mask/<class>/, and write split.csv.
 
     A photo that cannot be decoded is set aside in rejected.csv with its reason and the next draw takes its
-    place. Same photos and seed, same bytes in split.csv.
+    place. Same photos and seed, same bytes in split.csv. Corrections by hand come after draw and split, so that a run
+    differs from an earlier one in the photos that were corrected and in nothing else.
 
     Args:
         source: what `find` returned.
@@ -278,12 +286,13 @@ def curate(source, run_dir, *, per_class, split, seed, groups=""):
         split: "grouped" keeps photos of one original in one part; "random" is the report's own draw.
         seed: of the draw and the split.
         groups: a groups.csv of `maskkit audit`, whose groups are kept together too; "" has none.
+        correct_by: as parameter CORRECTIONS: "auto", a corrections.csv, or "" for none.
 
     Returns:
         (rows, rejected): dicts with the columns of split.csv and rejected.csv.
 
     Raises:
-        ValueError: an unknown split, or a class with too few good photos.
+        ValueError: an unknown split, a class with too few good photos, or corrections that leave it none.
     """
     if split not in ("grouped", "random"):
         raise ValueError(f"SPLIT must be 'grouped' or 'random', got {split!r}")
@@ -292,7 +301,9 @@ def curate(source, run_dir, *, per_class, split, seed, groups=""):
     drawn, rejected = draw(source, per_class, seed)
     group = name_groups(drawn, source.folder, read_groups(groups) if groups else {})
     part = assign_parts(drawn, group if split == "grouped" else {photo: str(photo) for photo in drawn}, seed)
-    rows = link_photos(drawn, group, part, source.folder, Path(run_dir) / "data-mask")
+    label, aside = correct(drawn, part, source.folder, corrections.find(correct_by))
+    rows = link_photos(drawn, label, group, part, source.folder, Path(run_dir) / "data-mask")
+    rejected += aside
     runs.write_csv(Path(run_dir) / "split.csv", rows, SPLIT_COLUMNS)
     runs.write_csv(Path(run_dir) / "rejected.csv", rejected, REJECTED_COLUMNS)
     return rows, rejected
@@ -323,6 +334,31 @@ def draw(source, per_class, seed):
                 + (f"; the first that failed: {rejected[-1]['source']}: {rejected[-1]['reason']}" if rejected else "")
             )
     return drawn, rejected
+
+
+def correct(drawn, part, root, file):
+    """({photo: label} as corrected in `file` (None for no file), without those set aside; rejected rows of these).
+
+    Raises:
+        ValueError: a drawn photo's new label is no class of the set, or a class is left without a photo in a part.
+    """
+    changed = corrections.labels(file) if file else {}
+    names = sorted({found for found, _ in drawn.values()})
+    kept, aside = {}, []
+    for photo, (found, digest) in drawn.items():
+        label, source = changed.get(digest, found), photo.relative_to(root).as_posix()
+        if label is None:
+            aside.append({"source": source, "label": found, "reason": corrections.REASON})
+        elif label not in names:
+            known = ", ".join(names)
+            raise ValueError(f"CORRECTIONS: {file} calls {source} {label!r}, no class of these photos ({known})")
+        else:
+            kept[photo] = label
+    there = {(label, part[photo]) for photo, label in kept.items()}
+    missing = [(name, where) for name in names for where in PARTS if (name, where) not in there]
+    if missing:
+        raise ValueError("CORRECTIONS: {} leaves no photo of class {!r} in part {!r}".format(file, *missing[0]))
+    return kept, aside
 
 
 def read_groups(path):
@@ -436,13 +472,14 @@ def choose_sum(sizes, target):
     return chosen
 
 
-def link_photos(drawn, group, part, root, data_mask):
-    """Make data-mask/<class>/ anew (hard links where possible) and return split.csv's rows, sorted by file."""
+def link_photos(drawn, labels, group, part, root, data_mask):
+    """Make data-mask/<class>/ of {photo: label} anew (hard links where possible); split.csv's rows, sorted by file."""
     if data_mask.exists():
         shutil.rmtree(data_mask)
-    rows, taken = [], Counter()
-    for photo, (label, digest) in drawn.items():
-        name = "__".join(photo.relative_to(class_folders(root)[label]).parts)
+    rows, taken, folders = [], Counter(), class_folders(root)
+    for photo, label in labels.items():
+        found, digest = drawn[photo]
+        name = "__".join(photo.relative_to(folders[found]).parts)
         if len(os.fsencode(name)) > MAX_NAME:
             name = f"{digest[:16]}{photo.suffix[:8]}"
         taken[label, name] += 1
@@ -482,10 +519,14 @@ def summary(rows):
 def remarks(rows, rejected, per_class):
     """What a reader should know of the draw: files set aside, classes that had too few. One line each."""
     lines = [f"{len(rejected)} files set aside, named in rejected.csv"]
+    by_hand = corrected(rows, rejected)
     for label in classes(rows):
-        n = sum(row["label"] == label for row in rows)
+        n = sum(found_label(row) == label for row in rows)
+        n += sum(row["label"] == label and row["reason"] == corrections.REASON for row in rejected)
         if n < per_class:
             lines.append(f"{label}: {n} photos are there, {per_class} were asked for; all are used")
+    if any(by_hand.values()):
+        lines.append(f"corrected by hand: {by_hand['relabelled']} labels, {by_hand['set_aside']} photos set aside")
     labels = defaultdict(set)
     for row in rows:
         labels[row["sha256"]].add(row["label"])
@@ -493,6 +534,18 @@ def remarks(rows, rejected, per_class):
     if n:
         lines.append(f"{n} photos lie in two classes or more with the same bytes: one of their labels is wrong")
     return "\n".join(lines)
+
+
+def found_label(row):
+    """The class whose folder the photo of a split row lies in; its label, unless that was corrected."""
+    folder = row["source"].partition("/")[0]
+    return SPELLINGS.get(folder, folder)
+
+
+def corrected(rows, rejected):
+    """How much of a draw was corrected by hand: {"relabelled": labels changed, "set_aside": photos}."""
+    changed = sum(row["label"] != found_label(row) for row in rows)
+    return {"relabelled": changed, "set_aside": sum(row["reason"] == corrections.REASON for row in rejected)}
 
 
 def count(rows, part):

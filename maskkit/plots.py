@@ -177,13 +177,11 @@ def training_curves(history, photos, arch):
         raise ValueError("history holds no epoch; run 02_train.ipynb first")
     epochs = [row["epoch"] for row in history]
     best = best_epoch(history)
-    n_val = next(
-        (round(row["val_correct"] / row["val_accuracy"]) for row in history if row["val_accuracy"]), 0
-    )
+    n_val = validation_photos(history)
     fig, [[left, right]] = figure(10, 4.1, 1, 2)
     curves(left, right, history)
     if n_val:
-        band = np.array([wilson(row["val_correct"], n_val) for row in history]) * 100
+        band = interval_band(history, n_val)
         right.fill_between(
             epochs, *band.T, color=ACCENT, alpha=0.16, lw=0, label="95 % interval (validation)"
         )
@@ -196,6 +194,40 @@ def training_curves(history, photos, arch):
         f"Training: best validation accuracy {rate(best['val_correct'], n_val)}",
         f"epoch {best['epoch']} of {max(epochs)} · {label(arch)} · {label(photos, 48)}",
     )
+    return fig
+
+
+@styled
+def curves_compared(histories):
+    """Several runs' losses and accuracies over the epochs, validation with 95 % intervals, training thin and dashed.
+
+    Markers shrink from run to run, so that equal curves are seen to be several.
+
+    Args:
+        histories: {run's name: rows as for `training_curves`}.
+    """
+    fig, [[left, right]] = figure(10, 4.1, 1, 2)
+    for at, (name, history) in enumerate(histories.items()):
+        colour, epochs = (ACCENT, "#c2500a", *COLOURS)[at], [row["epoch"] for row in history]
+        look = {"marker": ("o", "s", *MARKERS)[at], "ms": max(3, 10 - 5 * at), "mfc": "white" if not at else colour}
+        if n_val := validation_photos(history):
+            band = interval_band(history, n_val)
+            right.fill_between(epochs, *band.T, color=colour, alpha=0.12, lw=0, label=f"{label(name)}, 95 % interval")
+        for axis, kind, scale in ((left, "loss", 1), (right, "accuracy", 100)):
+            for part, said, style in (
+                ("val", f"{label(name)}, validation", look),
+                ("train", f"{label(name)}, training", {"ls": (0, (4, 2)), "lw": 1}),
+            ):
+                values = [scale * row[f"{part}_{kind}"] for row in history]
+                axis.plot(epochs, values, color=colour, label=said, clip_on=False, **style)
+    for axis in (left, right):
+        axis.set(xlabel="epoch")
+        axis.xaxis.set_major_locator(MaxNLocator(10, integer=True, min_n_ticks=1))
+        axis.grid(axis="y")
+    left.set(ylabel="cross-entropy loss", title="loss", ylim=(0, None))
+    right.set(ylabel="accuracy (%)", title="accuracy", ylim=(0, 100))
+    fig.legend(*right.get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    heading(fig, "Training, run by run", " · ".join(map(label, histories)))
     return fig
 
 
@@ -354,6 +386,16 @@ def preview(run_dir, name, width_px):
 def best_epoch(history):
     """The row of the best validation accuracy, the earliest of equals."""
     return max(history, key=lambda row: row["val_accuracy"])
+
+
+def validation_photos(history):
+    """How many photos the validation accuracies are shares of; 0 where none was ever right."""
+    return next((round(row["val_correct"] / row["val_accuracy"]) for row in history if row["val_accuracy"]), 0)
+
+
+def interval_band(history, n_val):
+    """Each epoch's Wilson 95 % interval of the validation accuracy: percent (epochs, 2)."""
+    return np.array([wilson(row["val_correct"], n_val) for row in history]) * 100
 
 
 def curves(left, right, history):

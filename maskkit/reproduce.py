@@ -14,12 +14,14 @@ from maskkit import paths, runs
 
 REPORT_NOTEBOOKS = ("01_prepare.ipynb", "02_train.ipynb", "03_evaluate.ipynb")
 QUIET_KERNEL = ["--IPKernelApp.log_level=50"]  # its own chatter; a cell's errors come another way
-IMPROVE_NOTEBOOK, TRUST_NOTEBOOK = "04_improve.ipynb", "05_trust.ipynb"
+IMPROVE_NOTEBOOK, TRUST_NOTEBOOK, EXPLORE_NOTEBOOK = "04_improve.ipynb", "05_trust.ipynb", "06_explore.ipynb"
+WIDGET = "application/vnd.jupyter.widget-view+json"
 PATH_PARAMETERS = {
     "DATA": ("auto", "kaggle", "demo", "run"),
     "WEIGHTS": ("auto", "imagenet", "packaged", "none"),
     "AGAINST": ("",),
     "GROUPS": ("",),
+    "CORRECTIONS": ("auto", ""),
 }
 
 
@@ -212,8 +214,8 @@ def further(name, parameter_file, texts, say=print):
 
 
 def check_sources(settings, say):
-    """Find photos and weights before any kernel starts, and say first where something fell back from auto."""
-    from maskkit import data
+    """Find photos, corrections and weights before any kernel starts; say first what fell back from auto."""
+    from maskkit import corrections, data
 
     source = data.find(settings["DATA"])
     if source.note:
@@ -229,6 +231,9 @@ def check_sources(settings, say):
     elif settings["WEIGHTS"] not in PATH_PARAMETERS["WEIGHTS"] and not Path(settings["WEIGHTS"]).is_file():
         raise FileNotFoundError(f"WEIGHTS: there is no file {settings['WEIGHTS']}")
     say(f"photos: {source.photos}; network: {network}")
+    corrected = corrections.find(settings.get("CORRECTIONS", ""))
+    if corrected:
+        say(f"corrected by hand: {corrections.say(corrected)}, as far as they are drawn")
 
 
 def execute(notebook, output, parameters, echo=False):
@@ -293,7 +298,7 @@ def swap(part, run_dir):
 # --- the committed notebooks --------------------------------------------------------------------
 
 
-def refresh(notebooks=(*REPORT_NOTEBOOKS, IMPROVE_NOTEBOOK, TRUST_NOTEBOOK), say=print):
+def refresh(notebooks=(*REPORT_NOTEBOOKS, IMPROVE_NOTEBOOK, TRUST_NOTEBOOK, EXPLORE_NOTEBOOK), say=print):
     """Run the committed notebooks top to bottom and store their outputs, without times, paths or progress bars."""
     from nbclient import NotebookClient
 
@@ -308,7 +313,8 @@ def refresh(notebooks=(*REPORT_NOTEBOOKS, IMPROVE_NOTEBOOK, TRUST_NOTEBOOK), say
 
 
 def clean(notebook):
-    """Drop what differs between two equal runs: times, progress bars, the machine's own metadata."""
+    """Drop what differs between two equal runs (times, progress bars, the machine's own metadata), and widgets, which
+    show nothing without the kernel that made them."""
     notebook.metadata = {
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
@@ -316,4 +322,8 @@ def clean(notebook):
     for cell in notebook.cells:
         cell.metadata = {"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {}
         if cell.cell_type == "code":
-            cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+            cell.outputs = [
+                output
+                for output in cell.outputs
+                if output.get("name") != "stderr" and WIDGET not in output.get("data", {})
+            ]

@@ -248,6 +248,21 @@ def fit_one(X, y, train, recipe, seed, val=()):
     )  # fmt: skip
 
 
+def out_of_fold(X, labels, groups, recipe, seed):
+    """Logits float32 (n, C) of the recipe's head for photos with features X, each by a head that learned from other
+    folds.
+
+    Raises:
+        ValueError: a class has too few independent photos for folds.
+    """
+    fold = splits.folds(labels, groups, shortcuts.N_FOLDS, seed)
+    logits = np.zeros((len(labels), int(np.max(labels)) + 1), dtype=np.float32)
+    for index in range(shortcuts.N_FOLDS):
+        heads = fit_one(X, labels, np.flatnonzero(fold != index), recipe, seed).last
+        logits[fold == index] = heads.logits(X[fold == index])[0].numpy()
+    return logits
+
+
 def shortcut_light(entries):
     """The best blind rule against the way from guessing to the model; judges the other entries by the same limits."""
     guess, real = entries["guess"]["value"], entries["model"]["value"]

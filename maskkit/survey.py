@@ -176,7 +176,7 @@ def measure(path):
 
 def describe(path):
     """((width, height) as stored, metadata float32 (9,)): what the file's head says, no pixel looked at."""
-    with data.opened(path) as image:
+    with open(path, "rb") as file, data.head(file) as image:
         tables = getattr(image, "quantization", None) or {}
         dpi = image.info.get("dpi", (0, 0))[0]
         values = (

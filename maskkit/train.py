@@ -39,7 +39,9 @@ class Fit:
         return self.best_state if keep == "best" else self.last_state
 
 
-def fit(network, train, val, *, epochs, batch_size, learning_rate, seed, device, slow=None, checkpoint=None):
+def fit(
+    network, train, val, *, epochs, batch_size, learning_rate, seed, device, slow=None, checkpoint=None, quiet=False
+):
     """Train what of `network` has `requires_grad`, as the report did: cross-entropy, Adam, a fixed step size.
 
     The same function trains a head on features and a whole network on photos; with a frozen backbone both give
@@ -57,6 +59,7 @@ def fit(network, train, val, *, epochs, batch_size, learning_rate, seed, device,
         slow: (module, learning rate) of a part that learns at a rate of its own; None for none.
         checkpoint: a file that holds all there is after each epoch. Where it is there already, training goes on from
             it, to the same end as if it had never stopped; it is removed at the end. None for no file.
+        quiet: without a progress bar, for a training that takes a moment.
 
     Returns:
         a `Fit`: history (one dict of HISTORY_COLUMNS per epoch; losses are means over photos, accuracies counts
@@ -78,7 +81,8 @@ def fit(network, train, val, *, epochs, batch_size, learning_rate, seed, device,
         mark = fingerprint([epochs, batch_size, learning_rate, slow_rate, seed], network, [*views, val])
         if Path(checkpoint).is_file():
             history, best, best_state = resume(checkpoint, mark, network, optimizer, order)
-    for epoch in tqdm(range(len(history) + 1, epochs + 1), desc="training", unit=" epochs", leave=False):
+    to_do = range(len(history) + 1, epochs + 1)
+    for epoch in tqdm(to_do, desc="training", unit=" epochs", leave=False, disable=quiet):
         set_mode(network)
         train = views[(epoch - 1) % len(views)]
         shuffled = torch.randperm(len(train), generator=order)

@@ -114,3 +114,26 @@ def test_a_paired_gain_by_hand():
     assert intervals.paired(np.full((2, 3), 0.5), np.array([0, 0, 1]), 0) == (0.5, [0.5, 0.5])
     with pytest.raises(ValueError, match="no mean"):
         intervals.paired(np.zeros((2, 0)), [], 0)
+
+
+def test_differences_of_shares_are_newcombe_s():
+    """The examples of both 1998 papers (Statistics in Medicine 17), method 10 each."""
+    found, ends = intervals.paired_shares(36, 2, 12, 0)
+    assert found == pytest.approx(0.2) and ends == pytest.approx([0.0569, 0.3404], abs=1e-4)
+    found, ends = intervals.unpaired_shares(48, 80, 56, 70)
+    assert found == pytest.approx(0.2) and ends == pytest.approx([0.0524, 0.3339], abs=1e-4)
+
+
+def test_a_difference_that_no_photo_shows_still_has_a_width():
+    found, (low, high) = intervals.paired_shares(40, 0, 0, 0)
+    assert found == 0 and low == -high and high > 0.05
+    with pytest.raises(ValueError, match="0 of 0 is no share"):
+        intervals.paired_shares(0, 0, 0, 0)
+
+
+def test_answers_that_agree_narrow_a_paired_difference_by_the_corrected_correlation():
+    correlation = (20 * 14 - 2 * 4 - 40 / 2) / (22 * 18 * 24 * 16) ** 0.5  # Newcombe's: n / 2 off the product
+    found = intervals.paired_shares(20, 2, 4, 14)
+    assert found == intervals.joined_shares(24, 40, 22, 40, correlation)
+    (_, (low, high)), (_, (wide_low, wide_high)) = found, intervals.unpaired_shares(22, 40, 24, 40)
+    assert wide_low < low < 0 < high < wide_high

@@ -257,3 +257,14 @@ def test_save_is_whole_or_not_at_all(tmp_path, monkeypatch):
         plots.save(draw("split", classes=("a", "b")), tmp_path, "split")
     assert path.read_bytes() == before
     assert sorted(file.name for file in path.parent.iterdir()) == ["split.png", "split.svg"]
+
+
+def test_compared_curves_show_every_run_with_its_interval():
+    histories = {"first": history(5), "second": history(3)}
+    fig = plots.curves_compared(histories)
+    left, right = fig.axes
+    assert len(left.lines) == len(right.lines) == 4 and len(right.collections) == 2
+    assert [len(line.get_xdata()) for line in right.lines] == [5, 5, 3, 3]
+    (legend,) = fig.legends
+    assert {text.get_text() for text in legend.get_texts()} >= {"first, validation", "second, 95 % interval"}
+    assert len({line.get_markersize() for line in right.lines[::2]}) == 2  # equal curves are seen to be two

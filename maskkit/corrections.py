@@ -1,0 +1,84 @@
+"""corrections.csv: labels changed and photos set aside by hand, found again by the photos' bytes.
+
+One line per change, in order; the last line of a photo counts, and taking a change back takes its line off. The photos
+stay what and where they are, so the file can be read, reviewed, edited and deleted like any other.
+"""
+
+from pathlib import Path
+
+from maskkit import paths, runs
+
+COLUMNS = ("sha256", "source", "found", "action", "label", "changed")
+RELABEL, SET_ASIDE = "relabel", "set_aside"
+REASON = "set aside by hand"  # in rejected.csv
+
+
+def default():
+    """The file of all runs: beside the fetched photos, so that a run that is made anew or deleted leaves it alone."""
+    return paths.DATA / "corrections.csv"
+
+
+def find(parameter):
+    """The file that parameter CORRECTIONS means, or None: "" is none, "auto" the default one where it is there.
+
+    Raises:
+        FileNotFoundError: a file was named that is not there.
+    """
+    if parameter in ("", "auto"):
+        return default() if parameter and default().is_file() else None
+    path = Path(parameter).expanduser()
+    if not path.is_file():
+        raise FileNotFoundError(f"CORRECTIONS: there is no file {path}; 06_explore.ipynb writes {default()}")
+    return path
+
+
+def read(path):
+    """The lines of the file as dicts of COLUMNS; none where there is no file.
+
+    Raises:
+        ValueError: not such a file; says which line.
+    """
+    if not Path(path).is_file():
+        return []
+    rows = runs.read_csv(path)
+    if rows and not set(COLUMNS) <= rows[0].keys():
+        raise ValueError(f"CORRECTIONS: {path} must have the columns {', '.join(COLUMNS)}")
+    for number, row in enumerate(rows, start=2):
+        if row["action"] not in (RELABEL, SET_ASIDE) or (row["action"] == RELABEL) != bool(row["label"]):
+            raise ValueError(
+                f"CORRECTIONS: {path}, line {number}: action must be {RELABEL} with a label, or {SET_ASIDE} without, "
+                f"got {row['action']!r} with {row['label']!r}"
+            )
+    return rows
+
+
+def append(path, *, sha256, source, found, label):
+    """Add one change, the file written whole or not at all; what another kernel added meanwhile stays.
+
+    Args:
+        sha256: of the photo's bytes; source: its path below the photo folder; found: the class whose folder it lies in.
+        label: the class it belongs to, or None to set it aside.
+    """
+    action = SET_ASIDE if label is None else RELABEL
+    row = dict(zip(COLUMNS, (sha256, source, found, action, label or "", runs.now()), strict=True))
+    runs.write_csv(path, [*read(path), row], COLUMNS)
+
+
+def undo(path):
+    """Take the last line off; returns it, or None where there is none."""
+    *rows, last = read(path) or [None]
+    if last:
+        runs.write_csv(path, rows, COLUMNS)
+    return last
+
+
+def labels(path):
+    """{sha256: the class a photo belongs to, or None where it is set aside}, of every photo in the file."""
+    return {row["sha256"]: row["label"] or None for row in read(path)}
+
+
+def say(path):
+    """One line: how many photos the file speaks of."""
+    found = labels(path)
+    n_aside = sum(label is None for label in found.values())
+    return f"{path.name}: {len(found) - n_aside} labels, {n_aside} photos set aside"
