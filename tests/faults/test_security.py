@@ -90,7 +90,7 @@ def test_only_what_fetches_photos_and_weights_knows_the_network_and_nothing_list
         }  # fmt: skip
         reaching = imported & {"socket", "http", "urllib", "requests", "httpx", "aiohttp", "ftplib", "smtplib", "ssl"}
         known |= {name: reaching} if reaching else {}
-        assert not re.search(r"\.(listen|bind|serve_forever)\(", source), name
+        assert not re.search(r"\.(bind|serve_forever)\(|create_server|start_server|socketserver", source), name
     assert known == {"maskkit/model.py": {"socket"}}  # its time limit; kaggle.py leaves it to kagglehub
 
 
