@@ -6,7 +6,7 @@ PYTHON ?= python3
 # The kernel named python3 is .venv's, whatever the user's own Jupyter has under that name.
 export JUPYTER_PREFER_ENV_PATH := 1
 
-.PHONY: help reproduce improve trust test slow test-notebooks test-browser lab lint refresh clean
+.PHONY: help reproduce improve trust test slow faults faults-table test-notebooks test-browser lab lint refresh lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -28,11 +28,16 @@ ifneq ($(INSTALLED),$(CURDIR))
 FRESH := yes
 endif
 
-.venv/.installed: pyproject.toml
+# LOCK=requirements.lock installs exactly what that file lists, every hash checked: for CI. Without it pip takes the
+# newest that pyproject.toml allows. The lock holds setuptools too, so nothing is fetched to build maskkit itself.
+LOCK ?=
+
+.venv/.installed: pyproject.toml $(LOCK)
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; v >= (3, 11) or sys.exit("maskkit needs Python 3.11 or newer, $(PYTHON) is %d.%d; give another one, such as: make PYTHON=python3.12" % v)'
 	@rm -f $@
 	$(if $(FRESH),$(PYTHON) -m venv --clear .venv)
-	.venv/bin/python -m pip install --editable '.[offline,onnx,cluster,dev]'
+	$(if $(LOCK),.venv/bin/python -m pip install --require-hashes --requirement $(LOCK))
+	.venv/bin/python -m pip install $(if $(LOCK),--no-deps --no-build-isolation) --editable '.[offline,onnx,cluster,dev]'
 	@printf '%s\n' $(call quote,$(CURDIR)) > $@
 
 # --- commands -----------------------------------------------------------------------------------
@@ -67,6 +72,12 @@ test: .venv/.installed  ## the tests, then the three notebooks' outputs; needs n
 slow: .venv/.installed  ## the tests that take minutes
 	.venv/bin/python -m pytest -m slow
 
+faults: .venv/.installed  ## the long form of tests/faults: 10,000 fuzzed files, 200 kills
+	FAULTS=long .venv/bin/python -m pytest tests/faults
+
+faults-table: .venv/.installed  ## docs/faults.md, anew from the marks of the tests
+	cd tests && ../.venv/bin/python -m faults.catalogue
+
 test-notebooks: .venv/.installed  ## the outputs of all notebooks, 04 and 05 too, which take minutes
 	.venv/bin/python -m pytest --nbval --nbval-cell-timeout=1200 notebooks/
 
@@ -81,6 +92,11 @@ lint: .venv/.installed  ## ruff
 
 refresh: .venv/.installed  ## run the committed notebooks and store their outputs
 	.venv/bin/python -m maskkit refresh
+
+lock: .venv/.installed  ## requirements.lock anew: the newest of everything, for every platform, with hashes
+	echo 'setuptools >= 77' | .venv/bin/uv pip compile pyproject.toml - --extra offline --extra onnx --extra cluster --extra dev --upgrade \
+		--universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
+		--custom-compile-command 'make lock' --output-file requirements.lock --quiet
 
 clean:  ## remove .venv and what failed runs left; good runs and fetched photos stay
 	rm -rf .venv runs/*.part

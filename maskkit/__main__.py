@@ -431,7 +431,7 @@ def main(argv=None):
         return 2
     except (OSError, cell_failure()) as error:
         print(f"maskkit: {error}", file=sys.stderr)
-        return 1
+        return 2 if getattr(error, "mistake", False) else 1
     return 0
 
 

@@ -3,6 +3,7 @@
 folder of photos -> `find` -> `curate` (writes data-mask/, split.csv, rejected.csv) -> `MaskDataset`.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import itertools
@@ -10,6 +11,7 @@ import os
 import random
 import re
 import shutil
+import stat
 import struct
 import warnings
 from collections import Counter, defaultdict
@@ -29,6 +31,7 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")  # what `decode` lets Pi
 MAX_PIXELS = 50_000_000  # 50 megapixels: larger than a phone's photo, small enough for one photo's tensors
 # What Pillow's parsers raise on damaged bytes, beside ValueError: the first three often, the others once in thousands.
 BROKEN = (OSError, SyntaxError, EOFError, TypeError, AttributeError, LookupError, ArithmeticError, struct.error)
+MAX_NAME = 240  # bytes of a file name in data-mask/: file systems take 255, and a number may come before it
 MIN_PER_CLASS = 10  # fewer leave no validation part worth a percentage
 VAL_SHARE = 0.2  # the report's 80 / 20
 SPLIT_COLUMNS = ("file", "label", "part", "sha256", "group", "source")
@@ -146,11 +149,15 @@ def class_folders(folder):
 
 
 def list_photos(folder):
-    """Every file below a class folder except litter, as sorted paths; content decides later what is a photo."""
+    """Every file below a class folder except litter, as sorted paths; content decides later what is a photo.
+
+    A link to a folder is listed, as something that `decode` will refuse: entered, it could lead to another class.
+    """
     found = []
     for here, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not is_hidden(Path(name)))
-        found += [Path(here, name) for name in files if not is_hidden(Path(name))]
+        links = [name for name in folders if Path(here, name).is_symlink()]
+        found += [Path(here, name) for name in files + links if not is_hidden(Path(name))]
     return sorted(found)
 
 
@@ -167,29 +174,48 @@ def decode(path):
         ValueError: not a photo that can be decoded; the reason is the message.
         OSError: the file cannot be read.
     """
+    need_file(path)
     with open(path, "rb") as file:
         return decode_open(file)
 
 
 def decode_open(file):
     """`decode` of a binary file at its start, such as an `io.BytesIO`."""
+    with head(file) as image:
+        if image.width * image.height > MAX_PIXELS:
+            raise ValueError(f"{image.width} x {image.height} pixels are over the limit of {MAX_PIXELS:,}")
+        image.load()
+        ImageOps.exif_transpose(image, in_place=True)
+        if image.mode in ("L", "RGB", "I", "F") and not image.has_transparency_data:
+            return to_rgb(reduced(image))  # in this order where it may be: a few bytes can stand for 50 megapixels
+        return reduced(to_rgb(image))
+
+
+def reduced(image):
+    """An image whose longer side is below twice 2,048 pixels, reduced by a whole factor where it is not."""
+    factor = max(image.size) // 2048
+    return image.reduce(factor) if factor > 1 else image
+
+
+@contextlib.contextmanager
+def head(file):
+    """A photo of a binary file at its start, pixels not yet decoded; for use of the image within the block.
+
+    Raises:
+        ValueError: as `decode`, whatever Pillow raises inside the block.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns of odd metadata in photos that decode well
         if not file.read(1):
             raise ValueError("the file is empty")
         file.seek(0)
         try:
-            image = Image.open(file, formats=FORMATS)
-            if image.width * image.height > MAX_PIXELS:
-                raise ValueError(f"{image.width} x {image.height} pixels are over the limit of {MAX_PIXELS:,}")
-            image.load()
-            image = to_rgb(ImageOps.exif_transpose(image))
+            with Image.open(file, formats=FORMATS) as image:
+                yield image
         except Image.UnidentifiedImageError as error:
             raise ValueError(f"not a photo of a known kind ({', '.join(FORMATS)})") from error
         except (*BROKEN, Image.DecompressionBombError) as error:
             raise ValueError(f"broken: {error}") from error
-    factor = max(image.size) // 2048
-    return image.reduce(factor) if factor > 1 else image
 
 
 def to_rgb(image):
@@ -209,13 +235,16 @@ def to_8_bit(values, full_scale=None):
     Where the file's kind does not say its full scale (32-bit integers and floats), it is the smallest of 1 (for
     fractions), 255, 65,535 and the largest value that holds every value.
     """
-    values = np.nan_to_num(values.astype(np.float64), nan=0, posinf=0, neginf=0)
-    values = values - min(values.min(), 0)
+    values = np.nan_to_num(values.astype(np.float32), copy=False, nan=0, posinf=0, neginf=0)
+    np.clip(values, -1e38, 1e38, out=values)  # so that the difference of two is finite
+    values -= min(values.min(), 0)
+    highest = float(values.max())
     if not full_scale:
-        fractions = not np.array_equal(values, values.round())
+        fractions = np.mod(values, 1).any()
         scales = (1.0, 255.0, 65535.0) if fractions else (255.0, 65535.0)
-        full_scale = next((scale for scale in scales if values.max() <= scale), values.max())
-    return (values * (255.0 / full_scale)).round().astype(np.uint8)
+        full_scale = next((scale for scale in scales if highest <= scale), highest)
+    values *= np.float32(255.0 / full_scale)
+    return np.rint(values, out=values).astype(np.uint8)
 
 
 def bounded_map(pool, function, items, ahead):
@@ -227,7 +256,15 @@ def bounded_map(pool, function, items, ahead):
         waiting += [pool.submit(function, item) for item in itertools.islice(items, 1)]
 
 
+def need_file(path):
+    """Raise ValueError unless a path leads to a regular file: a FIFO would wait for ever, a device never end."""
+    mode = os.stat(path).st_mode
+    if not stat.S_ISREG(mode):
+        raise ValueError("a folder, or a link to one" if stat.S_ISDIR(mode) else "neither a file nor a folder")
+
+
 def sha256(path):
+    need_file(path)
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -453,6 +490,8 @@ def name_rows(drawn, labels, group, part, root):
     for photo, label in labels.items():
         found, digest = drawn[photo]
         name = "__".join(photo.relative_to(folders[found]).parts)
+        if len(os.fsencode(name)) > MAX_NAME:
+            name = f"{digest[:16]}{photo.suffix[:8]}"
         taken[label, name] += 1
         if taken[label, name] > 1:
             name = f"{taken[label, name]}__{name}"
@@ -505,6 +544,12 @@ def remarks(rows, rejected, per_class):
             lines.append(f"{label}: {n} photos are there, {per_class} were asked for; all are used")
     if any(by_hand.values()):
         lines.append(f"corrected by hand: {by_hand['relabelled']} labels, {by_hand['set_aside']} photos set aside")
+    labels = defaultdict(set)
+    for row in rows:
+        labels[row["sha256"]].add(row["label"])
+    n = sum(len(found) > 1 for found in labels.values())
+    if n:
+        lines.append(f"{n} photos lie in two classes or more with the same bytes: one of their labels is wrong")
     return "\n".join(lines)
 
 
@@ -542,19 +587,33 @@ def classes(rows):
 
 
 def read_split(run_dir):
-    """(train rows, val rows) of the run's split.csv.
+    """(train rows, val rows) of the run's split.csv, every photo's bytes checked: features come from the cache by hash.
 
     Raises:
         FileNotFoundError: split.csv or some of its photos are not there.
+        ValueError: split.csv is not such a file, or a photo has changed since it was written.
     """
-    rows = runs.read_csv(runs.need(run_dir, "split.csv", "01_prepare.ipynb"))
+    path = runs.need(run_dir, "split.csv", "01_prepare.ipynb")
+    rows = runs.read_csv(path)
+    if not rows or not set(SPLIT_COLUMNS) <= rows[0].keys():
+        columns = ", ".join(SPLIT_COLUMNS)
+        raise ValueError(f"{path} has no rows of {columns}; run 01_prepare.ipynb with the same RUN again")
     there = sum((Path(run_dir) / "data-mask" / row["file"]).is_file() for row in rows)
     if there < len(rows):
         raise FileNotFoundError(
             f"{Path(run_dir) / 'data-mask'} holds {there} of the {len(rows)} photos in split.csv; "
             "run 01_prepare.ipynb with the same RUN first"
         )
+    for row in rows:
+        check_bytes(Path(run_dir) / "data-mask" / row["file"], row["sha256"], MaskDataset.listed)
     return tuple([row for row in rows if row["part"] == part] for part in PARTS)
+
+
+def check_bytes(path, expected, since):
+    """Raise ValueError unless a file has the sha256 `expected`; `since` ends the message."""
+    found = sha256(path)
+    if found != expected:
+        raise ValueError(f"{path} (sha256 {found[:12]}..., listed as {expected[:12]}...) has changed since {since}")
 
 
 class Photos:
@@ -592,8 +651,7 @@ class Photos:
     def image(self, index):
         """The photo as RGB, untransformed."""
         path = self.path(index)
-        if sha256(path) != self.rows[index]["sha256"]:
-            raise ValueError(f"{path} has changed since {self.listed}")
+        check_bytes(path, self.rows[index]["sha256"], self.listed)
         return decode(path)
 
     listed = "it was listed; run the same command again"

@@ -1,5 +1,6 @@
 """Predictions and the numbers made of them: counts divided by counts, each rate with its interval."""
 
+import html
 import math
 
 import numpy as np
@@ -102,7 +103,8 @@ def per_class_table(scores):
     for row in scores:
         rates = [percent(row[name]) for name in ("precision", "recall", "f1")]
         interval = "-".join(f"{100 * end:.1f}" for end in row["recall_interval"] or ()) or "none"
-        lines.append(f"| {row['class']} | {rates[0]} | {rates[1]} | {interval} % | {rates[2]} | {row['n']} |")
+        name = html.escape(row["class"]).replace("|", "&#124;")
+        lines.append(f"| {name} | {rates[0]} | {rates[1]} | {interval} % | {rates[2]} | {row['n']} |")
     return "\n".join(lines)
 
 

@@ -1,6 +1,7 @@
 """Kaggle's "Face Mask ~12K Images Dataset": fetched once into data/, within a time limit."""
 
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -54,7 +55,8 @@ def fetch(time_limit=TIME_LIMIT):
 
 
 def explain(reason):
-    """What was tried, why it failed, and the steps by hand."""
+    """What was tried, why it failed, and the steps by hand; without the password of a proxy's address."""
+    reason = re.sub(r"//[^/@\s]+@", "//...@", reason)
     return (
         f"Tried to download {PAGE} through kagglehub: {reason}\n"
         f"By hand: open the page, press Download, unpack the archive anywhere, and give that folder as DATA."

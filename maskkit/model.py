@@ -165,30 +165,42 @@ def pretrained(arch, weights):
 
 
 def imagenet(arch):
-    """torchvision's ImageNet weights: from its cache, else its download, the hash checked either way."""
+    """torchvision's ImageNet weights: from its cache, else its download, the hash checked either way.
+
+    A file of another hash in that cache, such as half a download, is deleted and fetched again.
+
+    Raises:
+        FileNotFoundError: they cannot be had.
+    """
     entry = architecture(arch).imagenet
     path = Path(torch.hub.get_dir()) / "checkpoints" / entry.url.rsplit("/", 1)[-1]
+    expected = path.stem.rsplit("-", 1)[-1]
+    wrong = path.is_file() and sha256(path)
+    if wrong and not wrong.startswith(expected):
+        path.unlink()
+        warnings.warn(f"{path} had sha256 {wrong} instead of {expected}...; deleted, fetched again", stacklevel=2)
     if not path.is_file():
         download(entry.url, path)
-    expected = path.stem.rsplit("-", 1)[-1]
-    found = sha256(path)
-    if not found.startswith(expected):
-        raise ValueError(f"WEIGHTS: {path} has sha256 {found[:16]}... instead of {expected}...; delete the file")
-    return dataclasses.replace(from_file(arch, path, digest=found), weights="imagenet")
+    return dataclasses.replace(from_file(arch, path), weights="imagenet")
 
 
 def download(url, path):
-    """Fetch `url` to `path`, the start of its sha256 (in the file's name) checked.
+    """Fetch `url` to `path`, the start of its sha256 (in the file's name) checked; after a wrong one, once more.
 
     Raises:
         FileNotFoundError: it could not be had.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    expected = path.stem.rsplit("-", 1)[-1]
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(DOWNLOAD_TIMEOUT)  # torch.hub sets none, and a silent server would hang us for good
     try:
-        torch.hub.download_url_to_file(url, str(path), path.stem.rsplit("-", 1)[-1], progress=True)
-    except (OSError, RuntimeError) as error:  # no network, HTTP errors; RuntimeError is torch.hub's wrong hash
+        try:
+            torch.hub.download_url_to_file(url, str(path), expected, progress=True)
+        except RuntimeError as error:  # torch.hub's wrong hash: it names both and keeps nothing of the file
+            warnings.warn(f"{url}: {error}; deleted, fetched once more", stacklevel=2)
+            torch.hub.download_url_to_file(url, str(path), expected, progress=True)
+    except (OSError, RuntimeError) as error:  # no network, HTTP errors; the second wrong hash
         raise FileNotFoundError(
             f"Tried to download {url}: {error}\n"
             f"By hand: put that file at {path}, or give a state dict as WEIGHTS=<file>."
@@ -216,7 +228,7 @@ def packaged(arch):
     return Pretrained(arch, "packaged", dict(zip(names, tensors, strict=True)), found)
 
 
-def from_file(arch, path, digest=None):
+def from_file(arch, path):
     """A state dict given by the user (.pth, .pt or .safetensors), its keys and shapes checked."""
     if not path.is_file():
         names = ", ".join(WEIGHTS_NAMES)
@@ -226,7 +238,7 @@ def from_file(arch, path, digest=None):
         raise ValueError(f"WEIGHTS: {path} is not a state dict of tensors")
     state = {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
     check_backbone(architecture(arch).build(), architecture(arch).head, state, f"WEIGHTS: {path} is not of {arch}")
-    return Pretrained(arch, path.name, state, digest or sha256(path))
+    return Pretrained(arch, path.name, state, sha256(path))
 
 
 def read_tensors(path):

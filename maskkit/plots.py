@@ -368,7 +368,7 @@ def save(fig, run_dir, name):
 
 def preview(run_dir, name, width_px):
     """A saved figure as the bytes of a small JPEG: what a notebook shows of a picture of many photos."""
-    with Image.open(Path(run_dir) / "figures" / f"{name}.png") as image:
+    with Image.open(Path(run_dir) / "figures" / f"{name}.png", formats=("PNG",)) as image:
         small = image.convert("RGB")
     small.thumbnail((width_px, 10 * width_px))
     data = io.BytesIO()

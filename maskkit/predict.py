@@ -12,17 +12,15 @@ import heapq
 import itertools
 import json
 import os
-import stat
 from pathlib import Path
 
 import numpy as np
 
-from maskkit import addresses, data
+from maskkit import addresses, data, runs
 
 COLUMNS = ("file", "label", "probability", "note")
 SHOWN = 96  # the least sure photos that a page shows: enough to judge by eye, under a megabyte of pictures
 NAMED = 100  # skipped files that a page names; the table names all
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")  # what makes a spreadsheet run a cell (OWASP, CSV injection)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -161,7 +159,7 @@ def walk(folder):
 
 
 def read(name):
-    """The photo of that name as RGB. Only a regular file is opened: a FIFO or a device would never end.
+    """The photo of that name as RGB.
 
     Raises:
         ValueError: no photo; the reason is the message.
@@ -169,8 +167,8 @@ def read(name):
     try:
         if addresses.is_address(name):
             return data.decode_open(addresses.open_photo(name))
-        if not stat.S_ISREG(os.stat(name).st_mode):
-            raise ValueError("a folder that cannot be read" if os.path.isdir(name) else "neither a file nor a folder")
+        if os.path.isdir(name):
+            raise ValueError("a folder that cannot be read")
         return data.decode(name)
     except OSError as error:
         raise ValueError(error.strerror or str(error)) from error
@@ -213,28 +211,13 @@ def rows_of(batch, classifier):
 
 def write_csv(rows, file):
     """Pass rows on, each written to a text file first: UTF-8, a name's other bytes kept, formulas defused."""
-    writer = csv.DictWriter(LineFeeds(file), COLUMNS)
+    writer = csv.DictWriter(runs.LineFeeds(file), COLUMNS)
     writer.writeheader()
     for row in rows:
         probability = "" if row["probability"] is None else f"{row['probability']:.6f}"
         cells = row | {"probability": probability, "label": row["label"] or ""}
-        writer.writerow({name: defuse(cell) for name, cell in cells.items()})
+        writer.writerow({name: runs.defuse(cell) for name, cell in cells.items()})
         yield row
-
-
-@dataclasses.dataclass
-class LineFeeds:
-    """Ends csv's lines in a line feed. Before Python 3.13 csv quotes a carriage return only if its own lines end so."""
-
-    file: object
-
-    def write(self, line):
-        self.file.write(line.removesuffix("\r\n") + "\n")
-
-
-def defuse(cell):
-    """A cell that a spreadsheet shows rather than runs: an apostrophe before what begins like a formula."""
-    return f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell
 
 
 class Summary:

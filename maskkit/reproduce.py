@@ -1,6 +1,7 @@
 """Parameters checked, then the notebooks run through papermill into one run folder."""
 
 import ast
+import math
 import shutil
 import sys
 import time
@@ -25,7 +26,14 @@ PATH_PARAMETERS = {
 
 
 class NotebookError(Exception):
-    """A cell failed: the message names the notebook, the cell and the error."""
+    """A cell failed: the message names the notebook, the cell and the error.
+
+    `mistake`: the cell raised what stands for a user's mistake, such as a ValueError.
+    """
+
+    def __init__(self, message, mistake):
+        super().__init__(message)
+        self.mistake = mistake
 
 
 # --- parameters ---------------------------------------------------------------------------------
@@ -103,9 +111,11 @@ def check_against(names, settings, texts):
 
 
 def typed(name, value, default, notebook):
-    """`value`, of the type of `default`; an int is accepted for a float."""
+    """`value`, of the type of `default`; an int is accepted for a float, and no float that is not finite."""
     if type(default) is float and type(value) is int:
         return float(value)
+    if type(value) is float and not math.isfinite(value):
+        raise ValueError(f"{name} of {notebook} must be finite like its default {default!r}, got {value!r}")
     if type(value) is not type(default):
         kind = type(default).__name__
         raise TypeError(f"{name} of {notebook} must be {kind} like its default {default!r}, got {value!r}")
@@ -255,7 +265,8 @@ def execute(notebook, output, parameters, echo=False):
     except papermill.PapermillExecutionError as error:
         raise NotebookError(
             f"{notebook.name}, cell {error.cell_index + 1}: {error.ename}: {error.evalue}\n"
-            f"The executed notebook with the whole traceback is {output}"
+            f"The executed notebook with the whole traceback is {output}",
+            mistake=error.ename in ("FileNotFoundError", "ValueError", "TypeError"),
         ) from error
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import dataclasses
 import datetime
 import importlib.metadata
 import io
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from maskkit import __version__, paths
 
+FORMULA = re.compile(r"'*[=+\-@\t\r\n]")  # what makes a spreadsheet run a cell (OWASP, CSV injection)
 PART = ".part"  # `maskkit reproduce` works in runs/<name>.part and renames it when every notebook has passed
 
 
@@ -90,18 +92,48 @@ def read_json(path):
 
 
 def write_csv(path, rows, columns):
-    """Rows are dicts; a header even where there is no row."""
+    """Rows are dicts; a header even where there is no row. Text that a spreadsheet would run is defused."""
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer = csv.DictWriter(LineFeeds(text), columns)
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({name: defuse(cell) for name, cell in row.items()} for row in rows)
     write_text(path, text.getvalue())
 
 
 def read_csv(path):
-    """The rows as dicts of text."""
-    with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
-        return list(csv.DictReader(file))
+    """The rows as dicts of text, as they were before `write_csv` defused them.
+
+    Raises:
+        ValueError: it is no CSV file.
+    """
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
+            return [{name: restore(cell) for name, cell in row.items()} for row in csv.DictReader(file)]
+    except csv.Error as error:
+        raise ValueError(f"{path} is no CSV file: {error}") from error
+
+
+@dataclasses.dataclass
+class LineFeeds:
+    """Ends csv's lines in a line feed. Before Python 3.13 csv quotes a carriage return only if its own lines end so."""
+
+    file: object
+
+    def write(self, line):
+        self.file.write(line.removesuffix("\r\n") + "\n")
+
+
+def defuse(cell):
+    """A cell that a spreadsheet shows rather than runs: an apostrophe before what begins like a formula.
+
+    One is added too where only apostrophes stand before such a beginning, so that `restore` gives every text back.
+    """
+    return f"'{cell}" if isinstance(cell, str) and FORMULA.match(cell) else cell
+
+
+def restore(cell):
+    """What `defuse` was given."""
+    return cell[1:] if isinstance(cell, str) and cell.startswith("'") and FORMULA.match(cell) else cell
 
 
 def need(run_dir, name, notebook):

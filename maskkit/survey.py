@@ -8,7 +8,6 @@ import dataclasses
 import itertools
 import json
 import os
-import warnings
 
 import imagehash
 import numpy as np
@@ -148,7 +147,7 @@ def content(path):
     """A file's sha256, or why it cannot be read."""
     try:
         return data.sha256(path)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         return str(error)
 
 
@@ -180,8 +179,7 @@ def measure(path):
 
 def describe(path):
     """((width, height) as stored, metadata float32 (9,)): what the file's head says, no pixel looked at."""
-    with Image.open(path, formats=data.FORMATS) as image, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with open(path, "rb") as file, data.head(file) as image:
         tables = getattr(image, "quantization", None) or {}
         dpi = image.info.get("dpi", (0, 0))[0]
         values = (

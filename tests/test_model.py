@@ -197,14 +197,6 @@ def test_from_auto_only_the_embedded_network_stands_in(monkeypatch, tmp_path):
             model.pretrained(arch, weights)
 
 
-def test_cached_weights_of_another_hash_are_refused(monkeypatch, tmp_path):
-    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    (tmp_path / "checkpoints").mkdir()
-    (tmp_path / "checkpoints" / "resnet18-f37072fd.pth").write_bytes(b"half a download")
-    with pytest.raises(ValueError, match="instead of f37072fd...; delete the file"):
-        model.pretrained("resnet18", "imagenet")
-
-
 # --- checkpoint ---------------------------------------------------------------------------------
 
 
