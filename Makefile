@@ -6,7 +6,7 @@ PYTHON ?= python3
 # The kernel named python3 is .venv's, whatever the user's own Jupyter has under that name.
 export JUPYTER_PREFER_ENV_PATH := 1
 
-.PHONY: help reproduce improve trust test slow test-notebooks test-browser lab lint refresh clean
+.PHONY: help reproduce improve trust test slow faults faults-table test-notebooks test-browser lab lint refresh clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -66,6 +66,12 @@ test: .venv/.installed  ## the tests, then the three notebooks' outputs; needs n
 
 slow: .venv/.installed  ## the tests that take minutes
 	.venv/bin/python -m pytest -m slow
+
+faults: .venv/.installed  ## the long form of tests/faults: 10,000 fuzzed files, 200 kills
+	FAULTS=long .venv/bin/python -m pytest tests/faults
+
+faults-table: .venv/.installed  ## docs/faults.md, anew from the marks of the tests
+	cd tests && ../.venv/bin/python -m faults.catalogue
 
 test-notebooks: .venv/.installed  ## the outputs of all notebooks, 04 and 05 too, which take minutes
 	.venv/bin/python -m pytest --nbval --nbval-cell-timeout=1200 notebooks/

@@ -1,0 +1,89 @@
+"""The faults that maskkit must survive, by kind, and the table of their tests: docs/faults.md.
+
+`python -m faults.catalogue` (in tests/) writes the table anew from the marks `pytest.mark.fault` of the tests.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+TABLE = ROOT / "docs" / "faults.md"
+KINDS = ("photos", "sets", "models", "parameters", "machine", "security", "determinism", "scale")
+# What has to be there. A mark may name further faults; one of these without a test fails `test_table.py`.
+EXPECTED = {
+    "photos": (
+        "zero bytes", "truncated JPEG", "truncated PNG", "text named .jpg", "HTML named .jpg", "PDF named .jpg",
+        "PNG named .jpg", "WEBP named .jpg", "odd suffix", "animated GIF", "animated PNG", "animated WEBP", "CMYK JPEG",
+        "YCCK JPEG", "16-bit PNG", "32-bit TIFF", "palette with transparency", "RGBA", "LA", "1-bit", "EXIF turns 2-8",
+        "1 x 1", "1 x 10,000", "30,000 x 30,000 bomb", "text-chunk bomb", "same bytes in both classes",
+        "unreadable file", "FIFO", "socket", "device", "symlink loop", "symlink out of the folder",
+        "name with spaces", "name with a newline", "right-to-left name", "emoji name", "name of non-UTF-8 bytes",
+        "name of 255 characters", "name with <script>", "__MACOSX", ".DS_Store", ".ipynb_checkpoints", "Thumbs.db",
+    ),
+    "sets": (
+        "empty class", "missing class", "a third folder", "swapped class names", "re-spelled class names",
+        "too few photos", "photo removed before training", "photo changed before training", "read-only input",
+    ),
+    "models": (
+        "pickle with a payload", "truncated", "foreign", "other classes", "NaN weights",
+        "wrong hash of downloaded weights", "half-downloaded file",
+    ),
+    "parameters": (
+        "wrong type", "unknown name", "negative learning rate", "NaN learning rate", "zero epochs",
+        "batch larger than the set", "path with quotes", "notebook run alone", "notebook out of order",
+    ),
+    "security": (
+        "code that runs a file or a string", "photo format not allowed", "HTML in a name", "formula in a CSV cell",
+        "token in a run folder or output", "telemetry",
+    ),
+    "scale": ("fuzzed files",),
+}  # fmt: skip
+
+
+def collect():
+    """{(kind, fault): [test names]} of the marks in tests/faults, found by pytest itself, in a process of its own."""
+    command = [sys.executable, "-m", "pytest", "-q", "--collect-only", "--faults-json", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        [*command, str(Path(__file__).parent)], cwd=ROOT, capture_output=True, text=True, check=False,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))},
+    )  # fmt: skip
+    lines = [line.removeprefix("faults: ") for line in done.stdout.splitlines() if line.startswith("faults: ")]
+    if done.returncode or not lines:
+        raise RuntimeError(f"pytest could not collect tests/faults:\n{done.stdout}{done.stderr}")
+    return {(kind, fault): tests for kind, fault, tests in json.loads(lines[0])}
+
+
+def missing(found):
+    """Faults of EXPECTED without a test."""
+    return [(kind, fault) for kind, faults in EXPECTED.items() for fault in faults if (kind, fault) not in found]
+
+
+def render(found):
+    """The table as Markdown, in the order of EXPECTED, others behind."""
+    lines = [
+        "# Faults, and the test that injects each",
+        "",
+        "Written by `make faults-table` from the marks of the tests in `tests/faults/`; not edited by hand.",
+        "A test that takes minutes carries the mark `slow` or runs its long form with `make faults`.",
+    ]
+    for kind in KINDS:
+        order = list(EXPECTED.get(kind, ()))
+        own = sorted(
+            (fault for of, fault in found if of == kind),
+            key=lambda fault: (order.index(fault) if fault in order else len(order), fault),
+        )
+        if own:
+            lines += ["", f"## {kind.capitalize()}", "", "| fault | test |", "|---|---|"]
+            lines += [f"| {escaped(fault)} | {', '.join(f'`{test}`' for test in found[kind, fault])} |" for fault in own]
+    return "\n".join(lines) + "\n"
+
+
+def escaped(words):
+    return words.replace("<", "&lt;").replace("_", "\\_").replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    TABLE.write_text(render(collect()), encoding="utf-8")
