@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import hashlib
+import http.client
 import importlib.util
 import json
 import socket
@@ -168,27 +169,32 @@ def imagenet(arch):
     """torchvision's ImageNet weights: from its cache, else its download, the hash checked either way."""
     entry = architecture(arch).imagenet
     path = Path(torch.hub.get_dir()) / "checkpoints" / entry.url.rsplit("/", 1)[-1]
+    expected = path.stem.rsplit("-", 1)[-1]
+    if path.is_file() and not (found := sha256(path)).startswith(expected):
+        warnings.warn(f"{path} has sha256 {found} instead of {expected}...; deleted and fetched anew", stacklevel=2)
+        path.unlink()
     if not path.is_file():
         download(entry.url, path)
-    expected = path.stem.rsplit("-", 1)[-1]
-    found = sha256(path)
-    if not found.startswith(expected):
-        raise ValueError(f"WEIGHTS: {path} has sha256 {found[:16]}... instead of {expected}...; delete the file")
-    return dataclasses.replace(from_file(arch, path, digest=found), weights="imagenet")
+    return dataclasses.replace(from_file(arch, path), weights="imagenet")
 
 
 def download(url, path):
-    """Fetch `url` to `path`, the start of its sha256 (in the file's name) checked.
+    """Fetch `url` to `path`, the start of its sha256 (in the file's name) checked; fetched once more where it is wrong.
 
     Raises:
-        FileNotFoundError: it could not be had.
+        FileNotFoundError: it could not be had; nothing is left of it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(DOWNLOAD_TIMEOUT)  # torch.hub sets none, and a silent server would hang us for good
+    fetch = functools.partial(torch.hub.download_url_to_file, url, str(path), path.stem.rsplit("-", 1)[-1])
     try:
-        torch.hub.download_url_to_file(url, str(path), path.stem.rsplit("-", 1)[-1], progress=True)
-    except (OSError, RuntimeError) as error:  # no network, HTTP errors; RuntimeError is torch.hub's wrong hash
+        try:
+            fetch()
+        except RuntimeError as error:  # torch.hub's wrong hash, such as half a file; it has deleted what came
+            warnings.warn(f"{url}: {error}; deleted, trying once more", stacklevel=2)
+            fetch()
+    except (OSError, RuntimeError, http.client.HTTPException) as error:  # no network, HTTP errors, a wrong hash again
         raise FileNotFoundError(
             f"Tried to download {url}: {error}\n"
             f"By hand: put that file at {path}, or give a state dict as WEIGHTS=<file>."

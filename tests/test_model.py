@@ -197,12 +197,15 @@ def test_from_auto_only_the_embedded_network_stands_in(monkeypatch, tmp_path):
             model.pretrained(arch, weights)
 
 
-def test_cached_weights_of_another_hash_are_refused(monkeypatch, tmp_path):
+def test_cached_weights_of_another_hash_are_deleted_and_fetched_once_more(monkeypatch, tmp_path):
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints" / "resnet18-f37072fd.pth").write_bytes(b"half a download")
-    with pytest.raises(ValueError, match="instead of f37072fd...; delete the file"):
+    monkeypatch.setattr(torch.hub, "download_url_to_file", lambda *_, **__: (_ for _ in ()).throw(OSError("no route")))
+    problem = "has sha256 [0-9a-f]{64} instead of f37072fd...; deleted and fetched anew"
+    with pytest.warns(UserWarning, match=problem), pytest.raises(FileNotFoundError, match="no route"):
         model.pretrained("resnet18", "imagenet")
+    assert not list((tmp_path / "checkpoints").iterdir())
 
 
 # --- checkpoint ---------------------------------------------------------------------------------
