@@ -229,6 +229,8 @@ def run_predict(arguments):
     from maskkit import page_predict, predict, runs
     from maskkit.markup import plural
 
+    if arguments.html:
+        runs.check_writable(Path(arguments.html).parent)  # not after thousands of photos
     files, empty = predict.find(arguments.photos, sys.stdin)
     for name in empty:
         tell(f"{name} holds no file")
@@ -287,6 +289,7 @@ def tell(words):
 def run_export(arguments):
     from maskkit import export, runs
 
+    runs.check_writable(Path(arguments.onnx).parent)
     difference = export.export(runs.find(arguments.model), arguments.onnx)
     size = Path(arguments.onnx).stat().st_size
     print(f"largest difference from torch over {len(export.SIZES)} photos of different sizes: {difference:.1e}")

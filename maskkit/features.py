@@ -5,6 +5,7 @@ features of up to SHARD photos and the photos' sha256. Shards are only ever adde
 processes may fill and read one cache at once.
 """
 
+import contextlib
 import hashlib
 import json
 import time
@@ -119,8 +120,9 @@ def write(folder, shard):
     }
     data = safetensors.numpy.save(tensors)
     for left in folder.glob(".*.safetensors"):  # what a killed writer left; a writer of today may be at work
-        if time.time() - left.stat().st_mtime > 86_400:
-            left.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # its writer has just renamed it
+            if time.time() - left.stat().st_mtime > 86_400:
+                left.unlink()
     runs.write_bytes(folder / f"{hashlib.sha256(data).hexdigest()[:24]}.safetensors", data)
 
 
