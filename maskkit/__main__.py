@@ -387,7 +387,8 @@ def main(argv=None):
     try:
         arguments.run(arguments)
     except (KeyboardInterrupt, Terminated) as signalled:
-        print(f"maskkit: interrupted; {REACHED[arguments.command]}", file=sys.stderr)
+        reached = REACHED.get(arguments.command, "what was written before stays")
+        print(f"maskkit: interrupted; {reached}", file=sys.stderr)
         return 143 if isinstance(signalled, Terminated) else 130
     except BrokenPipeError:  # the reader, such as `head`, has enough; Python would complain when it flushes at the end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

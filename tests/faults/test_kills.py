@@ -4,11 +4,14 @@ import os
 import random
 import shutil
 import signal
+import time
 
+import numpy as np
 import pytest
 from conftest import fill
 
 from faults import dwarf
+from maskkit import features, runs
 
 N_RANDOM = 200 if os.environ.get("FAULTS") == "long" else 3
 # Where the process dies: a pattern of file events, and which of them.
@@ -77,3 +80,23 @@ def test_killed_at_random_and_started_again(unbroken, second, seed):
         else:
             dwarf.run(second, photos, after=chance.uniform(0, 4))
     assert dwarf.run(second, photos)[0] == 0 and dwarf.results(second) == results
+
+
+def test_an_earlier_run_comes_back_where_the_exchange_was_cut_off(tmp_path):
+    """Also when the next try fails: it is back before that one begins. Another run's folders are let alone."""
+    old, other, left = tmp_path / ".mine.old", tmp_path / "mine.more.0123abcd.part", tmp_path / "mine.0123abcd.part"
+    for folder in (old, other, left):
+        folder.mkdir()
+    (left / runs.CHECKPOINT).write_bytes(b"epoch 3")
+    part = runs.workplace(tmp_path / "mine")
+    assert sorted(tmp_path.iterdir()) == sorted([tmp_path / "mine", other, part])
+    assert (part / runs.CHECKPOINT).read_bytes() == b"epoch 3"
+
+
+def test_what_killed_writers_left_in_the_cache_goes_after_a_day(tmp_path):
+    old, fresh = tmp_path / ".old.safetensors", tmp_path / ".fresh.safetensors"
+    for path in (old, fresh):
+        path.touch()
+    os.utime(old, (time.time() - 90_000,) * 2)
+    features.write(tmp_path, {"00" * 32: np.zeros(4, np.float32)})
+    assert fresh.exists() and not old.exists()
