@@ -13,6 +13,18 @@ from pathlib import Path
 
 from maskkit import __version__
 
+# What is left by a command that a signal ends.
+KEPT = "an earlier run of this name is as it was; the same command begins it again"
+REACHED = {
+    "reproduce": KEPT,
+    "improve": "the run's other files are as they were; the same command begins it again",
+    "trust": "the run's other files are as they were; the same command begins it again",
+    "audit": "features computed so far are kept; the same command goes on from there",
+    "predict": "the rows printed so far hold; of a --csv file what was reached is in FILE.part",
+    "export": "no file was written",
+    "card": "no file was written",
+    "refresh": "notebooks named as refreshed are, the others are as they were",
+}
 MAX_TOLD = 10  # skipped files named on the terminal; the table names all
 
 
@@ -288,6 +300,8 @@ def run_predict(arguments):
     from maskkit import page_predict, predict, runs
     from maskkit.markup import plural
 
+    if arguments.html:
+        runs.check_writable(Path(arguments.html).parent)  # not after thousands of photos
     files, empty = predict.find(arguments.photos, sys.stdin)
     for name in empty:
         tell(f"{name} holds no file")
@@ -311,14 +325,28 @@ def run_predict(arguments):
 
 
 def open_table(path, stack):
-    """A text stream for the rows: a file that appears whole when `stack` closes, or standard output."""
-    from maskkit import runs
+    """A text stream for the rows: a file that appears whole when `stack` closes, or standard output.
 
+    Where a signal ends the command, the rows so far stay in <path>.part.
+    """
     exact = {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""}  # names as they are, bytes and all
     if path:
-        return stack.enter_context(open(stack.enter_context(runs.replacing(path)), "w", **exact))
+        return stack.enter_context(table_file(path, exact))
     sys.stdout.reconfigure(**exact)
     return sys.stdout
+
+
+@contextlib.contextmanager
+def table_file(path, exact):
+    from maskkit import runs
+
+    with runs.replacing(path) as temporary, open(temporary, "w", **exact) as file:
+        try:
+            yield file
+        except (KeyboardInterrupt, Terminated):
+            file.flush()
+            os.replace(temporary, f"{path}.part")
+            raise
 
 
 def tell(words):
@@ -332,6 +360,7 @@ def tell(words):
 def run_export(arguments):
     from maskkit import export, runs
 
+    runs.check_writable(Path(arguments.onnx).parent)
     difference = export.export(runs.find(arguments.model), arguments.onnx)
     size = Path(arguments.onnx).stat().st_size
     print(f"largest difference from torch over {len(export.SIZES)} photos of different sizes: {difference:.1e}")
@@ -413,23 +442,32 @@ def cell_failure():
     return NotebookError
 
 
+class Terminated(BaseException):
+    """SIGTERM came. Like KeyboardInterrupt no Exception, so that nothing but `main` catches it."""
+
+
+def terminate(*_):
+    raise Terminated
+
+
 def main(argv=None):
     """Run one command; returns the exit code: 2 for a user's mistake, 1 for a fault, 130 / 143 for a signal."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGTERM, terminate)
     sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
     arguments = parser().parse_args(argv)
     try:
         arguments.run(arguments)
-    except KeyboardInterrupt:
-        print("maskkit: interrupted; an earlier run of this name is as it was", file=sys.stderr)
-        return 130
+    except (KeyboardInterrupt, Terminated) as signalled:
+        reached = REACHED.get(arguments.command, "what was written before stays")
+        print(f"maskkit: interrupted; {reached}", file=sys.stderr)
+        return 143 if isinstance(signalled, Terminated) else 130
     except BrokenPipeError:  # the reader, such as `head`, has enough; Python would complain when it flushes at the end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except (FileNotFoundError, ValueError, TypeError) as error:
         print(f"maskkit: {error}", file=sys.stderr)
         return 2
-    except (OSError, cell_failure()) as error:
+    except (OSError, MemoryError, cell_failure()) as error:
         print(f"maskkit: {error}", file=sys.stderr)
         return 2 if getattr(error, "mistake", False) else 1
     return 0

@@ -58,7 +58,7 @@ def audit(
         FileNotFoundError, ValueError: the folders hold no two classes of photos, or the model knows other classes.
     """
     out, device = Path(out), model.device(device)
-    out.mkdir(parents=True, exist_ok=True)
+    runs.check_writable(out)
     with runs.Stopwatch() as watch:
         source, photos = read(folder, say)
         nets, arch, recipe, words = find_nets(run, arch, weights, compare, photos.classes)

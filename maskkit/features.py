@@ -5,8 +5,10 @@ features of up to SHARD photos and the photos' sha256. Shards are only ever adde
 processes may fill and read one cache at once.
 """
 
+import contextlib
 import hashlib
 import json
+import time
 import warnings
 from pathlib import Path
 
@@ -16,7 +18,7 @@ import safetensors.numpy
 import torch
 from tqdm import tqdm
 
-from maskkit import model, runs
+from maskkit import halving, model, runs
 
 BATCH = 16  # photos per pass; benchmarks/README.md has the measurement
 SHARD = 512  # photos per file: what an interrupted extraction can lose
@@ -107,7 +109,7 @@ def pass_images(backbone, images, device):
     """
     filled = torch.zeros(BATCH, *images.shape[1:])
     filled[: len(images)] = images
-    return backbone(filled.to(device))[: len(images)].cpu().numpy()
+    return halving.forward(backbone, filled, device)[: len(images)].numpy()
 
 
 def write(folder, shard):
@@ -117,6 +119,10 @@ def write(folder, shard):
         "sha256": np.array([list(bytes.fromhex(digest)) for digest in shard], dtype=np.uint8),
     }
     data = safetensors.numpy.save(tensors)
+    for left in folder.glob(".*.safetensors"):  # what a killed writer left; a writer of today may be at work
+        with contextlib.suppress(FileNotFoundError):  # its writer has just renamed it
+            if time.time() - left.stat().st_mtime > 86_400:
+                left.unlink()
     runs.write_bytes(folder / f"{hashlib.sha256(data).hexdigest()[:24]}.safetensors", data)
 
 

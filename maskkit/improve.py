@@ -15,7 +15,7 @@ import torch
 from torch.utils.data import TensorDataset
 from tqdm import tqdm
 
-from maskkit import augment, claims, evaluate, features, intervals, model, runs, sections, train
+from maskkit import augment, claims, evaluate, features, halving, intervals, model, runs, sections, train
 
 VERSION = 1  # of improve.json
 CPU = torch.device("cpu")
@@ -118,7 +118,7 @@ def learn_tail(net, drawn, exams, heads, *, augmentation, n_views, recipe, tail_
 def answers(module, inputs, exam, classes, device):
     """bool (n,): whether the module is right on each photo of an exam, whose features or trunk outputs are `inputs`."""
     module.eval().to(device)
-    called = torch.cat([module(few.to(device)).argmax(1).cpu() for few in inputs.split(64)]).numpy()
+    called = torch.cat([halving.forward(module, few, device).argmax(1) for few in inputs.split(64)]).numpy()
     return called == np.array([classes.index(row["label"]) for row in exam.rows])
 
 

@@ -14,7 +14,7 @@ def listing():
 
     A folder that no run has finished in says under `score` what is missing or wrong.
     """
-    folders = [path for path in paths.RUNS.glob("*") if path.is_dir() and (path / "metrics.json").is_file()]
+    folders = [path for path in paths.RUNS.glob("[!.]*") if path.is_dir() and (path / "metrics.json").is_file()]
     return sorted(map(entry, folders), key=lambda row: row["finished"], reverse=True)
 
 

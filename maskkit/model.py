@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import hashlib
+import http.client
 import importlib.util
 import json
 import socket
@@ -185,22 +186,23 @@ def imagenet(arch):
 
 
 def download(url, path):
-    """Fetch `url` to `path`, the start of its sha256 (in the file's name) checked; after a wrong one, once more.
+    """Fetch `url` to `path`, the start of its sha256 (in the file's name) checked; fetched once more where it is wrong.
 
     Raises:
-        FileNotFoundError: it could not be had.
+        FileNotFoundError: it could not be had; nothing is left of it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     expected = path.stem.rsplit("-", 1)[-1]
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(DOWNLOAD_TIMEOUT)  # torch.hub sets none, and a silent server would hang us for good
+    fetch = functools.partial(torch.hub.download_url_to_file, url, str(path), expected)
     try:
         try:
-            torch.hub.download_url_to_file(url, str(path), expected, progress=True)
-        except RuntimeError as error:  # torch.hub's wrong hash: it names both and keeps nothing of the file
+            fetch()
+        except RuntimeError as error:  # torch.hub's wrong hash, such as half a file; it has deleted what came
             warnings.warn(f"{url}: {error}; deleted, fetched once more", stacklevel=2)
-            torch.hub.download_url_to_file(url, str(path), expected, progress=True)
-    except (OSError, RuntimeError) as error:  # no network, HTTP errors; the second wrong hash
+            fetch()
+    except (OSError, RuntimeError, http.client.HTTPException) as error:  # no network, HTTP errors, a wrong hash again
         raise FileNotFoundError(
             f"Tried to download {url}: {error}\n"
             f"By hand: put that file at {path}, or give a state dict as WEIGHTS=<file>."

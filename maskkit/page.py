@@ -44,7 +44,7 @@ def write(run_dir):
         raise FileNotFoundError(f"{where}; run 02_train.ipynb and 03_evaluate.ipynb with the same RUN first")
     drawn = metrics.get("source") == "demo" and not page_audit.shows_others(run_dir)
     privacy = PRIVACY_DRAWN if drawn else PRIVACY
-    name = metrics.get("run", {}).get("name") or run_dir.name.removesuffix(runs.PART)
+    name = metrics.get("run", {}).get("name") or runs.own_name(run_dir)
     audit, problem = page_audit.read(run_dir, name)
     parts = [
         headline(metrics, name, privacy, page_audit.lamps(audit)),

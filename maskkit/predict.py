@@ -53,7 +53,7 @@ def from_run(run_dir, device="auto"):
     """
     import torch
 
-    from maskkit import model
+    from maskkit import halving, model
 
     network, description = model.load(run_dir)
     device = model.device(device)
@@ -61,7 +61,7 @@ def from_run(run_dir, device="auto"):
 
     @torch.inference_mode()
     def classify(images):
-        return network(torch.stack(images).to(device)).softmax(1).cpu().numpy()
+        return halving.forward(network, torch.stack(images), device).softmax(1).numpy()
 
     about = {
         "model": run_dir.resolve().name,

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from maskkit import model
+from maskkit import halving, model
 
 REGIONS = ("lower_half", "upper_half", "background")
 FILLS = ("blur", "mean")
@@ -108,7 +108,7 @@ def occlusion(network, images, classes, device):
 
 def probabilities(network, images, device):
     """Class probabilities float32 (n, C) of images, some at a time."""
-    return torch.cat([network(few.to(device)).softmax(1).cpu() for few in images.split(BATCH)])
+    return torch.cat([halving.forward(network, few, device).softmax(1) for few in images.split(BATCH)])
 
 
 def grad_cam(network, arch, images, classes, device):

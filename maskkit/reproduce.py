@@ -2,7 +2,6 @@
 
 import ast
 import math
-import shutil
 import sys
 import time
 from pathlib import Path
@@ -148,11 +147,15 @@ def absolute(name, value):
 def reproduce(parameter_file, texts, notebooks=REPORT_NOTEBOOKS, say=print):
     """Run the notebooks with a parameter file and `--set` texts; returns the run's folder.
 
-    The work is done in runs/<RUN>.part, which takes the place of an earlier runs/<RUN> once every notebook has
-    passed; when one fails, the earlier run stays as it was and the .part folder shows how far this one came.
+    The work is done in a folder runs/<RUN>.<8 digits>.part, which takes the place of an earlier runs/<RUN> once every
+    notebook has passed; when one fails, the earlier run stays as it was and the .part folder shows how far this one
+    came. A run that was killed is begun again in the same way; only a network that was being unfrozen goes on where it
+    stopped.
 
     Raises:
-        FileNotFoundError, ValueError, TypeError: a user's mistake, found before any kernel starts.
+        FileNotFoundError, ValueError, TypeError: a user's mistake, found before any kernel starts; one is that another
+            process is writing this run.
+        OSError: runs/ cannot be written; found before any kernel starts too.
         NotebookError: a cell failed.
     """
     notebooks = [paths.NOTEBOOKS / name for name in notebooks]
@@ -161,22 +164,25 @@ def reproduce(parameter_file, texts, notebooks=REPORT_NOTEBOOKS, say=print):
         raise FileNotFoundError(f"{missing[0]} is missing; run maskkit inside its source tree (a clone)")
     parameters = check(read_parameters(parameter_file), texts, notebooks)
     settings = {name: value for values in parameters.values() for name, value in values.items()}
-    name = settings["RUN"]
-    run_dir, part = runs.path(name), runs.path(name + runs.PART)
-    check_sources(settings, say)
-    if part.exists():
-        shutil.rmtree(part)
-    part.mkdir(parents=True)
-    started = time.perf_counter()
-    for notebook in notebooks:
-        watch = time.perf_counter()
-        execute(notebook, part / notebook.name, parameters[notebook] | {"RUN": part.name})
-        say(f"{notebook.name}: passed in {time.perf_counter() - watch:.0f} s")
-    rename_run(part, notebooks, name)
-    runs.record(part, run={"finished": runs.now()}, seconds={"total": round(time.perf_counter() - started, 3)})
-    write_card(part)
-    swap(part, run_dir)
+    run_dir = runs.path(settings["RUN"])
+    with runs.locked(run_dir):
+        check_sources(settings, say)
+        part = runs.workplace(run_dir)
+        run_all(parameters, part, say)
+        rename_run(part, notebooks, run_dir.name)
+        write_card(part)
+        runs.publish(part, run_dir)
     return run_dir
+
+
+def run_all(parameters, part, say):
+    """Execute {notebook: its parameters} in the folder `part`, in their order."""
+    started = time.perf_counter()
+    for notebook, values in parameters.items():
+        watch = time.perf_counter()
+        execute(notebook, part / notebook.name, values | {"RUN": part.name})
+        say(f"{notebook.name}: passed in {time.perf_counter() - watch:.0f} s")
+    runs.record(part, run={"finished": runs.now()}, seconds={"total": round(time.perf_counter() - started, 3)})
 
 
 def further(name, parameter_file, texts, say=print):
@@ -211,9 +217,11 @@ def further(name, parameter_file, texts, say=print):
         parameters["DATA"] = runs.read_metrics(run_dir)["run"].get("data", "auto")
     say(f"{notebook.stem}: {run_dir.name}, photos {parameters['DATA']}")
     watch, output = time.perf_counter(), run_dir / f"{notebook.stem}{runs.PART}.ipynb"
-    execute(notebook, output, parameters, echo=True)
-    output.replace(run_dir / notebook.name)
-    write_card(run_dir)
+    with runs.locked(run_dir):
+        runs.check_writable(run_dir)
+        execute(notebook, output, parameters, echo=True)
+        output.replace(run_dir / notebook.name)
+        write_card(run_dir)
     say(f"{notebook.name}: passed in {time.perf_counter() - watch:.0f} s")
     return run_dir
 
@@ -249,6 +257,7 @@ def execute(notebook, output, parameters, echo=False):
     import logging
 
     import papermill
+    from nbclient.exceptions import DeadKernelError
 
     logging.getLogger("papermill").setLevel(logging.ERROR)
     try:
@@ -268,6 +277,13 @@ def execute(notebook, output, parameters, echo=False):
             f"The executed notebook with the whole traceback is {output}",
             mistake=error.ename in ("FileNotFoundError", "ValueError", "TypeError"),
         ) from error
+    except DeadKernelError as error:
+        raise NotebookError(
+            f"{notebook.name}: its kernel died, as it does where memory runs out; {output} shows how far it came. "
+            "Close other programs or take fewer photos, then run it again"
+        ) from error
+    except OSError as error:
+        raise runs.not_written(output, error) if error.errno in runs.WRITE_FAULTS else error from error
 
 
 def rename_run(part, notebooks, name):
@@ -286,18 +302,6 @@ def write_card(run_dir):
 
     if (run_dir / "model.json").is_file():
         card.write(run_dir)
-
-
-def swap(part, run_dir):
-    """Put `part` in the place of `run_dir`."""
-    old = run_dir.with_name(run_dir.name + ".old")
-    if old.exists():
-        shutil.rmtree(old)
-    if run_dir.exists():
-        run_dir.rename(old)
-    part.rename(run_dir)
-    if old.exists():
-        shutil.rmtree(old)
 
 
 # --- the committed notebooks --------------------------------------------------------------------

@@ -4,21 +4,29 @@ import contextlib
 import csv
 import dataclasses
 import datetime
+import errno
 import importlib.metadata
 import io
 import json
 import os
 import platform
 import re
+import shutil
 import subprocess
 import tempfile
 import time
+import uuid
 from pathlib import Path
+
+import filelock
 
 from maskkit import __version__, paths
 
 FORMULA = re.compile(r"'*[=+\-@\t\r\n]")  # what makes a spreadsheet run a cell (OWASP, CSV injection)
-PART = ".part"  # `maskkit reproduce` works in runs/<name>.part and renames it when every notebook has passed
+PART = ".part"  # `maskkit reproduce` works in runs/<name>.<8 digits>.part and renames it when every notebook has passed
+CHECKPOINT = "tail.checkpoint"  # a training that stopped, in the run's folder
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+WRITE_FAULTS = (*DISK_FULL, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
 
 
 def path(run):
@@ -51,26 +59,125 @@ def find(run):
 
 
 def folder(run):
-    """The absolute folder of run `run`, made if need be."""
+    """The absolute folder of run `run`, made if need be.
+
+    Raises:
+        OSError: no file can be written there; better known now than after a training.
+    """
     run_dir = path(run)
-    run_dir.mkdir(parents=True, exist_ok=True)
+    check_writable(run_dir)
     return run_dir
+
+
+# --- a run that comes to its place whole ---------------------------------------------------------
+
+
+@contextlib.contextmanager
+def locked(run_dir):
+    """Keep a run's folder from every other process that asks, until the block ends.
+
+    The lock is the system's own and goes with the process, however that ends: a lock file that a killed process left
+    behind holds nobody up.
+
+    Raises:
+        ValueError: another process has it.
+        OSError: nothing can be written beside the folder.
+    """
+    check_writable(run_dir.parent)
+    try:
+        with filelock.FileLock(run_dir.with_name(f".{run_dir.name}.lock"), timeout=0):
+            yield
+    except filelock.Timeout as error:
+        raise ValueError(f"RUN: another process is writing {run_dir}; wait for its end, or give another RUN") from error
+
+
+def workplace(run_dir):
+    """A new, empty working folder for the run: the folder to work in, for `publish` to put in run_dir's place.
+
+    It has a new name each time, since the kernel of a process that was killed may write into the old one for another
+    second. What earlier tries left is removed, but for a checkpoint, which comes along. Wants `locked`.
+    """
+    old = aside(run_dir)
+    if old.exists() and not run_dir.exists():  # a `publish` was cut off between its two renames
+        old.rename(run_dir)
+    part = run_dir.with_name(f"{run_dir.name}.{uuid.uuid4().hex[:8]}{PART}")
+    part.mkdir()
+    for left in run_dir.parent.glob(f"*{PART}"):
+        if left != part and own_name(left) == run_dir.name:
+            if (left / CHECKPOINT).is_file():
+                os.replace(left / CHECKPOINT, part / CHECKPOINT)
+            shutil.rmtree(left, ignore_errors=True)  # a dying kernel may write at this moment; the next try removes it
+    return part
+
+
+def own_name(run_dir):
+    """The run's name, of its folder or of its `workplace`."""
+    return re.sub(rf"\.[0-9a-f]{{8}}{re.escape(PART)}$", "", run_dir.name)
+
+
+def publish(part, run_dir):
+    """Put `part` in the place of `run_dir`. Cut off in between, the next `workplace` brings the earlier run back."""
+    old = aside(run_dir)
+    if old.exists():
+        shutil.rmtree(old)
+    if run_dir.exists():
+        run_dir.rename(old)
+    part.rename(run_dir)
+    if old.exists():
+        shutil.rmtree(old)
+
+
+def aside(run_dir):
+    """Where an earlier run stands while the new one takes its place; no run can be called so."""
+    return run_dir.with_name(f".{run_dir.name}.old")
+
+
+# --- files, whole or not at all -----------------------------------------------------------------
 
 
 @contextlib.contextmanager
 def replacing(path):
-    """A temporary path beside `path`; renamed to `path` when the block ends well, removed when it does not."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name[:60]}.", suffix=path.suffix[:20], dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    """A temporary path beside `path`; renamed to `path` when the block ends well, removed when it does not.
+
+    Raises:
+        OSError: it could not be written, and what was there before is as it was.
+    """
+    path, temporary = Path(path), None
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name[:60]}.", suffix=path.suffix[:20], dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
         yield temporary
         temporary.chmod(0o644)  # mkstemp's 0600 would hide the result from a group or a web server
         os.replace(temporary, path)
+    except OSError as error:
+        if error.errno not in WRITE_FAULTS:
+            raise
+        raise not_written(path, error) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary:
+            temporary.unlink(missing_ok=True)
+
+
+def not_written(path, error):
+    """The error that says what a user can do about `error`, which kept `path` from being written."""
+    what = "free some space" if error.errno in DISK_FULL else "make the folder writable, or write elsewhere"
+    return OSError(f"{path} could not be written ({error.strerror}) and is as it was; {what}, then run it again")
+
+
+def check_writable(folder):
+    """Make the folder if need be, and see whether a file can be written there.
+
+    Raises:
+        OSError: it cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"0" * 4096)  # a full disk takes a name, not a block
+    except OSError as error:
+        raise not_written(folder, error) from error
 
 
 def write_bytes(path, data):
@@ -174,7 +281,7 @@ def start(run_dir):
         (run_dir / name).unlink(missing_ok=True)
     for figure in (run_dir / "figures").glob("*.*"):
         figure.unlink()
-    record(run_dir, run={"name": run_dir.name.removesuffix(PART), "started": now()})
+    record(run_dir, run={"name": own_name(run_dir), "started": now()})
     write_json(run_dir / "environment.json", environment())
 
 

@@ -2,9 +2,11 @@
 
 import copy
 import dataclasses
+import functools
 import hashlib
 import io
 import math
+import warnings
 from pathlib import Path
 
 import torch
@@ -12,7 +14,7 @@ from torch import nn
 from torch.utils.data import TensorDataset, default_collate
 from tqdm import tqdm
 
-from maskkit import evaluate, features, model, runs
+from maskkit import evaluate, features, halving, model, runs
 
 HISTORY_COLUMNS = ("epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "val_correct")
 MAX_TAIL_RATE = 1e-4
@@ -58,7 +60,8 @@ def fit(
         device: where it trains.
         slow: (module, learning rate) of a part that learns at a rate of its own; None for none.
         checkpoint: a file that holds all there is after each epoch. Where it is there already, training goes on from
-            it, to the same end as if it had never stopped; it is removed at the end. None for no file.
+            it, to the same end as if it had never stopped; one of another training, or damaged, is passed over with a
+            warning and replaced. It is removed at the end. None for no file.
         quiet: without a progress bar, for a training that takes a moment.
 
     Returns:
@@ -67,8 +70,7 @@ def fit(
         earliest of equals) and the last.
 
     Raises:
-        ValueError: a part is empty, nothing would learn, a number is out of range, or the checkpoint is of another
-            training.
+        ValueError: a part is empty, nothing would learn, or a number is out of range.
     """
     views = train if isinstance(train, list) else [train]
     check(network, views[0], val, epochs, batch_size, learning_rate)
@@ -80,7 +82,8 @@ def fit(
         slow_rate = slow[1] if slow else None
         mark = fingerprint([epochs, batch_size, learning_rate, slow_rate, seed], network, [*views, val])
         if Path(checkpoint).is_file():
-            history, best, best_state = resume(checkpoint, mark, network, optimizer, order)
+            begun = resume(checkpoint, mark, network, optimizer, order)
+            history, best, best_state = begun or (history, best, best_state)
     to_do = range(len(history) + 1, epochs + 1)
     for epoch in tqdm(to_do, desc="training", unit=" epochs", leave=False, disable=quiet):
         set_mode(network)
@@ -152,12 +155,17 @@ def write_checkpoint(path, mark, network, optimizer, order, history, best, best_
 def resume(path, mark, network, optimizer, order):
     """(history, best, best_state) of a checkpoint; network, optimizer and order are brought to where it stopped.
 
-    Raises:
-        ValueError: the file is damaged, or of another training.
+    None where the file is damaged or of another training: a warning says so.
     """
-    content = model.read_tensors(Path(path))
+    try:
+        content = model.read_tensors(Path(path))
+    except ValueError as error:
+        warnings.warn(f"{error}; training begins anew", stacklevel=3)
+        return None
     if not isinstance(content, dict) or content.get("mark") != mark:
-        raise ValueError(f"{path} is the checkpoint of another training (other photos, weights or settings); delete it")
+        problem = "is the checkpoint of another training (other photos, weights or settings)"
+        warnings.warn(f"{path} {problem}; training begins anew", stacklevel=3)
+        return None
     network.load_state_dict(content["network"])
     optimizer.load_state_dict(content["optimizer"])
     order.set_state(content["order"])
@@ -191,18 +199,33 @@ def set_mode(network):
 
 def run_epoch(network, dataset, order, batch_size, device, optimizer=None):
     """(mean loss per photo, number of correct photos) over `dataset` in `order`; learns where given an optimizer."""
-    loss_sum, correct = 0.0, 0
+    loss_sum, correct, size = 0.0, 0, batch_size
     for indices in order.split(batch_size):
-        inputs, labels = (tensor.to(device) for tensor in collect(dataset, indices))
-        logits = network(inputs)
-        loss = nn.functional.cross_entropy(logits, labels)
+        look = functools.partial(look_at, network, *collect(dataset, indices), device, optimizer)
+        (batch_loss, batch_correct), size = halving.until_it_fits(look, size)
         if optimizer:
-            optimizer.zero_grad()
-            loss.backward()
             optimizer.step()
-        loss_sum += loss.item() * len(labels)
-        correct += (logits.argmax(1) == labels).sum().item()
+        loss_sum += batch_loss
+        correct += batch_correct
     return loss_sum / len(order), correct
+
+
+def look_at(network, inputs, labels, device, optimizer, size):
+    """(loss summed over the photos of a batch, number correct), and the batch's gradients where given an optimizer.
+
+    `size` photos pass at a time; their gradients add up to the whole batch's, so the step to come is the same one.
+    """
+    loss_sum, correct = 0.0, 0
+    if optimizer:
+        optimizer.zero_grad()
+    for few, truth in zip(inputs.split(size), labels.to(device).split(size), strict=True):
+        logits = network(few.to(device))
+        loss = nn.functional.cross_entropy(logits, truth)
+        if optimizer:
+            (loss * (len(truth) / len(labels))).backward()
+        loss_sum += loss.item() * len(truth)
+        correct += (logits.argmax(1) == truth).sum().item()
+    return loss_sum, correct
 
 
 def collect(dataset, indices):

@@ -39,6 +39,17 @@ EXPECTED = {
         "code that runs a file or a string", "photo format not allowed", "HTML in a name", "formula in a CSV cell",
         "token in a run folder or output", "telemetry",
     ),
+    "machine": (
+        "SIGKILL: prepare", "SIGKILL: cache write", "SIGKILL: training", "SIGKILL: checkpoint",
+        "SIGKILL: between notebooks", "SIGKILL inside a notebook, papermill's kernel left behind",
+        "SIGKILL at random, many times", "SIGINT", "SIGTERM", "disk full", "permission denied",
+        "read-only output, found before training", "two runs into one folder: the second refuses", "stale lock",
+        "two processes filling one cache", "CUDA asked for and absent", "CUDA out of memory", "no network",
+        "hanging network", "HTTP 403", "small /dev/shm, worker crashes",
+    ),
+    "determinism": (
+        "hash seed", "locale", "LANG=C", "TZ", "any working directory", "clock jumps", "folder order",
+    ),
     "scale": ("fuzzed files",),
 }  # fmt: skip
 

@@ -1,0 +1,119 @@
+"""SIGINT and SIGTERM end a command cleanly, with what was reached; a kernel that dies is said."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from test_reproduce import notebook
+
+from maskkit import __main__, paths, predict, reproduce
+
+SIGNALS = {"SIGINT": (signal.SIGINT, 130), "SIGTERM": (signal.SIGTERM, 143)}
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [pytest.param(*v, marks=pytest.mark.fault("machine", k), id=k) for k, v in SIGNALS.items()]
+)
+def test_predict_keeps_the_rows_so_far(trained, photo_folder, tmp_path, capsys, monkeypatch, number, code):
+    def some(files, classifier):
+        yield {"file": "a.png", "label": "with_mask", "probability": 0.9, "note": ""}
+        os.kill(os.getpid(), number)
+        yield {"file": "b.png", "label": "with_mask", "probability": 0.9, "note": ""}
+
+    monkeypatch.setattr(predict, "predict", some)
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        found = __main__.main(
+            ["predict", str(photo_folder), "--model", str(trained), "--csv", str(tmp_path / "table.csv")]
+        )
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert found == code and not (tmp_path / "table.csv").exists()
+    assert "a.png" in (tmp_path / "table.csv.part").read_text()
+    assert "maskkit: interrupted; " in capsys.readouterr().err
+
+
+CHILD = """
+import sys
+from maskkit import __main__, paths, reproduce
+from pathlib import Path
+root = Path(sys.argv[1])
+paths.NOTEBOOKS, paths.RUNS = root / "notebooks", root / "runs"
+reproduce.check_sources = lambda *_: None
+reproduce.REPORT_NOTEBOOKS = ("a.ipynb",)
+run = reproduce.reproduce
+reproduce.reproduce = lambda file, texts: run(file, texts, ("a.ipynb",))
+sys.exit(__main__.main(["reproduce", str(root / "empty.yaml"), "--set", "RUN=x"]))
+"""
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A notebook that waits for ever in its third cell, having told its process id."""
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "empty.yaml").touch()
+    told = f"import os, pathlib\npathlib.Path({str(tmp_path / 'pid')!r}).write_text(str(os.getpid()))"
+    notebook(tmp_path / "notebooks" / "a.ipynb", 'RUN = "x"', told, "import time\ntime.sleep(10_000)")
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", SIGNALS)
+@pytest.mark.fault("machine", "a signal inside a notebook: the kernel ends too")
+def test_a_signal_inside_a_notebook_ends_its_kernel_and_says_so(project, name):
+    number, code = SIGNALS[name]
+    child = start(project)
+    kernel = wait_for(project / "pid", child)
+    child.send_signal(number)
+    _, error = child.communicate()
+    assert child.returncode == code and "Traceback" not in error
+    assert error.splitlines()[-1].startswith("maskkit: interrupted; an earlier run of this name is as it was")
+    assert not alive(kernel)
+
+
+@pytest.mark.fault("machine", "SIGKILL inside a notebook, papermill's kernel left behind")
+def test_killed_inside_a_notebook_the_kernel_ends_and_the_run_may_start_again(project):
+    child = start(project)
+    kernel = wait_for(project / "pid", child)
+    child.kill()
+    child.communicate()
+    (project / "pid").unlink()
+    again = start(project)  # at once: the lock went with its process, and the dying kernel has another folder
+    assert wait_for(project / "pid", again) != kernel
+    again.terminate()
+    assert again.communicate() and again.returncode == 143
+    while alive(kernel):
+        time.sleep(0.1)
+    assert len(list((project / "runs").glob("x.*.part"))) == 1
+
+
+def start(project):
+    return subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(project)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=os.environ | {"PYTHONPATH": str(paths.ROOT)},
+    )  # fmt: skip
+
+
+def wait_for(path, child):
+    while not (path.is_file() and path.read_text()):
+        assert child.poll() is None, child.communicate()
+        time.sleep(0.05)
+    return int(path.read_text())
+
+
+def alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.fault("machine", "a kernel dies")
+def test_a_kernel_that_dies_is_said_with_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "NOTEBOOKS", tmp_path)
+    path = notebook(tmp_path / "a.ipynb", 'RUN = "x"', "import os\nos.kill(os.getpid(), 9)")
+    with pytest.raises(reproduce.NotebookError, match="a.ipynb: its kernel died, .*out.ipynb shows how far it came"):
+        reproduce.execute(path, tmp_path / "out.ipynb", {})
