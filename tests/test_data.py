@@ -301,6 +301,7 @@ def test_threads_give_results_in_order_and_run_only_a_few_ahead():
 
     taken = data.in_threads(work, range(100), workers=2)
     assert [next(taken) for _ in range(10)] == [item * 10 for item in range(10)]
+    time.sleep(0.1)  # long enough for all 100, if nothing held the threads back
     taken.close()
     assert max(started) < 10 + 2 * 2
 
