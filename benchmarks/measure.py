@@ -23,7 +23,7 @@ def machine(device="cpu"):
 def in_turns(ways, repeats, warm_up=True):
     """{name: [seconds]} of functions without arguments, each run once a turn, one after the other.
 
-    With `warm_up` a first turn is not counted. A way that returns a number has measured its own seconds.
+    With `warm_up` a first turn is not counted. A way that returns a float has measured its own seconds.
     """
     found = {name: [] for name in ways}
     for turn in range(repeats + warm_up):
@@ -32,7 +32,7 @@ def in_turns(ways, repeats, warm_up=True):
             start = time.perf_counter()
             own = way()
             if turn >= warm_up:
-                found[name].append(time.perf_counter() - start if own is None else own)
+                found[name].append(own if isinstance(own, float) else time.perf_counter() - start)
     return found
 
 

@@ -18,6 +18,11 @@ def test_turns_are_interleaved_and_the_first_is_not_counted():
     assert seconds["b"] == [7.0, 7.0]
 
 
+def test_what_a_way_returns_is_taken_for_seconds_only_where_it_is_a_float():
+    seconds = measure.in_turns({"lists": lambda: ["of", "photos"]}, repeats=1)
+    assert seconds["lists"][0] < 1
+
+
 def test_a_ratio_below_its_floor_is_named():
     assert measure.below({"warm_vs_cold": 1.2, "cold_vs_plain": 9.0}, {"warm_vs_cold": 1.3, "cold_vs_plain": 2.5}) == [
         "warm_vs_cold is 1.2, below 1.3"
