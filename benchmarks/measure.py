@@ -57,7 +57,7 @@ def say(rows, ratios):
     for one in rows:
         low, high = one["spread"]
         scores = "".join(f"  {name} {100 * value:.1f} %" for name, value in (one["accuracy"] or {}).items())
-        print(f"{one['name']:42} {one['median_seconds']:9.3f} s  ({low:.3f}-{high:.3f}, n {one['n']}){scores}")
+        print(f"{one['name']:42} {one['median_seconds']:9.4f} s  ({low:.4f}-{high:.4f}, n {one['n']}){scores}")
     for name, value in ratios.items():
         print(f"{name:42} {value:9.2f}")
 
