@@ -5,6 +5,7 @@ features of up to SHARD photos and the photos' sha256. Shards are only ever adde
 processes may fill and read one cache at once.
 """
 
+import contextlib
 import hashlib
 import itertools
 import json
@@ -102,9 +103,9 @@ def passes(module, dataset, indices, device):
     Threads read, decode and resize the next photos while the module works on these.
     """
     module = module.eval().to(device)
-    photos = data.in_threads(lambda index: dataset[index][0], indices)
-    while batch := list(itertools.islice(photos, BATCH[device.type])):
-        yield pass_images(module, batch, device)
+    with contextlib.closing(data.in_threads(lambda index: dataset[index][0], indices)) as photos:
+        while batch := list(itertools.islice(photos, BATCH[device.type])):
+            yield pass_images(module, batch, device)
 
 
 @torch.inference_mode()
