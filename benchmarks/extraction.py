@@ -55,7 +55,7 @@ def main():
     }  # fmt: skip
     measure.write("extraction", rows, ratios, limit_seconds=limit, arch=arch, unit="seconds of one photo",
                   n=len(photos), setting=setting)  # fmt: skip
-    measure.save(measure.bars(rows, f"One photo through {arch}, {setting['processors']} cores"), "extraction")
+    measure.save(measure.points(rows, f"One photo through {arch}, {setting['processors']} cores"), "extraction")
     measure.say(rows, ratios)
     print(f"limit: {1000 * limit:.1f} ms a photo, multiply-adds at the rate of a matrix product")
 

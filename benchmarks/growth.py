@@ -64,7 +64,7 @@ def main():
         if any(row["name"].endswith(f"{n} classes") for row in rows)
     }  # fmt: skip
     measure.write("growth", rows, ratios, resumed=resumed, setting=setting)
-    measure.save(measure.bars(rows, "Photos drawn, features extracted, head trained"), "growth")
+    measure.save(measure.points(rows, "Photos drawn, features extracted, head trained"), "growth")
     measure.say(rows, ratios)
     print(f"interrupted: {resumed['computed_after']} of {resumed['photos']} photos computed in the second run")
 

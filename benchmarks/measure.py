@@ -62,18 +62,19 @@ def say(rows, ratios):
         print(f"{name:42} {value:9.2f}")
 
 
-def bars(rows, title, unit="seconds"):
-    """One bar per row on a logarithmic axis, from fastest to slowest, its spread as a whisker."""
+def points(rows, title):
+    """One point per row on a logarithmic axis, the fastest on top, its spread as a whisker."""
     rows = sorted(rows, key=lambda one: one["median_seconds"], reverse=True)
     fig, ax = plt.subplots(figsize=(8, 1.2 + 0.34 * len(rows)), layout="constrained")
     middle = [one["median_seconds"] for one in rows]
     whiskers = [[m - one["spread"][0] for m, one in zip(middle, rows, strict=True)],
                 [one["spread"][1] - m for m, one in zip(middle, rows, strict=True)]]  # fmt: skip
     names = [one["name"] for one in rows]
-    ax.barh(names, middle, xerr=whiskers, color="#4c72b0", ecolor="#333333", capsize=2)
+    ax.errorbar(middle, names, xerr=whiskers, fmt="o", color="#4c72b0", ecolor="#333333", capsize=3)
     for place, one in enumerate(rows):
-        ax.text(one["spread"][1] * 1.08, place, f"{one['median_seconds']:.3g}", va="center", fontsize=9)
-    ax.set(xscale="log", xlabel=f"{unit} (logarithmic axis)", title=title, xlim=(min(middle) / 2, max(middle) * 2.5))
+        ax.text(one["spread"][1] * 1.08, place, f"  {one['median_seconds']:.3g}", va="center", fontsize=9)
+    ax.grid(axis="y", color="#dddddd")
+    ax.set(xscale="log", xlabel="seconds (logarithmic axis)", title=title, xlim=(min(middle) / 2, max(middle) * 2.5))
     ax.spines[["top", "right"]].set_visible(False)
     return fig
 

@@ -372,7 +372,7 @@ def report(name, bench, seconds, scores, before, given):
     measure.write(name, rows, ratios, turns=turns, arch=bench.arch, photos=bench.source.photos, n=len(bench.rows),
                   setting=before)  # fmt: skip
     title = f"The report: {len(bench.rows)} photos ({bench.source.photos}), {bench.arch}, {before['processors']} cores"
-    measure.save(measure.bars(rows, title), name)
+    measure.save(measure.points(rows, title), name)
     measure.say(rows, ratios)
     if given.quick and (low := measure.below(ratios, FLOORS)):
         sys.exit("; ".join(low))

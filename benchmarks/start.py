@@ -40,7 +40,7 @@ def main():
     ratios = {"help_vs_python": middle["maskkit --help"] / middle["python, nothing else"]}
     heavy = heaviest("import maskkit.audit")
     measure.write("start", rows, ratios, heaviest_imports=heavy, setting=setting)
-    measure.save(measure.bars(rows, "Until something useful appears"), "start")
+    measure.save(measure.points(rows, "Until something useful appears"), "start")
     measure.say(rows, ratios)
     for name, own in heavy:
         print(f"{own:8.3f} s  {name}")

@@ -40,7 +40,7 @@ def test_results_hold_rows_ratios_and_how_busy_the_machine_was(tmp_path, monkeyp
 
 def test_the_figure_is_labelled_and_shows_every_row(tmp_path, monkeypatch):
     monkeypatch.setattr(measure, "RESULTS", tmp_path)
-    fig = measure.bars([measure.row("plain", [3.0, 1.0]), measure.row("maskkit", [0.1])], "The report")
+    fig = measure.points([measure.row("plain", [3.0, 1.0]), measure.row("maskkit", [0.1])], "The report")
     (ax,) = fig.axes
     assert [label.get_text() for label in ax.get_yticklabels()] == ["plain", "maskkit"]
     assert "seconds" in ax.get_xlabel() and ax.get_title() == "The report"
