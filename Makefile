@@ -6,7 +6,7 @@ PYTHON ?= python3
 # The kernel named python3 is .venv's, whatever the user's own Jupyter has under that name.
 export JUPYTER_PREFER_ENV_PATH := 1
 
-.PHONY: help reproduce improve trust test slow faults faults-table test-notebooks test-browser lab lint refresh lock clean
+.PHONY: help reproduce improve trust test slow faults faults-table test-notebooks test-browser bench bench-quick lab lint refresh lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -83,6 +83,23 @@ test-notebooks: .venv/.installed  ## the outputs of all notebooks, 04 and 05 too
 
 test-browser: .venv/.installed  ## JupyterLab, Notebook 7 and report.html in Debian's Chromium (apt-get install chromium)
 	.venv/bin/python -m pytest tests/browser
+
+# DATA and WEIGHTS as above, WEIGHTS a file of ResNet18; the scripts run in the caller's folder, as `reproduce` does.
+BENCH = cd $(call quote,$(CALLER)) && PYTHONPATH=$(call quote,$(CURDIR)) $(call quote,$(CURDIR)/.venv/bin/python)
+BENCH_SETTINGS = $(foreach name,DATA WEIGHTS,$(if $(filter command,$(origin $(name))),$(if \
+	$(value $(name)),--$(if $(filter DATA,$(name)),data,weights) $(call quote,$(value $(name))))))
+BENCH_AGAINST = $(if $(filter command,$(origin AGAINST)),$(if $(value AGAINST),--elsewhere $(call quote,$(value AGAINST))))
+BENCHMARKS := $(CURDIR)/benchmarks
+
+bench: .venv/.installed  ## speed against the plain loop and peers, an hour: benchmarks/results/ (DATA, WEIGHTS, AGAINST)
+	.venv/bin/python -m pip install --editable '.[bench]'
+	$(BENCH) $(call quote,$(BENCHMARKS)/report.py) $(BENCH_SETTINGS) $(BENCH_AGAINST)
+	$(BENCH) $(call quote,$(BENCHMARKS)/extraction.py) --slow $(BENCH_SETTINGS)
+	$(BENCH) $(call quote,$(BENCHMARKS)/growth.py) $(BENCH_SETTINGS)
+	$(BENCH) $(call quote,$(BENCHMARKS)/start.py)
+
+bench-quick: .venv/.installed  ## a minute of it; fails where a ratio of times falls below its floor (DATA, WEIGHTS)
+	$(BENCH) $(call quote,$(BENCHMARKS)/report.py) --quick $(BENCH_SETTINGS)
 
 lab: .venv/.installed  ## JupyterLab on notebooks/ (OPTIONS="--no-browser", or any other of its options)
 	.venv/bin/python -m jupyterlab $(OPTIONS) notebooks/

@@ -8,6 +8,7 @@ import copy
 import dataclasses
 import hashlib
 import math
+import threading
 
 import numpy as np
 import torch
@@ -113,6 +114,8 @@ SHIFTS = {
 }
 AUGMENTATIONS = TRAINING | SHIFTS
 
+DRAWING = threading.Lock()  # torchvision's changes draw from torch's one random state: one thread at a time
+
 
 @dataclasses.dataclass(frozen=True)
 class View:
@@ -140,7 +143,7 @@ class View:
         """The changed photo, a PIL RGB image, for people to look at."""
         digest = hashlib.sha256(f"{self.augmentation} {self.seed} {self.index}".encode())
         digest.update(np.asarray(image).tobytes())
-        with torch.random.fork_rng(devices=[]):
+        with DRAWING, torch.random.fork_rng(devices=[]):
             torch.manual_seed(int.from_bytes(digest.digest()[:8], "big", signed=True))
             return AUGMENTATIONS[self.augmentation](image)
 

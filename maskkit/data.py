@@ -3,6 +3,8 @@
 folder of photos -> `find` -> `curate` (writes data-mask/, split.csv, rejected.csv) -> `MaskDataset`.
 """
 
+import collections
+import concurrent.futures
 import contextlib
 import dataclasses
 import hashlib
@@ -32,11 +34,16 @@ MAX_PIXELS = 50_000_000  # 50 megapixels: larger than a phone's photo, small eno
 # What Pillow's parsers raise on damaged bytes, beside ValueError: the first three often, the others once in thousands.
 BROKEN = (OSError, SyntaxError, EOFError, TypeError, AttributeError, LookupError, ArithmeticError, struct.error)
 MAX_NAME = 240  # bytes of a file name in data-mask/: file systems take 255, and a number may come before it
+WORKERS = min(16, os.cpu_count() or 1)  # threads that read photos; Pillow lets go of Python while it decodes
 MIN_PER_CLASS = 10  # fewer leave no validation part worth a percentage
 VAL_SHARE = 0.2  # the report's 80 / 20
 SPLIT_COLUMNS = ("file", "label", "part", "sha256", "group", "source")
 REJECTED_COLUMNS = ("source", "label", "reason")
 PARTS = ("train", "val")
+
+# Pillow warns of odd metadata in photos that decode well. For all threads at once: `warnings.catch_warnings` around a
+# decoding would be undone by another thread's, in the wrong order.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -204,18 +211,16 @@ def head(file):
     Raises:
         ValueError: as `decode`, whatever Pillow raises inside the block.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow warns of odd metadata in photos that decode well
-        if not file.read(1):
-            raise ValueError("the file is empty")
-        file.seek(0)
-        try:
-            with Image.open(file, formats=FORMATS) as image:
-                yield image
-        except Image.UnidentifiedImageError as error:
-            raise ValueError(f"not a photo of a known kind ({', '.join(FORMATS)})") from error
-        except (*BROKEN, Image.DecompressionBombError) as error:
-            raise ValueError(f"broken: {error}") from error
+    if not file.read(1):
+        raise ValueError("the file is empty")
+    file.seek(0)
+    try:
+        with Image.open(file, formats=FORMATS) as image:
+            yield image
+    except Image.UnidentifiedImageError as error:
+        raise ValueError(f"not a photo of a known kind ({', '.join(FORMATS)})") from error
+    except (*BROKEN, Image.DecompressionBombError) as error:
+        raise ValueError(f"broken: {error}") from error
 
 
 def to_rgb(image):
@@ -247,13 +252,17 @@ def to_8_bit(values, full_scale=None):
     return np.rint(values, out=values).astype(np.uint8)
 
 
-def bounded_map(pool, function, items, ahead):
-    """`pool.map` in order, with at most `ahead` results waiting, so that memory stays flat."""
+def in_threads(function, items, workers=WORKERS):
+    """`map` in order, by threads a few items ahead of whoever takes the results: few, so that memory stays flat."""
     items = iter(items)
-    waiting = [pool.submit(function, item) for item in itertools.islice(items, ahead)]
-    while waiting:
-        yield waiting.pop(0).result()
-        waiting += [pool.submit(function, item) for item in itertools.islice(items, 1)]
+    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+        waiting = collections.deque(pool.submit(function, item) for item in itertools.islice(items, 2 * workers))
+        try:
+            while waiting:
+                yield waiting.popleft().result()
+                waiting.extend(pool.submit(function, item) for item in itertools.islice(items, 1))
+        finally:
+            pool.shutdown(cancel_futures=True)  # nobody takes the rest: the caller has enough, or an item failed
 
 
 def need_file(path):
@@ -329,16 +338,16 @@ def draw(source, per_class, seed):
         random.Random(f"draw {seed} {label}").shuffle(candidates)
         wanted = per_class or len(candidates)
         good = 0
-        for photo in tqdm(candidates, desc=f"reading {label}", unit=" photos", leave=False, disable=None):
+        progress = tqdm(candidates, desc=f"reading {label}", unit=" photos", leave=False, disable=None)
+        for photo, (digest, reason) in zip(progress, in_threads(look_into, candidates), strict=True):
+            if reason:
+                name = photo.relative_to(source.folder).as_posix()
+                rejected.append({"source": name, "label": label, "reason": reason})
+                continue
+            drawn[photo] = (label, digest)
+            good += 1
             if good == wanted:
                 break
-            try:
-                decode(photo)
-                drawn[photo] = (label, sha256(photo))
-                good += 1
-            except (ValueError, OSError) as error:
-                name = photo.relative_to(source.folder).as_posix()
-                rejected.append({"source": name, "label": label, "reason": str(error)})
         if good < MIN_PER_CLASS:
             raise ValueError(
                 f"{folder} holds {good} photos that can be decoded of {len(candidates)} files; "
@@ -371,6 +380,15 @@ def correct(drawn, part, root, file):
     if missing:
         raise ValueError("CORRECTIONS: {} leaves no photo of class {!r} in part {!r}".format(file, *missing[0]))
     return kept, aside
+
+
+def look_into(photo):
+    """(sha256, "") of a photo that can be decoded, else ("", the reason)."""
+    try:
+        decode(photo)
+        return sha256(photo), ""
+    except (ValueError, OSError) as error:
+        return "", str(error) or type(error).__name__
 
 
 def read_groups(path):

@@ -7,6 +7,7 @@ processes may fill and read one cache at once.
 
 import contextlib
 import hashlib
+import itertools
 import json
 import time
 import warnings
@@ -18,9 +19,9 @@ import safetensors.numpy
 import torch
 from tqdm import tqdm
 
-from maskkit import halving, model, runs
+from maskkit import data, halving, model, runs
 
-BATCH = 16  # photos per pass; benchmarks/README.md has the measurement
+BATCH = {"cpu": 16, "cuda": 256}  # photos per pass; benchmarks/README.md has the measurement
 SHARD = 512  # photos per file: what an interrupted extraction can lose
 
 
@@ -40,16 +41,14 @@ def extract(network, arch, dataset, *, cache, device):
     Raises:
         ValueError: part of the backbone would learn, so its features would not stay what they are.
     """
-    backbone = model.Backbone(network, arch)
     head = model.head(network, arch)
     if any(weight.requires_grad for name, weight in network.named_parameters() if not is_of(head, weight)):
         raise ValueError("part of the backbone learns, so its features cannot be cached; freeze it or fit on photos")
     folder = Path(cache) / key(arch, model.fingerprint(network, arch), dataset.transform)
-    known = read(folder, backbone.n_features)
+    known = read(folder, head.in_features)
     hashes = [row["sha256"] for row in dataset.rows]
     missing = {digest: index for index, digest in enumerate(hashes) if digest not in known}
-    new = compute(backbone, dataset, missing, folder, device)
-    known |= new
+    known |= compute(network, arch, dataset, missing, folder, device)
     return torch.from_numpy(np.stack([known[digest] for digest in hashes])), len(missing)
 
 
@@ -63,12 +62,14 @@ def outputs(module, dataset, device):
     """What a frozen module makes of every photo of a dataset, kept in memory: float32 (n_photos, ...) on the CPU.
 
     For a trunk of `model.cut`: its outputs are too large for the cache (200 KB a photo) and soon computed.
+    Computed by the module as it is, not `model.for_inference`: a tail that learns on them would grow the rounding into
+    another training (losses 2e-4 apart after three epochs).
     """
-    module = module.eval().to(device)
     parts = []
-    for start in tqdm(range(0, len(dataset), BATCH), desc="trunk", unit=f" x {BATCH}", leave=False):
-        images = torch.stack([dataset[index][0] for index in range(start, min(start + BATCH, len(dataset)))])
-        parts.append(torch.from_numpy(pass_images(module, images, device)))
+    with tqdm(total=len(dataset), desc="trunk", unit=" photos", leave=False) as progress:
+        for found in passes(module, dataset, range(len(dataset)), device):
+            parts.append(torch.from_numpy(found))
+            progress.update(len(found))
     return torch.cat(parts)
 
 
@@ -82,34 +83,45 @@ def key(arch, fingerprint, transform, dtype="float32"):
     return f"{arch}-{hashlib.sha256(said.encode()).hexdigest()[:24]}"
 
 
-def compute(backbone, dataset, missing, folder, device):
+def compute(network, arch, dataset, missing, folder, device):
     """{sha256: features (n_features,)} of the photos at the indices `missing`, written shard by shard."""
-    backbone = backbone.eval().to(device)
-    done, shard = {}, {}
-    items = list(missing.items())
-    with tqdm(total=len(items), desc="features", unit=" photos", leave=False, disable=not items) as progress:
-        for start in range(0, len(items), BATCH):
-            batch = items[start : start + BATCH]
-            images = torch.stack([dataset[index][0] for _, index in batch])
-            shard |= zip((digest for digest, _ in batch), pass_images(backbone, images, device), strict=True)
-            progress.update(len(batch))
-            if len(shard) >= SHARD or start + BATCH >= len(items):
+    if not missing:
+        return {}
+    backbone = model.Backbone(model.for_inference(network), arch)
+    done, shard, hashes = {}, {}, iter(missing)
+    with tqdm(total=len(missing), desc="features", unit=" photos", leave=False) as progress:
+        for found in passes(backbone, dataset, missing.values(), device):
+            shard |= zip(itertools.islice(hashes, len(found)), found, strict=True)
+            progress.update(len(found))
+            if len(shard) >= SHARD or len(done) + len(shard) == len(missing):
                 write(folder, shard)
                 done |= shard
                 shard = {}
     return done
 
 
+def passes(module, dataset, indices, device):
+    """What a frozen module makes of some photos of a dataset, pass by pass: arrays (n, ...), n at most BATCH.
+
+    Threads read, decode and resize the next photos while the module works on these.
+    """
+    module = module.eval().to(device)
+    with contextlib.closing(data.in_threads(lambda index: dataset[index][0], indices)) as photos:
+        while batch := list(itertools.islice(photos, BATCH[device.type])):
+            yield pass_images(module, batch, device)
+
+
 @torch.inference_mode()
-def pass_images(backbone, images, device):
-    """Features (n, n_features) of images (n, 3, H, W), n at most BATCH.
+def pass_images(module, images, device):
+    """What the module makes of a list of images (3, H, W), at most BATCH: an array (n, ...).
 
     A short batch is filled up with zeros: the arithmetic library may sum in another order for another batch
     size, and a photo's features must not depend on how many neighbours it had.
     """
-    filled = torch.zeros(BATCH, *images.shape[1:])
-    filled[: len(images)] = images
-    return halving.forward(backbone, filled, device)[: len(images)].numpy()
+    on_gpu = device.type == "cuda"  # from pinned memory the copy runs while the next photos are decoded
+    filled = torch.zeros(BATCH[device.type], *images[0].shape, pin_memory=on_gpu)
+    torch.stack(images, out=filled[: len(images)])
+    return halving.forward(module, filled, device)[: len(images)].numpy()
 
 
 def write(folder, shard):

@@ -35,6 +35,6 @@ def forward(network, images, device):
     """What `network` makes of images (N, ...), computed on `device` and copied back: a tensor (N, ...) on the CPU."""
 
     def pieces(size):
-        return torch.cat([network(few.to(device)).cpu() for few in images.split(size)])
+        return torch.cat([network(few.to(device, non_blocking=True)).cpu() for few in images.split(size)])
 
     return until_it_fits(pieces, len(images))[0]

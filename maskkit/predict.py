@@ -5,7 +5,6 @@ The model is a run's (`from_run`, torch) or an exported file (`from_onnx`, which
 """
 
 import collections
-import concurrent.futures
 import csv
 import dataclasses
 import heapq
@@ -189,11 +188,9 @@ def predict(files, classifier):
         except ValueError as error:
             return name, None, str(error)
 
-    workers = min(4, os.cpu_count() or 1)
-    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
-        prepared = data.bounded_map(pool, prepare, files, 2 * workers)
-        while batch := list(itertools.islice(prepared, classifier.batch)):
-            yield from rows_of(batch, classifier)
+    prepared = data.in_threads(prepare, files, min(4, data.WORKERS))  # a phone's photo takes 150 MB meanwhile
+    while batch := list(itertools.islice(prepared, classifier.batch)):
+        yield from rows_of(batch, classifier)
 
 
 def rows_of(batch, classifier):

@@ -3,11 +3,9 @@
 `read` decodes every photo once and keeps a few kilobytes of each; leaks, shortcuts and odd files are found in those.
 """
 
-import concurrent.futures
 import dataclasses
 import itertools
 import json
-import os
 
 import imagehash
 import numpy as np
@@ -125,13 +123,11 @@ def read(files, workers=None, *, cache=None):
 
 def measure_all(files, workers):
     """{ARRAYS of the photos, and "found": JSON, MEASURES or why it cannot be decoded, file by file}, numpy arrays."""
-    workers = workers or min(8, os.cpu_count() or 1)
     found, own = [], []
-    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
-        measured = data.bounded_map(pool, measure, [row["path"] for row in files], 4 * workers)
-        for one, arrays in tqdm(measured, total=len(files), desc="reading", unit=" photos", leave=False, disable=None):
-            found.append(one)
-            own += [] if arrays is None else [arrays]
+    measured = data.in_threads(measure, [row["path"] for row in files], workers or min(8, data.WORKERS))
+    for one, arrays in tqdm(measured, total=len(files), desc="reading", unit=" photos", leave=False, disable=None):
+        found.append(one)
+        own += [] if arrays is None else [arrays]
     columns = [np.stack(column) for column in zip(*own, strict=True)] or [np.zeros(0)] * len(ARRAYS)
     text = np.frombuffer(json.dumps(found).encode(), dtype=np.uint8)
     return dict(zip(ARRAYS, columns, strict=True)) | {"found": text}

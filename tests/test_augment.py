@@ -82,3 +82,14 @@ def test_views_out_of_range(curated, dwarf, name, n, message):
     run_dir, rows = curated
     with pytest.raises(ValueError, match=message):
         augment.views(data.MaskDataset(rows, run_dir, data.REPORT_CLASSES, dwarf), name, n, seed=0)
+
+
+@pytest.mark.parametrize("name", ["report", "strong"])
+def test_threads_that_draw_views_get_the_same_ones_and_leave_chance_alone(name, dwarf):
+    photos, view = [draw_photo(seed) for seed in range(24)], augment.View(dwarf, name, 0, 0)
+    state = torch.get_rng_state()
+    alone = [view(photo) for photo in photos]
+    for _ in range(3):
+        together = list(data.in_threads(view, photos, workers=4))
+        assert all(torch.equal(first, second) for first, second in zip(alone, together, strict=True))
+    assert torch.equal(torch.get_rng_state(), state)

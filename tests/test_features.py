@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from maskkit import data, features, model
+from maskkit import compare, data, features, model
 
 RANDOM = model.Pretrained("resnet18", "none", None, "")
 CPU = torch.device("cpu")
@@ -88,3 +88,13 @@ def test_a_backbone_that_learns_is_refused(network, dataset, tmp_path):
     network.layer4[0].conv1.weight.requires_grad_(True)
     with pytest.raises(ValueError, match="cannot be cached"):
         extract(network, dataset, tmp_path)
+
+
+def test_features_are_those_of_the_plain_network_photo_by_photo(network, dataset, tmp_path):
+    compare.settle(network, torch.stack([dataset[index][0] for index in range(8)]))
+    found, _ = extract(network, dataset, tmp_path)
+    backbone = model.Backbone(network, "resnet18")
+    with torch.inference_mode():
+        plain = torch.cat([backbone(dataset[index][0][None]) for index in range(len(dataset))])
+    assert plain.std() > 0.1
+    assert (found - plain).abs().max() <= 1e-4 * plain.abs().max()

@@ -10,7 +10,7 @@ import torch
 from conftest import draw_photo
 from torch import nn
 
-from maskkit import model, runs
+from maskkit import compare, model, runs
 
 RANDOM = model.Pretrained("resnet18", "none", None, "")
 
@@ -264,3 +264,46 @@ def test_cuda_asked_for_and_absent(monkeypatch):
         model.device("cuda")
     with pytest.raises(ValueError, match="DEVICE must be"):
         model.device("tpu")
+
+
+@pytest.mark.parametrize("arch", ["resnet18", "mobilenet_v2", "shufflenet_v2_x0_5"])
+def test_a_network_for_inference_gives_the_same(arch):
+    network = model.build(model.Pretrained(arch, "none", None, ""), 3, seed=0)
+    images = torch.randn(4, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    compare.settle(network, images)
+    torch.nn.init.normal_(model.head(network, arch).weight, generator=torch.Generator().manual_seed(0))
+    quick = model.for_inference(network)
+    with torch.inference_mode():
+        wanted, found = network(images), quick(images)
+    assert wanted.std() > 0.1
+    assert (wanted - found).abs().max() <= 1e-4 * wanted.abs().max()
+    assert network.state_dict().keys() == model.skeleton(arch, 3, seed=0).state_dict().keys()
+
+
+class Branching(nn.Module):
+    """Branches on its input's values, which torch.fx cannot follow."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)
+
+    def forward(self, images):
+        return self.norm(self.conv(images)) if images.sum() > 0 else images
+
+
+def test_a_network_that_cannot_be_followed_stays_as_it_is():
+    network, images = Branching().eval(), torch.rand(2, 3, 8, 8)
+    quick = model.for_inference(network)
+    assert quick is not network and isinstance(quick.norm, nn.BatchNorm2d)
+    assert torch.allclose(quick(images), network(images), atol=1e-6)
+
+
+def test_a_network_for_inference_has_no_batch_norm_and_its_own_weights():
+    network = model.build(model.Pretrained("resnet18", "none", None, ""), 2, seed=0)
+    quick = model.for_inference(network)
+    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in quick.modules())
+    assert not any(weight.requires_grad for weight in quick.parameters())
+    assert model.count_weights(network)[0] == 1026
+    before = quick.get_submodule("fc").weight.clone()
+    network.fc.weight.data += 1
+    assert torch.equal(quick.get_submodule("fc").weight, before)

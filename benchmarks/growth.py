@@ -1,0 +1,148 @@
+"""How time and memory grow with the photos, and whether an interrupted extraction goes on.
+
+usage: python benchmarks/growth.py [--data DATA] [--weights W] [--sizes 200 1000 4000 12000] [--classes 2 100]
+                                   [--repeats N]
+
+Every size is a process of its own: photos drawn and checked, features extracted (empty cache), head trained. Where DATA
+has fewer photos than asked for, drawn pictures of like sizes, as PNG, make up the rest. Memory is the most that was
+held above the imports. The largest size is killed once on its way and run again: what the second run still computes
+shows that it went on. Writes results/growth.json and a figure.
+"""
+
+import argparse
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import measure
+import numpy as np
+import torch
+from PIL import Image
+
+from maskkit import compare, data, features, model, train
+
+RECIPE = {"epochs": 10, "batch_size": 16, "learning_rate": 0.001, "seed": 0}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", default="demo")
+    parser.add_argument("--weights")
+    parser.add_argument("--sizes", type=int, nargs="*", default=[200, 1000, 4000, 12000])
+    parser.add_argument("--classes", type=int, nargs="*", default=[2, 100])
+    parser.add_argument("--repeats", type=int, default=1)
+    parser.add_argument("--folder", help=argparse.SUPPRESS)  # how this script calls itself, with the next
+    parser.add_argument("--place", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.folder:
+        print(json.dumps(run(given.folder, Path(given.place), given.weights)))
+        return
+    setting, rows = measure.machine(), []
+    with tempfile.TemporaryDirectory() as place:
+        for n_classes in given.classes:
+            for size in given.sizes:
+                if size < data.MIN_PER_CLASS * n_classes:
+                    continue
+                folder = make(Path(place) / f"{n_classes}-{size}", given.data, size, n_classes)
+                found = [call(folder, Path(place) / f"run-{n_classes}-{size}-{turn}", given.weights)
+                         for turn in range(given.repeats)]  # fmt: skip
+                rows.append(measure.row(
+                    f"{size:,} photos, {n_classes} classes", [one["seconds"] for one in found], photos=size,
+                    memory_mib=max(one["memory_mib"] for one in found), parts=found[-1]["parts"],
+                    per_photo=found[-1]["seconds"] / size,
+                ))  # fmt: skip
+                print(f"{rows[-1]['name']}: {rows[-1]['median_seconds']:.1f} s, {rows[-1]['memory_mib']:.0f} MiB")
+        resumed = interrupt(folder, Path(place) / "interrupted", given.weights, rows[-1]["median_seconds"] / 2)
+    ratios = {
+        f"time a photo, {n} classes, largest against smallest": grown(rows, f"{n} classes") for n in given.classes
+        if any(row["name"].endswith(f"{n} classes") for row in rows)
+    }  # fmt: skip
+    measure.write("growth", rows, ratios, resumed=resumed, setting=setting)
+    measure.save(measure.points(rows, "Photos drawn, features extracted, head trained"), "growth")
+    measure.say(rows, ratios)
+    print(f"interrupted: {resumed['computed_after']} of {resumed['photos']} photos computed in the second run")
+
+
+def grown(rows, ending):
+    own = [row for row in rows if row["name"].endswith(ending)]
+    return own[-1]["per_photo"] / own[0]["per_photo"]
+
+
+def make(folder, given, size, n_classes):
+    """A folder of `size` photos in `n_classes` folders: DATA's own for two classes, drawn pictures for the rest."""
+    source = data.class_folders(data.find(given).folder)
+    rng, draw = np.random.default_rng(0), random.Random(0)
+    for place in range(n_classes):
+        below = folder / f"class_{place:03d}"
+        below.mkdir(parents=True)
+        own = data.list_photos(source[sorted(source)[place]]) if n_classes == 2 else []
+        n = size // n_classes
+        for index, path in enumerate(own[:n]):
+            os.symlink(path, below / f"own-{index:05d}.png")
+        for index in range(len(own[:n]), n):
+            drawn(rng, draw.choice((64, 96, 128, 160, 200, 256))).save(below / f"drawn-{index:05d}.png")
+    return folder
+
+
+def drawn(rng, size_px):
+    """A smooth coloured picture with grain: a PNG as large, and as long to decode, as a photo of its size."""
+    coarse = Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8))
+    pixels = np.asarray(coarse.resize((size_px, size_px), Image.Resampling.BICUBIC), dtype=np.int16)
+    return Image.fromarray((pixels + rng.integers(-6, 7, pixels.shape)).clip(0, 255).astype(np.uint8))
+
+
+def call(folder, place, weights, timeout=None):
+    """What `run` finds in a process of its own; None where it was ended after `timeout` seconds."""
+    command = [sys.executable, __file__, "--folder", str(folder), "--place", str(place)]
+    command += ["--weights", weights] if weights else []
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        out, _ = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        return None
+    if process.returncode:
+        sys.exit(f"growth.py: {' '.join(command)} ended with {process.returncode}")
+    return json.loads(out.splitlines()[-1])
+
+
+def run(folder, place, weights):
+    """Within that process: seconds in all and in parts, the peak of memory above the imports, photos computed."""
+    imported, parts, start = compare.status_mib("VmRSS"), {}, time.perf_counter()
+
+    def mark(name):
+        parts[name] = time.perf_counter() - start - sum(parts.values())
+
+    arch, weights = ("resnet18", weights) if weights else ("mobilenet_v2", "packaged")
+    data.curate(data.find(folder), place, per_class=0, split="grouped", seed=0)
+    split = data.read_split(place)
+    classes = data.classes(split[0])
+    sets = [data.MaskDataset(part, place, classes, model.Transform()) for part in split]
+    mark("photos drawn and checked")
+    network = model.build(model.pretrained(arch, weights), len(classes), seed=0)
+    X, computed = features.extract_each(network, arch, sets, cache=place / "cache", device=torch.device("cpu"))
+    mark("features")
+    pairs = [(x, part.label_tensor()) for x, part in zip(X, sets, strict=True)]
+    train.fit_head(network, arch, *pairs, **RECIPE)
+    mark("head")
+    return {"seconds": time.perf_counter() - start, "parts": parts, "computed": computed,
+            "memory_mib": compare.status_mib("VmHWM") - imported}  # fmt: skip
+
+
+def interrupt(folder, place, weights, seconds):
+    """Killed after some seconds, then run again: how many photos were left to compute."""
+    ended = call(folder, place, weights, timeout=seconds) is None
+    again = call(folder, place, weights)
+    n = sum(1 for path in folder.rglob("*.png"))
+    return {"killed_after_seconds": seconds if ended else None, "photos": n, "computed_after": again["computed"]}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""What the benchmarks share: ways measured in turns, medians, the machine, results as JSON and as a figure."""
+
+import datetime
+import gc
+import os
+import statistics
+import time
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import torch
+
+from maskkit import compare, runs
+
+RESULTS = Path(__file__).resolve().parent / "results"
+
+
+def machine(device="cpu"):
+    """Device, processor, versions, and how busy the machine is now."""
+    return compare.describe(device=torch.device(device), threads=torch.get_num_threads(), when=runs.now())
+
+
+def in_turns(ways, repeats, warm_up=True):
+    """{name: [seconds]} of functions without arguments, each run once a turn, one after the other.
+
+    With `warm_up` a first turn is not counted. A way that returns a float has measured its own seconds.
+    """
+    found = {name: [] for name in ways}
+    for turn in range(repeats + warm_up):
+        for name, way in ways.items():
+            gc.collect()
+            start = time.perf_counter()
+            own = way()
+            if turn >= warm_up:
+                found[name].append(own if isinstance(own, float) else time.perf_counter() - start)
+    return found
+
+
+def row(name, seconds, **more):
+    """A row of results: the median, its spread (fastest, slowest), how often, each; `accuracy` where there is one."""
+    return {
+        "name": name, "median_seconds": statistics.median(seconds), "spread": [min(seconds), max(seconds)],
+        "accuracy": None, "n": len(seconds), "seconds": list(seconds),
+    } | more  # fmt: skip
+
+
+def write(name, rows, ratios, **more):
+    """results/<name>.json, written whole; returns what it holds."""
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    content = {"rows": rows, "ratios": ratios, "finished": now, "load_after": os.getloadavg()[0]} | more
+    runs.write_json(RESULTS / f"{name}.json", content)
+    return content
+
+
+def say(rows, ratios):
+    """A table for the terminal."""
+    for one in rows:
+        low, high = one["spread"]
+        scores = "".join(f"  {name} {100 * value:.1f} %" for name, value in (one["accuracy"] or {}).items())
+        print(f"{one['name']:42} {one['median_seconds']:9.4f} s  ({low:.4f}-{high:.4f}, n {one['n']}){scores}")
+    for name, value in ratios.items():
+        print(f"{name:42} {value:9.2f}")
+
+
+def points(rows, title):
+    """One point per row on a logarithmic axis, the fastest on top, its spread as a whisker."""
+    rows = sorted(rows, key=lambda one: one["median_seconds"], reverse=True)
+    fig, ax = plt.subplots(figsize=(8, 1.2 + 0.34 * len(rows)), layout="constrained")
+    middle = [one["median_seconds"] for one in rows]
+    whiskers = [[m - one["spread"][0] for m, one in zip(middle, rows, strict=True)],
+                [one["spread"][1] - m for m, one in zip(middle, rows, strict=True)]]  # fmt: skip
+    names = [one["name"] for one in rows]
+    ax.errorbar(middle, names, xerr=whiskers, fmt="o", color="#4c72b0", ecolor="#333333", capsize=3)
+    for place, one in enumerate(rows):
+        ax.text(one["spread"][1] * 1.08, place, f"  {one['median_seconds']:.3g}", va="center", fontsize=9)
+    ax.grid(axis="y", color="#dddddd")
+    ax.set(xscale="log", xlabel="seconds (logarithmic axis)", title=title, xlim=(min(middle) / 2, max(middle) * 2.5))
+    ax.spines[["top", "right"]].set_visible(False)
+    return fig
+
+
+def save(fig, name):
+    """results/<name>.png and .svg."""
+    for suffix, metadata in (("svg", {"Date": None}), ("png", {"Software": None})):
+        with runs.replacing(RESULTS / f"{name}.{suffix}") as path:
+            fig.savefig(path, dpi=150, metadata=metadata)
+    plt.close(fig)
+
+
+def below(ratios, floors):
+    """One line for each ratio under its floor."""
+    return [f"{name} is {ratios[name]:.1f}, below {floor}" for name, floor in floors.items() if ratios[name] < floor]

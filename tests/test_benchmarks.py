@@ -1,0 +1,54 @@
+"""The benchmarks' shared part. What they measure is run by `make bench-quick` in .ci/run."""
+
+import sys
+
+import pytest
+
+from maskkit import paths
+
+sys.path.append(str(paths.ROOT / "benchmarks"))
+import measure
+
+
+def test_turns_are_interleaved_and_the_first_is_not_counted():
+    order = []
+    seconds = measure.in_turns({"a": lambda: order.append("a"), "b": lambda: order.append("b") or 7.0}, repeats=2)
+    assert order == ["a", "b"] * 3
+    assert len(seconds["a"]) == 2 and all(value < 1 for value in seconds["a"])
+    assert seconds["b"] == [7.0, 7.0]
+
+
+def test_what_a_way_returns_is_taken_for_seconds_only_where_it_is_a_float():
+    seconds = measure.in_turns({"lists": lambda: ["of", "photos"]}, repeats=1)
+    assert seconds["lists"][0] < 1
+
+
+def test_a_ratio_below_its_floor_is_named():
+    assert measure.below({"warm_vs_cold": 1.2, "cold_vs_plain": 9.0}, {"warm_vs_cold": 1.3, "cold_vs_plain": 2.5}) == [
+        "warm_vs_cold is 1.2, below 1.3"
+    ]
+
+
+def test_results_hold_rows_ratios_and_how_busy_the_machine_was(tmp_path, monkeypatch):
+    monkeypatch.setattr(measure, "RESULTS", tmp_path)
+    rows = [measure.row("plain", [3.0, 1.0, 2.0], accuracy={"Test": 0.98}), measure.row("maskkit", [0.1])]
+    assert rows[0]["median_seconds"] == 2.0 and rows[0]["spread"] == [1.0, 3.0] and rows[0]["n"] == 3
+    content = measure.write("report", rows, {"cold_vs_plain": 20.0}, setting=measure.machine())
+    assert {"load_before", "versions", "processor", "threads"} <= content["setting"].keys()
+    assert (tmp_path / "report.json").is_file()
+
+
+def test_the_figure_is_labelled_and_shows_every_row(tmp_path, monkeypatch):
+    monkeypatch.setattr(measure, "RESULTS", tmp_path)
+    fig = measure.points([measure.row("plain", [3.0, 1.0]), measure.row("maskkit", [0.1])], "The report")
+    (ax,) = fig.axes
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["plain", "maskkit"]
+    assert "seconds" in ax.get_xlabel() and ax.get_title() == "The report"
+    measure.save(fig, "report")
+    assert {path.name for path in tmp_path.iterdir()} == {"report.png", "report.svg"}
+
+
+@pytest.mark.parametrize("name", ["report", "extraction", "growth", "start"])
+def test_every_script_says_how_it_is_used(name):
+    text = (paths.ROOT / "benchmarks" / f"{name}.py").read_text(encoding="utf-8")
+    assert f"usage: python benchmarks/{name}.py" in text and f"results/{name}.json" in text
