@@ -3,6 +3,10 @@
 
 PYTHON ?= python3
 
+# Tests run in two processes of one thread each: two that share their threads wait for each other most of the time.
+WORKERS ?= 2
+PYTEST = OMP_NUM_THREADS=1 .venv/bin/python -m pytest --numprocesses $(WORKERS) --dist worksteal
+
 # The kernel named python3 is .venv's, whatever the user's own Jupyter has under that name.
 export JUPYTER_PREFER_ENV_PATH := 1
 
@@ -66,11 +70,11 @@ trust: .venv/.installed  ## how much of a run's number is real: notebook 05_trus
 		$(call quote,$(CURDIR)/notebooks/trust.yaml) $(SETTINGS)
 
 test: .venv/.installed  ## the tests, then the three notebooks' outputs; needs no network and no GPU
-	.venv/bin/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 	.venv/bin/python -m pytest --nbval notebooks/01_prepare.ipynb notebooks/02_train.ipynb notebooks/03_evaluate.ipynb
 
 slow: .venv/.installed  ## the tests that take minutes
-	.venv/bin/python -m pytest -m slow
+	$(PYTEST) -m slow
 
 faults: .venv/.installed  ## the long form of tests/faults: 10,000 fuzzed files, 200 kills
 	FAULTS=long .venv/bin/python -m pytest tests/faults

@@ -17,7 +17,6 @@ import io
 import itertools
 import json
 import os
-import pickle
 import queue
 import threading
 import time
@@ -166,16 +165,12 @@ class Outcome:
     seconds: float = 0.0
 
 
-def on_worker(function, packed, expected):
-    """`attempt` on a worker, where its versions are those `expected`: it may have joined after the first check.
-
-    The job is unpacked here, in the thread that works: Dask would do so in the loop that answers the scheduler, and
-    importing torch there would keep it silent for seconds.
-    """
+def on_worker(function, job, expected):
+    """`attempt` on a worker, where its versions are those `expected`: it may have joined after the first check."""
     worker = worker_address()
     if differing := differences(expected, versions()):
         return Outcome(error=f"the worker's versions differ: {differing}", worker=worker, machine=True)
-    return attempt(function, pickle.loads(packed), worker)
+    return attempt(function, job, worker)
 
 
 def attempt(function, job, worker=""):
@@ -219,7 +214,7 @@ def each(function, jobs, client=None):
         others = [name for name in workers_of(client) if name not in failed_on] if failed_on else []
         choice = {"workers": others, "allow_other_workers": True} if others else {}
         name = f"{function.__name__}-{uuid.uuid4().hex}"
-        future = client.submit(on_worker, function, pickle.dumps(job), versions(), key=name, pure=False, **choice)
+        future = client.submit(on_worker, function, job, versions(), key=name, pure=False, **choice)
         under_way[future] = (place, job, failed_on)
         future.add_done_callback(ended.put)
 

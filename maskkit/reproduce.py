@@ -30,7 +30,7 @@ class NotebookError(Exception):
     `mistake`: the cell raised what stands for a user's mistake, such as a ValueError.
     """
 
-    def __init__(self, message, mistake):
+    def __init__(self, message, mistake=False):
         super().__init__(message)
         self.mistake = mistake
 

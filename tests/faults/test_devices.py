@@ -55,7 +55,7 @@ def test_in_training_the_batch_halves_and_the_recipe_stays(photos):
 def test_in_passes_the_batch_halves_and_the_results_stay(photos):
     images, labels = photos.tensors
     with pytest.warns(UserWarning, match="going on with 8 photos"), torch.inference_mode():
-        pieces = torch.from_numpy(features.pass_images(Small(8), images[:11], CPU))
+        pieces = torch.from_numpy(features.pass_images(Small(8), list(images[:11]), CPU))
         assert torch.allclose(pieces, Small(16)(images[:11]), atol=1e-6)
     with pytest.warns(UserWarning, match="going on with 10 photos"):
         probabilities, _ = evaluate.predict(Small(10), [(images, labels)], CPU)

@@ -13,7 +13,7 @@ from conftest import fill
 from faults import dwarf
 from maskkit import features, runs
 
-N_RANDOM = 200 if os.environ.get("FAULTS") == "long" else 3
+N_RANDOM = 200 if os.environ.get("FAULTS") == "long" else 10
 # Where the process dies: a pattern of file events, and which of them.
 STEPS = {
     "prepare": (r"^os.link", 7),
@@ -26,6 +26,9 @@ STEPS = {
     "an earlier run steps aside": (r"^os.rename .*/\.dwarf\.old$", 1),
     "the new run comes in": (r"^os.rename .*\.part .*/runs/dwarf$", 1),
 }
+
+
+slow = pytest.mark.slow  # a killed run and its repetition are three processes that import torch
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +54,7 @@ def earlier(root):
     return [path for path in root.glob("runs/*dwarf*/history.csv") if path.read_text() == "an earlier run"]
 
 
+@slow
 @pytest.mark.parametrize(
     "step", [pytest.param(step, marks=pytest.mark.fault("machine", f"SIGKILL: {step}")) for step in STEPS]
 )
@@ -68,6 +72,7 @@ def epochs(events):
     return sum("half written" in event and "tail.checkpoint" in event for event in events)
 
 
+@slow
 @pytest.mark.fault("machine", "SIGKILL at random, many times")
 @pytest.mark.parametrize("seed", range(N_RANDOM))
 def test_killed_at_random_and_started_again(unbroken, second, seed):
