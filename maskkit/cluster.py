@@ -350,8 +350,8 @@ def compute(backbone, rows, classes, transform, cache, device, keep):
 
     photos = data.Photos(rows, classes, transform)
     missing = {row["sha256"]: index for index, row in enumerate(rows)}
-    body = model.Backbone(backbone.network(), backbone.arch)
-    found = features.compute(body, photos, missing, backbone.folder(cache, transform), model.device(device))
+    folder = backbone.folder(cache, transform)
+    found = features.compute(backbone.network(), backbone.arch, photos, missing, folder, model.device(device))
     return found if keep else {}
 
 
