@@ -17,7 +17,7 @@ from nbformat.v4 import new_code_cell
 from maskkit import __main__, data, kaggle, model, paths, reproduce, upload
 
 REPORT = paths.NOTEBOOKS / "report.yaml"
-# The documented fields and their values: docs/kernels_metadata.md and docs/datasets_metadata.md of Kaggle's command line.
+# The documented fields and their values: docs/kernels_metadata.md and docs/datasets_metadata.md of Kaggle's CLI.
 TRUTH, A_LIST = re.compile("true|false"), list
 KERNEL_FIELDS = {
     "id": re.compile(r"[\w-]+/[a-z0-9-]{5,}"), "title": re.compile(r".{5,50}"), "code_file": re.compile(r".+\.ipynb"),
@@ -29,11 +29,12 @@ DATASET_FIELDS = {
     "title": re.compile(r".{6,50}"), "subtitle": re.compile(r".{20,80}"), "description": re.compile(r".+"),
     "id": re.compile(r"[\w-]+/[a-z0-9-]{3,50}"), "licenses": A_LIST,
 }  # fmt: skip
+# What no file below `mounted` lets happen to it, and no network.
 GUARD = """\
-import errno, os, sys
+import errno, os, socket, sys
 from maskkit import paths
 
-def guard(event, args):
+def guard(event, args, os=os, errno=errno):  # kept: it is called while the kernel's last names go
     inside = [str(x).startswith({mounted!r}) for x in args if isinstance(x, str | os.PathLike)]
     writes = event == "open" and (args[2] or 0) & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
     if any(inside) and (writes or event in ("os.remove", "os.rename", "os.mkdir", "os.rmdir", "shutil.rmtree")):
@@ -44,6 +45,13 @@ def guard(event, args):
         raise OSError("no network")
 
 sys.addaudithook(guard)
+for forbidden in (lambda: open({mounted!r} + "/x", "w"), lambda: socket.getaddrinfo("example.org", 80)):
+    try:
+        forbidden()
+    except OSError as error:
+        print(error)
+    else:
+        raise AssertionError("the guard does not guard")
 paths.KAGGLE_INPUT = type(paths.ROOT)({mounted!r})
 """
 
@@ -86,7 +94,8 @@ def test_the_metadata_hold_the_documented_fields(tmp_path, quick):
     found = json.loads((kernel / "kernel-metadata.json").read_text())
     check_fields(found, KERNEL_FIELDS)
     assert (found["enable_gpu"], found["enable_internet"], found["is_private"]) == ("true", "false", "true")
-    assert found["dataset_sources"] == ["ann/maskkit-offline", kaggle.HANDLE] and (kernel / found["code_file"]).is_file()
+    assert found["dataset_sources"] == ["ann/maskkit-offline", kaggle.HANDLE]
+    assert (kernel / found["code_file"]).is_file()
     for one in (about, found):  # Kaggle makes the name of the title
         assert one["id"] == "ann/" + one["title"].lower().replace(" ", "-")
     assert {path.name for path in dataset.iterdir()} == {
@@ -94,14 +103,14 @@ def test_the_metadata_hold_the_documented_fields(tmp_path, quick):
 
 
 def test_the_notebook_is_the_three_with_the_report_s_values(tmp_path, quick):
-    _, kernel = write(tmp_path, DATA="demo", RUN='a "b"'.replace('"', "-"))
+    _, kernel = write(tmp_path, DATA="demo", RUN="a b")
     joined = nbformat.read(kernel / "maskkit-report.ipynb", 4)
     nbformat.validate(joined)
     found = reproduce.declared(kernel / "maskkit-report.ipynb")
     notebooks = [paths.NOTEBOOKS / name for name in reproduce.REPORT_NOTEBOOKS]
     declared = {name: value for path in notebooks for name, value in reproduce.declared(path).items()}
     report = reproduce.read_parameters(REPORT)
-    given = {"DATA": "demo", "RUN": "a -b-", "ARCH": "mobilenet_v2", "WEIGHTS": "packaged"}
+    given = {"DATA": "demo", "RUN": "a b", "ARCH": "mobilenet_v2", "WEIGHTS": "packaged"}
     assert found == declared | report | given
     (cell,) = [cell for cell in joined.cells if "parameters" in cell.metadata.get("tags", [])]
     assert all(re.fullmatch(r"[A-Z_]+ = \S.*  ?# \S.*", line) for line in cell.source.splitlines())
@@ -208,7 +217,7 @@ def test_the_notebook_runs_on_kaggle(installed, demo_set, monkeypatch):
     assert install.source.count('"/kaggle/input"') == 1
     install.source = install.source.replace('"/kaggle/input"', repr(str(mounted)))
     notebook.cells.insert(2, new_code_cell(GUARD.format(mounted=str(mounted))))
-    notebook.cells.append(new_code_cell("print(paths.__file__, paths.ROOT, paths.CACHE, source.photos)"))
+    notebook.cells.append(new_code_cell("print(paths.__file__, paths.ROOT, paths.CACHE)"))
     monkeypatch.setenv("PIP_TARGET", str(site))
     monkeypatch.setenv("PYTHONPATH", str(site))
     monkeypatch.delenv("MASKKIT_CACHE", raising=False)
