@@ -47,7 +47,11 @@ subprocess.run([*pip, "install", "--quiet", "--no-index", "--no-deps", *wheels],
 importlib.invalidate_caches()
 # Other packages stay as they are here; where one is older than maskkit asks for, this says so.
 said = subprocess.run([*pip, "check"], capture_output=True, text=True).stdout.splitlines()
-print(*[wheel.name for wheel in wheels], *[line for line in said if line.startswith("maskkit ")], sep="\\n")"""
+said = [line for line in said if line.startswith("maskkit ")]
+print(*[wheel.name for wheel in wheels], *said, sep="\\n")
+missing = [line.split()[3].rstrip(",") for line in said if line.endswith("is not installed.")]
+if missing and not mounted.is_dir():  # Colab has fewer packages than Kaggle, and the internet
+    subprocess.run([*pip, "install", "--quiet", *missing], check=True)"""
 
 
 def write(out, user, parameter_file, texts):

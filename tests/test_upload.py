@@ -189,6 +189,46 @@ def test_pip_s_failure_is_told(tmp_path):
         upload.pip("download", "--no-index", "--dest", str(tmp_path), "no-such-package", problem="no wheel")
 
 
+def run_install_cell(monkeypatch, mounted, said):
+    """The words of each pip call of the install cell, with "/kaggle/input" at `mounted`; `pip check` says `said`."""
+    asked = []
+
+    def run(words, **_):
+        asked.append(words[3:])
+        return subprocess.CompletedProcess(words, 0, stdout=said)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    words = {"user": "ann", "dataset": upload.DATASET, "wheel": upload.WHEEL}
+    exec(upload.INSTALL.format(**words).replace('"/kaggle/input"', repr(str(mounted))), {})
+    return asked
+
+
+def test_the_install_cell_fetches_what_colab_lacks_and_nothing_on_kaggle(tmp_path, monkeypatch, capsys):
+    said = (
+        "maskkit 0.1.0 requires imagehash, which is not installed.\n"
+        "maskkit 0.1.0 has requirement pillow>=12.3, but you have pillow 11.1.\n"
+        "other 1.0 requires something, which is not installed.\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileNotFoundError, match="add the data set ann/maskkit-offline"):
+        run_install_cell(monkeypatch, tmp_path / "input", said)
+    (tmp_path / upload.WHEEL).touch()
+    offline = ["install", "--quiet", "--no-index", "--no-deps", tmp_path / upload.WHEEL]
+    asked = run_install_cell(monkeypatch, tmp_path / "input", said)
+    assert asked == [offline, ["check"], ["install", "--quiet", "imagehash"]]
+    (tmp_path / "input").mkdir()
+    assert run_install_cell(monkeypatch, tmp_path / "input", said) == [offline, ["check"]]
+    assert capsys.readouterr().out.count("but you have pillow 11.1") == 2
+
+
+def test_the_notebooks_of_a_wheel_run_in_the_working_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "SOURCE", tmp_path / "site-packages")
+    assert paths.find_root(tmp_path) == tmp_path
+    assert paths.kernel_folder() == paths.NOTEBOOKS
+    monkeypatch.setattr(paths, "NOTEBOOKS", paths.PACKAGED)
+    assert paths.kernel_folder() == paths.ROOT
+
+
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory):
     """(dataset folder, kernel folder, where the install cell puts packages) with the real wheel."""
