@@ -23,6 +23,7 @@ REACHED = {
     "predict": "the rows printed so far hold; of a --csv file what was reached is in FILE.part",
     "export": "no file was written",
     "card": "no file was written",
+    "kaggle": "what DIR held is as it was",
     "refresh": "notebooks named as refreshed are, the others are as they were",
 }
 MAX_TOLD = 10  # skipped files named on the terminal; the table names all
@@ -142,6 +143,16 @@ def parser():
     command.add_argument("--out", metavar="DIR", help="where figures/ goes (default: runs/compare-A-B)")
     command.set_defaults(run=run_compare)
 
+    command = add_notebooks(
+        commands, "kaggle", run_kaggle, "report.yaml",
+        help="write what runs the report on Kaggle, without the internet",
+        description="Write DIR/dataset (our wheel, the weights) and DIR/notebook (notebooks 01-03 as one), for "
+        "Kaggle's command line to upload.",
+        epilog="example: maskkit kaggle kaggle --user my-name",
+        first=("folder", "DIR", "where dataset/ and notebook/ go"),
+    )  # fmt: skip
+    command.add_argument("--user", required=True, metavar="NAME", help="your Kaggle user name, the owner of both")
+
     command = commands.add_parser(
         "doctor",
         help="what is installed, where things lie, what can be reached, what to do",
@@ -165,9 +176,14 @@ def add_cluster(command):
     where.add_argument("--cluster", metavar="ADDRESS", help="of a running Dask scheduler, such as tcp://host:8786")
 
 
-def add_notebooks(commands, name, run, default, **texts):
-    """A command that runs notebooks: a parameter file (`default`: one of notebooks/), and `--set`."""
+def add_notebooks(commands, name, run, default, first=None, **texts):
+    """A command about notebooks: a parameter file (`default`: one of notebooks/), and `--set`; returns its parser.
+
+    `first`: (name, metavar, help) of an argument before the file.
+    """
     command = commands.add_parser(name, **texts)
+    if first:
+        command.add_argument(first[0], metavar=first[1], help=first[2])
     command.add_argument("parameters", nargs="?", help=f"flat YAML of parameters (default: notebooks/{default})")
     command.add_argument(
         "--set",
@@ -177,6 +193,7 @@ def add_notebooks(commands, name, run, default, **texts):
         help="one parameter, over the file's; relative paths mean this folder; may be repeated",
     )
     command.set_defaults(run=run, default=default)
+    return command
 
 
 def parameters_of(arguments):
@@ -400,6 +417,17 @@ def run_compare(arguments):
     histories = dict(zip(names, map(train.read_history, (first, second)), strict=True))
     plots.save(plots.curves_compared(histories), out, "curves")
     print(f"see {show((out / 'figures' / 'curves.png').resolve())}")
+
+
+def run_kaggle(arguments):
+    from maskkit import upload
+
+    dataset, kernel = upload.write(arguments.folder, arguments.user, *parameters_of(arguments))
+    for path in sorted([*dataset.iterdir(), *kernel.iterdir()]):
+        print(f"{path.stat().st_size / 1e6:7.2f} MB  {path}")
+    print("next, with Kaggle's command line (pip install kaggle) and your account:")
+    print(f"  {shlex.join(['kaggle', 'datasets', 'create', '-p', str(dataset)])}    # later: datasets version -m again")
+    print(f"  {shlex.join(['kaggle', 'kernels', 'push', '-p', str(kernel)])}")
 
 
 def run_doctor(arguments):

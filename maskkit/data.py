@@ -78,10 +78,10 @@ def find(data):
         return Source("demo", "demo", demo.make(paths.DATA / f"demo-{demo.VERSION}"))
     if data not in ("auto", "kaggle"):
         return find_folder(Path(data).expanduser().resolve())
-    for place in (paths.KAGGLE_INPUT, kaggle.fetched_folder()):
-        found = find_12k(place) if place.is_dir() else None
-        if found:
-            return Source("kaggle", "Kaggle 12K", found)
+    fetched = kaggle.fetched_folder()
+    found = mounted_12k() or (find_12k(fetched) if fetched.is_dir() else None)
+    if found:
+        return Source("kaggle", "Kaggle 12K", found)
     try:
         found = find_12k(kaggle.fetch())
         if not found:
@@ -111,6 +111,11 @@ def find_folder(folder):
             + ("; give the folder above it" if any(is_photo_name(path) for path in folder.iterdir()) else "")
         )
     return Source("folder", folder.name, folder)
+
+
+def mounted_12k():
+    """The 12K layout's `Train` among Kaggle's mounted data sets, or None; newer images nest them two levels deeper."""
+    return find_12k(paths.KAGGLE_INPUT, depth=6) if paths.KAGGLE_INPUT.is_dir() else None
 
 
 def find_12k(folder, depth=4):

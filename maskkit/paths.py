@@ -6,22 +6,42 @@ The only module that reads environment variables: `MASKKIT_CACHE` moves the feat
 import os
 from pathlib import Path
 
+SOURCE = Path(__file__).resolve().parent.parent  # the source tree, or where an installed wheel lies
+PACKAGED = Path(__file__).resolve().parent / "notebooks"  # the notebooks that the wheel brings along
+
+
+def holds_notebooks(folder):
+    return (folder / "notebooks" / "01_prepare.ipynb").is_file()
+
 
 def find_root(start):
     """The nearest folder at or above `start` that holds our notebooks, else this source tree, else `start`.
 
     An installed wheel has no source tree around it and works in whatever folder it is started from.
     """
-    source_tree = Path(__file__).resolve().parent.parent
-    for folder in (start, *start.parents, source_tree):
-        if (folder / "notebooks" / "01_prepare.ipynb").is_file():
+    for folder in (start, *start.parents, SOURCE):
+        if holds_notebooks(folder):
             return folder
     return start
 
 
 ROOT = find_root(Path.cwd().resolve())
 DATA = ROOT / "data"
-NOTEBOOKS = ROOT / "notebooks"
+NOTEBOOKS = PACKAGED if PACKAGED.is_dir() and not holds_notebooks(ROOT) else ROOT / "notebooks"
 RUNS = ROOT / "runs"
 CACHE = Path(os.environ.get("MASKKIT_CACHE") or DATA / ".cache" / "features").expanduser().resolve()
 KAGGLE_INPUT = Path("/kaggle/input")  # where Kaggle mounts data sets, read-only
+
+
+def kernel_folder():
+    """Where a kernel starts: it finds the same ROOT from there."""
+    return ROOT if NOTEBOOKS == PACKAGED else NOTEBOOKS
+
+
+def mounted(name):
+    """The file `name` at the top of a data set that Kaggle mounted, or None.
+
+    A set lies in /kaggle/input/<set>/ or, on newer images, in /kaggle/input/datasets/<owner>/<set>/.
+    """
+    found = (path for pattern in ("*", "datasets/*/*") for path in sorted(KAGGLE_INPUT.glob(f"{pattern}/{name}")))
+    return next(found, None)

@@ -266,7 +266,7 @@ def execute(notebook, output, parameters, echo=False):
             output,
             parameters=parameters,
             kernel_name="python3",
-            cwd=str(paths.NOTEBOOKS),
+            cwd=str(paths.kernel_folder()),
             extra_arguments=QUIET_KERNEL,
             progress_bar=sys.stderr.isatty() and {"desc": notebook.stem},
             stdout_file=sys.stdout if echo else None,
@@ -311,6 +311,8 @@ def refresh(notebooks=(*REPORT_NOTEBOOKS, IMPROVE_NOTEBOOK, TRUST_NOTEBOOK, EXPL
     """Run the committed notebooks top to bottom and store their outputs, without times, paths or progress bars."""
     from nbclient import NotebookClient
 
+    if paths.NOTEBOOKS == paths.PACKAGED:
+        raise FileNotFoundError(f"{paths.ROOT} holds no notebooks to refresh; run this inside a clone")
     for name in notebooks:
         path = paths.NOTEBOOKS / name
         notebook = nbformat.read(path, 4)
