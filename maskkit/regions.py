@@ -82,7 +82,7 @@ def occlusion(network, images, classes, device):
     Returns:
         float32 (n, STRIDE, STRIDE), the mean loss over the squares that cover each cell.
     """
-    network.to(device)
+    network = model.for_inference(network).to(device)
     maps = []
     for image, index in zip(images, classes, strict=True):
         whole = probabilities(network, image[None], device)[0, index]
