@@ -16,7 +16,7 @@ help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo "make reproduce takes, all optional: DATA=<auto|kaggle|demo|folder>  ARCH=<auto|resnet18|mobilenet_v2>"
-	@echo "  WEIGHTS=<auto|imagenet|packaged|none|file>  RUN=<name>  SEED=<n>  DEVICE=<auto|cpu|cuda>"
+	@echo "  WEIGHTS=<auto|imagenet|packaged|none|file>  RUN=<name>  SEED=<n>  DEVICE=<auto|cpu|cuda>  LANGUAGE=<en|id>"
 	@echo "make trust and make improve take the same, and AGAINST=<folder of photos from elsewhere>"
 	@echo "  COMPARE=<run|both>; RUN is the run to look into, and its photos are taken where DATA is not given"
 	@echo "every command takes PYTHON=<python3.11 or newer>, used when .venv is made"
@@ -51,7 +51,7 @@ quote = '$(subst ','\'',$(1))'
 
 # Only what stands on make's command line is passed on: the defaults are notebooks/report.yaml's, and a variable
 # of the user's environment that happens to be called ARCH is none of ours. `value`: a $ in a path stays a $.
-SETTINGS = $(foreach name,DATA ARCH WEIGHTS RUN SEED DEVICE AGAINST GROUPS COMPARE,$(if $(filter command,$(origin $(name))),$(if \
+SETTINGS = $(foreach name,DATA ARCH WEIGHTS RUN SEED DEVICE LANGUAGE AGAINST GROUPS COMPARE,$(if $(filter command,$(origin $(name))),$(if \
 	$(value $(name)),--set $(name)=$(call quote,$(value $(name))))))
 
 # Relative paths mean the caller's folder. With `make -C clone` (its sign is the flag w) that is the shell's, PWD.

@@ -3,8 +3,12 @@
 import base64
 from html import escape
 
+from maskkit import languages
+from maskkit.languages import number, say
+
 PRIVACY = "This page may show faces: do not share it without the consent of those shown."
 PRIVACY_DRAWN = "The faces on this page are drawn by this project's own code: they show nobody."
+SCROLL = "(Scroll the figure sideways to see all of it.)"
 SIGNS = {"green": "✓", "amber": "!", "red": "✗", "unknown": "?"}
 STYLE = """
 :root { color-scheme: light dark; --paper: #fbfaf7; --card: #fff; --ink: #1d2733; --soft: #55606c; --line:
@@ -23,6 +27,7 @@ h2 { font-size: 1.35rem; line-height: 1.25; margin: 3rem 0 .6rem; padding-top: .
   var(--line); }
 h3 { font-size: 1.12rem; line-height: 1.3; margin: 2.2rem 0 .4rem; }
 p { max-width: 44rem; margin: .5rem 0; }
+.narrow-only { display: none; }
 .soft, figcaption, caption { color: var(--soft); }
 .banner { border-left: .35rem solid var(--warn-line); background: var(--warn); padding: .7rem 1rem; margin:
   1rem 0; max-width: none; border-radius: .25rem; }
@@ -98,8 +103,13 @@ h4 { font-size: 1rem; margin: 0; }
   print-color-adjust: exact; } .bar > span { display: block; height: 100%; background: var(--accent); }
 .faces .name { font-size: .8rem; line-height: 1.3; color: var(--soft); display: -webkit-box; overflow: hidden;
   -webkit-line-clamp: 2; -webkit-box-orient: vertical; }
+.ruler { position: relative; height: .9rem; max-width: 44rem; margin: .8rem 0 .1rem; border-radius: .45rem;
+  background: var(--line); print-color-adjust: exact; } .ruler span { position: absolute; top: 0; bottom: 0; }
+.ruler .reach { background: var(--accent); opacity: .45; border-radius: .45rem; }
+.ruler .here { width: .35rem; margin-left: -.175rem; top: -.2rem; bottom: -.2rem; background: var(--accent);
+  border-radius: .2rem; } .scale { display: flex; justify-content: space-between; font-size: .8rem; margin: 0; }
 @media (max-width: 40rem) { .picture.wide img { min-width: 36rem; } h2 { margin-top: 2.2rem; }
-  .wide-below::after { content: " (Scroll the figure sideways to see all of it.)"; } table { font-size:
+  .narrow-only { display: inline; } table { font-size:
   .85rem; } th, td { padding: .4rem .5rem; min-width: 4rem; } .verdict { white-space: normal; }
   .table { position: relative; } .stacked thead { position: absolute; inset: 0; overflow: hidden; clip-path:
   inset(50%); } .stacked caption { display: block; }
@@ -123,8 +133,14 @@ def text(something):
     return escape(str(something).encode("utf-8", "replace").decode("utf-8"))
 
 
+def stored(english):
+    """A text from a run's files as Markup in the page's language; one without a translation is marked as English."""
+    found = languages.translate(english)
+    return Markup(text(found) if found is not None else f'<span lang="en">{text(english)}</span>')
+
+
 def percent(fraction, instead="-"):
-    return instead if fraction is None else f"{100 * fraction:.1f} %"
+    return instead if fraction is None else number(f"{100 * fraction:.1f} %")
 
 
 def plural(n, thing):
@@ -133,7 +149,7 @@ def plural(n, thing):
 
 def ends(interval):
     """The ends of an interval of fractions: 87.1-99.6 %."""
-    return "-" if interval is None else "-".join(f"{100 * end:.1f}" for end in interval) + " %"
+    return "-" if interval is None else number("-".join(f"{100 * end:.1f}" for end in interval) + " %")
 
 
 def banner(words):
@@ -161,15 +177,16 @@ def names(title, listed, most, where):
     if not listed:
         return ""
     items = "".join(f"<li><code>{text(name)}</code></li>" for name in listed[:most])
-    more = f"and {len(listed) - most:,} more: " if len(listed) > most else ""
+    more = say("and {n} more: ", n=number(f"{len(listed) - most:,}")) if len(listed) > most else ""
     body = f'<ul class="files">{items}</ul><p>{more}{text(where)}</p>'
-    return details(f"{title}: {plural(len(listed), 'file')}", body)
+    count = say("1 file") if len(listed) == 1 else say("{n} files", n=number(f"{len(listed):,}"))
+    return details(f"{title}: {count}", body)
 
 
 def mark(light, with_word=True):
     """A light as a sign and, unless the word stands beside it, its word; never as a colour alone."""
     sign = f'<span class="sign" aria-hidden="true">{SIGNS[light]}</span>'
-    return Markup(f'<span class="light {light}">{sign}{f" {light}" if with_word else ""}</span>')
+    return Markup(f'<span class="light {light}">{sign}{f" {say(light)}" if with_word else ""}</span>')
 
 
 def figure(path, alt, look_for):
@@ -177,9 +194,11 @@ def figure(path, alt, look_for):
     data = path.read_bytes()
     width, height = (int.from_bytes(data[at : at + 4], "big") for at in (16, 20))  # png's header
     shape = "tall" if height > 0.9 * width else "wide"
+    name = text(f"{say('figure')}: {path.stem.replace('_', ' ')}")
+    scroll = f' <span class="narrow-only">{say(SCROLL)}</span>' if shape == "wide" else ""
     return (
-        f'<figure><figcaption class="{shape}-below">{text(look_for)}</figcaption>'
-        f'<div class="picture {shape}" tabindex="0" role="group" aria-label="{text(path.stem.replace("_", " "))}">'
+        f'<figure><figcaption>{text(look_for)}{scroll}</figcaption>'
+        f'<div class="picture {shape}" tabindex="0" role="group" aria-label="{name}">'
         f'<img alt="{text(alt)}" width="{width}" height="{height}" '
         f'src="data:image/png;base64,{base64.b64encode(data).decode()}"></div></figure>'
     )
@@ -214,17 +233,17 @@ def table(caption, columns, rows, numbers=(), long=(), stacked=False):
         f"<tr{role('row')}>{''.join(cell(i, something) for i, something in enumerate(row))}</tr>" for row in rows
     )
     return (
-        f'<div class="table" tabindex="0" role="group" aria-label="table">'
+        f'<div class="table" tabindex="0" role="group" aria-label="{text(say("table"))}">'
         f"<table{kind}><caption>{text(caption)}</caption>"
         f"<thead{role('rowgroup')}><tr{role('row')}>{head}</tr></thead>"
         f"<tbody{role('rowgroup')}>{body}</tbody></table></div>"
     )
 
 
-def document(title, parts):
+def document(title, parts, language="en"):
     """The whole page; `parts` are HTML."""
     return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<!doctype html>\n<html lang="{language}">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="robots" content="noindex">\n'
         f"<title>{text(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"

@@ -3,8 +3,9 @@
 import shlex
 from pathlib import Path
 
-from maskkit import markup, page_audit, runs
-from maskkit.markup import PRIVACY, PRIVACY_DRAWN, Markup, banner, details, percent, section, table, text
+from maskkit import languages, markup, page_audit, runs
+from maskkit.languages import number, say
+from maskkit.markup import PRIVACY, PRIVACY_DRAWN, Markup, banner, details, ends, percent, section, stored, table, text
 
 NOTEBOOKS = {"split": "01_prepare", "training_curves": "02_train"}  # the figure's notebook; 03_evaluate else
 SIGNS = {"same": ("yes", "✓"), "within the interval": ("yes", "≈"), "differs": ("no", "✗")}
@@ -24,17 +25,34 @@ PARAMETERS = {
     "tail_learning_rate": "their learning rate", "keep": "epoch kept", "n_train": "training photos",
     "n_val": "validation photos", "n_rejected": "photos set aside", "device": "device",
 }
+WAYS = {
+    "grouped": "Photos of one original stay together in one part, so that no near copy of a training "
+    "photo is among the photos to check.",
+    "random": "The parts were drawn photo by photo, as the report did: near copies of one photo may "
+    "stand on both sides, and then the number is too good.",
+}
+FOREIGN = (
+    "The words in the figures, names of files and settings, and what the project has no translation of are in English. "
+    "In the figures: training, validation (the two parts), accuracy, loss, epoch, true, predicted."
+)
+SHOWN = {
+    "photos": "Some photos of each class.",
+    "predictions": "Validation photos, each with its predicted class and probability.",
+    "mistakes": "The photos that the table below lists.",
+}
 RUN = {"started": "started", "finished": "finished", "features_computed": "photos not in the feature cache"}
 
 
 def write(run_dir):
-    """Write run_dir/report.html from the run's files; what is missing is named on the page.
+    """Write run_dir/report.html from the run's files, in the language that metrics.json names; what is missing is named
+    on the page.
 
     Returns:
         The page's path.
 
     Raises:
         FileNotFoundError: the run has no metrics.json, or no evaluation in it; says which notebook to run.
+        ValueError: the language is none of ours.
     """
     run_dir = Path(run_dir)
     metrics = runs.read_metrics(run_dir)
@@ -42,32 +60,38 @@ def write(run_dir):
     if missing:
         where = f"{run_dir / 'metrics.json'} holds no {' and no '.join(missing)}"
         raise FileNotFoundError(f"{where}; run 02_train.ipynb and 03_evaluate.ipynb with the same RUN first")
+    path = run_dir / "report.html"
+    with languages.speaking(metrics.get("language", "en")):
+        runs.write_text(path, whole(run_dir, metrics))
+    return path
+
+
+def whole(run_dir, metrics):
+    """The page as HTML, in the order in which its reader asks: what came out, is it so, how was it made."""
     drawn = metrics.get("source") == "demo" and not page_audit.shows_others(run_dir)
-    privacy = PRIVACY_DRAWN if drawn else PRIVACY
+    privacy = say(PRIVACY_DRAWN if drawn else PRIVACY)
     name = metrics.get("run", {}).get("name") or runs.own_name(run_dir)
     audit, problem = page_audit.read(run_dir, name)
+    photos = figure(run_dir, "photos", metrics) if (run_dir / "figures" / "photos.png").exists() else ""
     parts = [
         headline(metrics, name, privacy, page_audit.lamps(audit)),
         "<main>",
-        section("What it was asked to learn from", figure(run_dir, "split", metrics), splits(metrics),
-                figure(run_dir, "photos", metrics) if (run_dir / "figures" / "photos.png").exists() else ""),
-        section("How it learned", figure(run_dir, "training_curves", metrics), history(run_dir)),
-        section("What it got right", figure(run_dir, "confusion", metrics), per_class(metrics)),
-        section("The scores, and how sure they are", figure(run_dir, "scores", metrics)),
-        section("Mistakes", mistakes(run_dir, metrics)),
-        section("Predictions", figure(run_dir, "predictions", metrics)),
-        section("The report's statements, and this run", claims(run_dir)),
-        section("How far to trust it", trust(metrics),
+        section(say("How it learned"), figure(run_dir, "training_curves", metrics), history(run_dir)),
+        section(say("What it got right"), figure(run_dir, "confusion", metrics), per_class(metrics)),
+        section(say("The scores, and how sure they are"), figure(run_dir, "scores", metrics)),
+        section(say("Mistakes"), mistakes(run_dir, metrics)),
+        section(say("Predictions"), figure(run_dir, "predictions", metrics)),
+        section(say("How far to trust it"), trust(metrics),
                 banner(problem) if problem else page_audit.section(audit, run_dir, name), anchor="trust"),
-        section("How it was made", made(run_dir, metrics)),
-        section("Photos that were set aside", rejected(run_dir)),
+        section(say("The report's statements, and this run"), claims(run_dir)),
+        section(say("What it was asked to learn from"), figure(run_dir, "split", metrics), splits(metrics), photos),
+        section(say("Photos that were set aside"), rejected(run_dir)),
+        section(say("How it was made"), made(run_dir, metrics)),
         "</main>",
-        f"<footer><p>{privacy}</p><p>Written by maskkit for the run {text(name)}.</p></footer>",
+        f"<footer><p>{privacy}</p><p>{text(say('Written by maskkit for the run {name}.', name=name))}</p></footer>",
     ]
-    path = run_dir / "report.html"
-    title = f"{name}: {count(kept(metrics))} right"
-    runs.write_text(path, markup.document(title, parts))
-    return path
+    title = say("{name}: {count} right", name=name, count=count(kept(metrics)))
+    return markup.document(title, parts, languages.chosen.get())
 
 
 # --- the sections -------------------------------------------------------------------------------
@@ -77,42 +101,60 @@ def headline(metrics, name, privacy, lamps):
     """The one number with its interval, which photos and weights, and loudly what was not as asked for."""
     best, last = metrics["best"], metrics["last"]
     notes = [metrics[key] for key in ("source_note", "weights_note") if metrics.get(key)]
-    banner = '<p class="banner"><strong>Not what was asked for first:</strong> {}</p>'
-    banners = "".join(banner.format(text(note)) for note in notes)
+    loud = f"<strong>{say('Not what was asked for first:')}</strong>"
+    banners = "".join(f'<p class="banner">{loud} {stored(note)}</p>' for note in notes)
+    parts = say("{photos}: {n_train} to learn, {n_val} to check", photos=value(metrics, "photos"),
+                n_train=value(metrics, "n_train"), n_val=best["n"])  # fmt: skip
+    counted = {key: value(metrics, key) for key in ("trainable", "total")}
     facts = {
-        "Photos": f"{value(metrics, 'photos')}: {value(metrics, 'n_train')} to learn, {best['n']} to check",
-        "Classes": ", ".join(metrics.get("classes", ())) or "not recorded",
-        "Network and weights": f"{value(metrics, 'arch')}, {value(metrics, 'weights')}",
-        "What learned": f"{value(metrics, 'trainable')} of {value(metrics, 'total')} weights",
-        f"Last epoch ({last['epoch']})": accuracy(last),
+        say("Photos"): parts,
+        say("Classes"): ", ".join(metrics.get("classes", ())) or say("not recorded"),
+        say("Network and weights"): f"{value(metrics, 'arch')}, {value(metrics, 'weights')}",
+        say("What learned"): say("{trainable} of {total} weights", **counted),
+        say("Last epoch ({epoch})", epoch=last["epoch"]): accuracy(last),
     }
     return (
-        f'<header><p class="soft">maskkit run {text(name)}</p>'
-        f"<h1>{text(accuracy(kept(metrics)))} <span>validation photos classified correctly</span></h1>"
-        f"<p>{text(which_epoch(metrics))}</p>"
-        f'{banners}{lamps}<p class="soft">{privacy}</p>{markup.facts(facts)}</header>'
+        f'<header><p class="soft">{text(say("maskkit run {name}", name=name))}</p>'
+        f"<h1>{text(accuracy(kept(metrics)))} <span>{say('validation photos classified correctly')}</span></h1>"
+        f"{ruler(kept(metrics))}<p>{text(which_epoch(metrics))}</p>"
+        f'{banners}{lamps}<p class="soft">{privacy}</p>{foreign()}{markup.facts(facts)}</header>'
     )
+
+
+def ruler(result):
+    """The interval on a scale of 0 to 100 %, so that its width is seen before it is read."""
+    low, high = (100 * end for end in result["interval"])
+    at = 100 * (result["accuracy"] or 0)
+    return (
+        f'<div class="ruler" role="img" aria-label="{text(accuracy(result))}">'
+        f'<span class="reach" style="left:{low:.1f}%;width:{high - low:.1f}%"></span>'
+        f'<span class="here" style="left:{at:.1f}%"></span></div>'
+        f'<p class="scale soft" aria-hidden="true"><span>{percent(0)}</span><span>{percent(1)}</span></p>'
+    )
+
+
+def foreign():
+    """What on a page of another language stays English, said before the reader meets it."""
+    if languages.chosen.get() == "en":
+        return ""
+    return f'<p class="soft">{say(FOREIGN)}</p>'
 
 
 def which_epoch(metrics):
     """Which epoch the number is of, and what the other one got."""
     best, last = metrics["best"], metrics["last"]
     if metrics.get("keep") == "last":
-        return f"The last of {last['epoch']} epochs was kept. The best was epoch {best['epoch']}: {accuracy(best)}."
-    return (
-        f"The best of {last['epoch']} epochs was epoch {best['epoch']}; it was chosen on these same photos, so it "
-        f"flatters a little. The last epoch got {accuracy(last)}."
-    )
+        return say("The last of {n} epochs was kept. The best was epoch {best}: {score}.",
+                   n=last["epoch"], best=best["epoch"], score=accuracy(best))  # fmt: skip
+    return say(
+        "The best of {n} epochs was epoch {best}; it was chosen on these same photos, so it "
+        "flatters a little. The last epoch got {score}.",
+        n=last["epoch"], best=best["epoch"], score=accuracy(last),
+    )  # fmt: skip
 
 
 def splits(metrics):
-    ways = {
-        "grouped": "Photos of one original stay together in one part, so that no near copy of a training "
-        "photo is among the photos to check.",
-        "random": "The parts were drawn photo by photo, as the report did: near copies of one photo may "
-        "stand on both sides, and then the number is too good.",
-    }
-    return f"<p>{ways.get(metrics.get('split'), 'How the parts were drawn is not recorded.')}</p>"
+    return f"<p>{say(WAYS.get(metrics.get('split'), 'How the parts were drawn is not recorded.'))}</p>"
 
 
 def history(run_dir):
@@ -122,45 +164,45 @@ def history(run_dir):
         return absent("history.csv", "02_train")
     rows = []
     for row in runs.read_csv(path):
-        losses = [f"{float(row[key]):.4f}" for key in ("train_loss", "val_loss")]
+        losses = [number(f"{float(row[key]):.4f}") for key in ("train_loss", "val_loss")]
         shares = [percent(float(row[key])) for key in ("train_accuracy", "val_accuracy")]
         rows.append([row["epoch"], *losses, *shares, row["val_correct"]])
-    columns = ("epoch", "training loss", "validation loss", "training accuracy", "validation accuracy",
-               "validation photos right")
-    body = table("Loss is cross-entropy; smaller is better.", columns, rows, numbers=range(1, 6))
-    return details(f"All {len(rows)} epochs as a table", body)
+    columns = (say("epoch"), say("training loss"), say("validation loss"), say("training accuracy"),
+               say("validation accuracy"), say("validation photos right"))
+    body = table(say("Loss is cross-entropy; smaller is better."), columns, rows, numbers=range(1, 6))
+    return details(say("All {n} epochs as a table", n=len(rows)), body)
 
 
 def per_class(metrics):
     if not metrics.get("per_class_scores"):
-        return absent("The table per class", "03_evaluate")
+        return absent(say("The table per class"), "03_evaluate")
     rows = []
     for score in metrics["per_class_scores"]:
-        interval = "-".join(f"{100 * end:.1f}" for end in score["recall_interval"] or ())
-        precision = percent(score["precision"], "never predicted")
-        recall = percent(score["recall"], "no photo")
-        interval = f"{interval} %" if interval else "-"
+        precision = percent(score["precision"], say("never predicted"))
+        recall = percent(score["recall"], say("no photo"))
+        interval = ends(score["recall_interval"] or None)
         rows.append([score["class"], score["n"], precision, recall, interval, percent(score["f1"])])
-    said = (
+    said = say(
         "Precision: of the photos called so, how many are. Recall: of the photos that are so, how many were "
         "found. F1: both in one number."
     )
-    columns = ("class", "photos", "precision", "recall", "95 % interval of recall", "F1")
+    columns = (say("class"), say("photos"), say("precision"), say("recall"), say("95 % interval of recall"), "F1")
     return table(said, columns, rows, numbers=range(1, 6))
 
 
 def mistakes(run_dir, metrics):
     if "mistakes" not in metrics:
-        return absent("The list of mistakes", "03_evaluate")
+        return absent(say("The list of mistakes"), "03_evaluate")
     if not metrics["mistakes"]:
-        return f"<p>None: all {metrics['best']['n']} validation photos were classified correctly.</p>"
+        n = metrics["best"]["n"]
+        return f"<p>{say('None: all {n} validation photos were classified correctly.', n=n)}</p>"
     n, of = len(metrics["mistakes"]), metrics["best"]["n"]
     rows = [[m["file"], m["label"], m["predicted"], percent(m["probability"])] for m in metrics["mistakes"]]
-    columns = ("file", "is", "was called", "probability")
-    said = f"{n} wrongly classified of {of} validation photos, with the best epoch's weights."
+    columns = (say("file"), say("is"), say("was called"), say("probability"))
+    said = say("{n} wrongly classified of {of} validation photos, with the weights kept.", n=n, of=of)
     listed = table(said, columns, rows, numbers=(3,), long=(0,))
     if n > 12:
-        listed = details(f"All {n} mistakes as a table", listed)
+        listed = details(say("All {n} mistakes as a table", n=n), listed)
     return figure(run_dir, "mistakes", metrics) + listed
 
 
@@ -171,23 +213,27 @@ def claims(run_dir):
     rows = []
     for claim in runs.read_json(path):
         look, sign = SIGNS.get(claim["verdict"], ("soft", "–"))
-        said = f'<span aria-hidden="true">{sign}</span> {text(claim["verdict"])}'
+        said = f'<span aria-hidden="true">{sign}</span> {stored(claim["verdict"])}'
         mark = Markup(f'<span class="verdict {look}">{said}</span>')
-        rows.append([claim["claim"], claim["report"], claim["here"], mark, claim["rule"]])
-    columns = ("statement", "the report", "this run", "verdict", "judged by")
-    return table("What the report (June 2025) states, and what was found here.", columns, rows, long=(4,))
+        said, report, here, rule = (stored(claim[key]) for key in ("claim", "report", "here", "rule"))
+        rows.append([said, report, here, mark, rule])
+    columns = (say("statement"), say("the report"), say("this run"), say("verdict"), say("judged by"))
+    said = say("What the report (June 2025) states, and what was found here.")
+    return table(said, columns, rows, long=(4,), stacked=True)
 
 
 def trust(metrics):
     best = kept(metrics)
     n, (low, high) = best["n"], best["interval"]
-    step = f"One photo more or less moves the number by {100 / n:.1f} points." if n else ""
-    return (
-        f"<p>{text(count(best))} right is what was seen. With only {n} validation photos, a network whose "
-        f"true accuracy lies anywhere between {100 * low:.1f} % and {100 * high:.1f} % could well have given "
-        f"it (95 % Wilson interval). {step} The interval covers chance alone: not near copies in both parts, "
-        "not photos from another camera or place, and not that the best epoch was picked on these photos.</p>"
-    )
+    step = percent(1 / n) if n else "-"
+    said = say(
+        "{count} right is what was seen. With only {n} validation photos, a network whose true accuracy lies anywhere "
+        "between {low} and {high} could well have given it (95 % Wilson interval). One photo more or less moves the "
+        "number by {step}. The interval covers chance alone: not near copies in both parts, not photos from another "
+        "camera or place, and not that the best epoch was picked on these photos.",
+        count=count(best), n=n, low=percent(low), high=percent(high), step=step,
+    )  # fmt: skip
+    return f"<p>{text(said)}</p>"
 
 
 def made(run_dir, metrics):
@@ -195,19 +241,19 @@ def made(run_dir, metrics):
     environment = {}
     if (run_dir / "environment.json").exists():
         environment = runs.read_json(run_dir / "environment.json")
-    rows = [[name, metrics.get(key, "not recorded")] for key, name in PARAMETERS.items()]
+    rows = [[say(name), metrics.get(key, say("not recorded"))] for key, name in PARAMETERS.items()]
     keys = ("platform", "processors", "cuda", "commit")
-    rows += [[key, environment[key]] for key in keys if environment.get(key)]
+    rows += [[say(key), environment[key]] for key in keys if environment.get(key)]
     rows += [[key, version] for key, version in metrics.get("versions", {}).items()]
-    rows += [[f"time to {key}", f"{seconds:.1f} s"] for key, seconds in metrics.get("seconds", {}).items()
-             if isinstance(seconds, (int, float))]
+    rows += [[say("time for {part}", part=key), number(f"{seconds:.1f} s")]
+             for key, seconds in metrics.get("seconds", {}).items() if isinstance(seconds, (int, float))]
     run = metrics.get("run", {})
-    rows += [[name, run[key]] for key, name in RUN.items() if key in run]
+    rows += [[say(name), run[key]] for key, name in RUN.items() if key in run]
     if not environment:
-        rows.append(["environment.json", "not there: run 01_prepare"])
+        rows.append(["environment.json", say("not there: run 01_prepare")])
     return (
-        f"<p>To repeat it:</p><pre><code>{text(command(metrics))}</code></pre>"
-        + table("Times differ from run to run.", ("what", "value"), rows, long=(1,))
+        f"<p>{say('To repeat it:')}</p><pre><code>{text(command(metrics))}</code></pre>"
+        + table(say("Times differ from run to run."), (say("what"), say("value")), rows, long=(1,))
     )
 
 
@@ -215,7 +261,7 @@ def command(metrics):
     """The command line that repeats this run under another name."""
     keys = (
         "per_class", "split", "arch", "weights", "size_px", "augment", "views", "epochs", "batch_size", "learning_rate",
-        "tail_epochs", "tail_learning_rate", "keep", "seed",
+        "tail_epochs", "tail_learning_rate", "keep", "seed", "language",
     )  # fmt: skip
     data = {"demo": "demo", "kaggle": "kaggle"}.get(metrics.get("source"), "THE_FOLDER_OF_PHOTOS")
     again = f"{metrics.get('run', {}).get('name') or 'report'}-again"
@@ -227,12 +273,12 @@ def rejected(run_dir):
     path = run_dir / "rejected.csv"
     if not path.exists():
         return absent("rejected.csv", "01_prepare")
-    rows = [[row["source"], row["label"], row["reason"]] for row in runs.read_csv(path)]
+    rows = [[row["source"], row["label"], stored(row["reason"])] for row in runs.read_csv(path)]
     if not rows:
-        return "<p>None: every photo that was drawn could be read.</p>"
-    said = "Each was replaced by the next draw where there was one."
-    listed = table(said, ("file", "class", "reason"), rows, long=(0, 2))
-    return listed if len(rows) <= 12 else details(f"{len(rows)} files", listed)
+        return f"<p>{say('None: every photo that was drawn could be read.')}</p>"
+    said = say("Each was replaced by the next draw where there was one.")
+    listed = table(said, (say("file"), say("class"), say("reason")), rows, long=(0, 2))
+    return listed if len(rows) <= 12 else details(say("{n} files", n=len(rows)), listed)
 
 
 # --- pieces -------------------------------------------------------------------------------------
@@ -244,22 +290,24 @@ def in_words(metrics, name):
     if name == "confusion":
         rows = []
         for true, row in zip(classes, metrics["confusion"], strict=False):
-            called = ", ".join(f"{n} called {name}" for name, n in zip(classes, row, strict=True) if n)
-            rows.append(f"true {true}: {called or 'no photo'}")
-        return f"{count(kept(metrics))} right. {'; '.join(rows)}."
-    return {
-        "split": f"{value(metrics, 'n_train')} training and {value(metrics, 'n_val')} validation photos.",
-        "photos": "Some photos of each class.",
-        "training_curves": f"Loss and accuracy by epoch; the best is {best['epoch']}: {accuracy(best)}.",
-        "scores": f"Best epoch {accuracy(best)}; last epoch {accuracy(last)}; then each class's recall.",
-        "predictions": "Validation photos, each with its predicted class and probability.",
-        "mistakes": "The photos that the table below lists.",
-    }[name]
+            answers = zip(classes, row, strict=True)
+            called = ", ".join(say("{n} called {name}", n=n, name=called) for called, n in answers if n)
+            rows.append(say("true {name}: {called}", name=true, called=called or say("no photo")))
+        return say("{count} right. {rows}.", count=count(kept(metrics)), rows="; ".join(rows))
+    if name == "split":
+        counted = {key: value(metrics, key) for key in ("n_train", "n_val")}
+        return say("{n_train} training and {n_val} validation photos.", **counted)
+    if name == "training_curves":
+        return say("Loss and accuracy by epoch; the best is {best}: {score}.", best=best["epoch"], score=accuracy(best))
+    if name == "scores":
+        scores = {"best": accuracy(best), "last": accuracy(last)}
+        return say("Best epoch {best}; last epoch {last}; then each class's recall.", **scores)
+    return say(SHOWN[name])
 
 
 def value(metrics, key):
     found = metrics.get(key)
-    return "not recorded" if found is None else f"{found:,}" if isinstance(found, int) else str(found)
+    return say("not recorded") if found is None else number(f"{found:,}") if isinstance(found, int) else str(found)
 
 
 def kept(metrics):
@@ -268,13 +316,12 @@ def kept(metrics):
 
 
 def count(result):
-    return f"{result['correct']} of {result['n']}"
+    return say("{n} of {of}", n=result["correct"], of=result["n"])
 
 
 def shares(result):
     """97.5 %, 95 % interval 87.1-99.6 %"""
-    low, high = result["interval"]
-    return f"{100 * result['accuracy']:.1f} %, 95 % interval {100 * low:.1f}-{100 * high:.1f} %"
+    return say("{share}, 95 % interval {ends}", share=percent(result["accuracy"]), ends=ends(result["interval"]))
 
 
 def accuracy(result):
@@ -282,12 +329,12 @@ def accuracy(result):
 
 
 def absent(what, notebook):
-    return banner(f"{what} is not there: run {notebook} with the same RUN.")
+    return banner(say("{what} is not there: run {notebook} with the same RUN.", what=what, notebook=notebook))
 
 
 def figure(run_dir, name, metrics):
     """A figure inside the page, what it shows in words for those who do not see it, and what to look for."""
     path = run_dir / "figures" / f"{name}.png"
     if not path.exists():
-        return absent(f"Figure {name}", NOTEBOOKS.get(name, "03_evaluate"))
-    return markup.figure(path, in_words(metrics, name), LOOK_FOR[name])
+        return absent(say("Figure {name}", name=name), NOTEBOOKS.get(name, "03_evaluate"))
+    return markup.figure(path, in_words(metrics, name), say(LOOK_FOR[name]))

@@ -4,8 +4,10 @@ import math
 import shlex
 from pathlib import Path
 
-from maskkit import markup, runs
-from maskkit.markup import PRIVACY, PRIVACY_DRAWN, SIGNS, Markup, details, ends, mark, percent, table, text
+from maskkit import languages, markup, runs
+from maskkit.languages import number as localized
+from maskkit.languages import say
+from maskkit.markup import PRIVACY, PRIVACY_DRAWN, SIGNS, Markup, details, ends, mark, percent, stored, table, text
 
 VERSION = 1  # of audit.json
 PENDING = "not measured yet: make trust"
@@ -60,8 +62,9 @@ KINDS = {
 HIDDEN = {"whole": "nothing", "lower_half": "lower half", "upper_half": "upper half", "background": "background"}
 FILLS = {"blur": "blurred", "mean": "mean colour"}
 AGAINST = {
-    "forward": "trained here, measured on {}", "forward_last": "trained here to the last epoch, measured on {}",
-    "backward": "trained on {}, measured here",
+    "forward": "trained here, measured on {folder}",
+    "forward_last": "trained here to the last epoch, measured on {folder}",
+    "backward": "trained on {folder}, measured here",
 }
 LIGHT_OF = {"splits": "split_luck", "regions": "mouth", "against": "other_source"}  # the rest: of the same name
 CALIBRATION = {
@@ -91,7 +94,8 @@ def read(folder, run=None):
     except (OSError, ValueError, RecursionError) as error:  # unreadable, no JSON, JSON nested without end
         wrong = f"{type(error).__name__}: {error}"
     if wrong:
-        return None, f"audit.json cannot be used ({wrong}). Remove the file, then: {command(run)}"
+        said = "audit.json cannot be used ({wrong}). Remove the file, then: {command}"
+        return None, say(said, wrong=wrong, command=command(run))
     return audit, ""
 
 
@@ -202,16 +206,16 @@ def section(audit, folder, run=None, level=3):
     if audit is None:
         return f"<p><strong>{text(pending({}, '', run))}</strong></p>"
     drawn = picture(audit, folder, "lights")
-    parts = [markup.section("The six lights", lights(audit, run, level + 1), drawn, level=level)]
+    parts = [markup.section(say("The six lights"), lights(audit, run, level + 1), drawn, level=level)]
     for part, (title, figures) in SECTIONS.items():
         pictures = [picture(audit, folder, name, part) for name in figures]
-        intro = "" if pictures[0] else f'<p class="soft">{text(LOOK_FOR[figures[0]])}</p>'
+        intro = "" if pictures[0] else f'<p class="soft">{text(say(LOOK_FOR[figures[0]]))}</p>'
         body = intro + "".join(pictures) + entries(audit, part, run)
         if not audit[part]:
-            body = f"<p>{text(why_empty(audit, part, run))}</p>"
+            body = f"<p>{why_empty(audit, part, run)}</p>"
         elif audit.get("scope") == "instant" and part in ("leaks", "shortcuts"):
-            body += f"<p>The rest is {text(pending(audit, part, run))}</p>"
-        parts.append(markup.section(title, body, level=level))
+            body += f"<p>{text(say('The rest is {pending}', pending=pending(audit, part, run)))}</p>"
+        parts.append(markup.section(say(title), body, level=level))
     return "".join(parts)
 
 
@@ -222,9 +226,10 @@ def lamps(audit):
     items = ""
     for key in LIGHTS:
         light = audit["lights"][key]
-        words = f'{mark(light["light"], with_word=False)} {text(light["title"])}: {light["light"]}'
+        words = f'{mark(light["light"], with_word=False)} {stored(light["title"])}: {say(light["light"])}'
         items += f'<li class="{light["light"]}"><a href="#light-{key}">{words}</a></li>'
-    return f'<nav aria-label="How far to trust it"><p>How far to trust it:</p><ul class="lamps">{items}</ul></nav>'
+    asked = say("How far to trust it")
+    return f'<nav aria-label="{asked}"><p>{asked}:</p><ul class="lamps">{items}</ul></nav>'
 
 
 def shows_others(folder):
@@ -240,23 +245,24 @@ def lights(audit, run, level):
     for key in LIGHTS:
         light = audit["lights"][key]
         look = "amount none" if light["value"] is None else "amount"
-        amount = f"<small>95 % interval {ends(light['interval'])}</small>" if light["interval"] else ""
+        amount = f"<small>{say('95 % interval')} {ends(light['interval'])}</small>" if light["interval"] else ""
         cards.append(
-            f'<li id="light-{key}" class="{light["light"]}"><h{level}>{text(light["title"])}</h{level}>'
+            f'<li id="light-{key}" class="{light["light"]}"><h{level}>{stored(light["title"])}</h{level}>'
             f'<p>{mark(light["light"])}</p><p class="{look}">{amount_of(light)}{amount}</p>'
-            f'<p class="said">{text(sentence(audit, key, light, run))}</p>{limits(light)}</li>'
+            f'<p class="said">{sentence(audit, key, light, run)}</p>{limits(light)}</li>'
         )
-    return f'<p>{JUDGED}</p><ul class="lights">{"".join(cards)}</ul>'
+    return f'<p>{say(JUDGED)}</p><ul class="lights">{"".join(cards)}</ul>'
 
 
 def limits(light):
     """The thresholds in words, and the reason for them; some thresholds are known only once the light is measured."""
+    reason = stored(light.get("reason") or "")
     if light["value"] is None or not light.get("thresholds"):
-        return f'<p class="limits said">{text(light.get("reason") or "")}</p>'
-    green, red = (f"{100 * light['thresholds'][key]:.3g} %" for key in ("green", "red"))
+        return f'<p class="limits said">{reason}</p>'
+    green, red = (localized(f"{100 * light['thresholds'][key]:.3g} %") for key in ("green", "red"))
     small_is_good = light["thresholds"]["green"] < light["thresholds"]["red"]
-    words = f"Green up to {green}, red from {red}" if small_is_good else f"Green from {green}, red up to {red}"
-    return f'<p class="limits">{words}: {text(light.get("reason") or "")}</p>'
+    words = "Green up to {green}, red from {red}" if small_is_good else "Green from {green}, red up to {red}"
+    return f'<p class="limits">{say(words, green=green, red=red)}: {reason}</p>'
 
 
 def command(run):
@@ -266,24 +272,30 @@ def command(run):
 def pending(audit, part, run):
     """What to run for a light or section that was not measured."""
     elsewhere = audit.get("scope") == "whole" and part in ("against", "other_source")
-    return PENDING.replace("make trust", command(run)) + (" AGAINST=ANOTHER_FOLDER" if elsewhere else "")
+    return f"{say('not measured yet')}: {command(run)}" + (" AGAINST=ANOTHER_FOLDER" if elsewhere else "")
 
 
 def sentence(audit, part, entry, run):
-    said = entry["sentence"].replace(PENDING, pending(audit, part, run), 1)
-    return said if said[-1:] in ".!?" or said.startswith(PENDING) else f"{said}."
+    """What an entry says, as Markup; where it was not measured, with the command that measures it."""
+    said = entry["sentence"]
+    if said.startswith(PENDING):
+        so_far = said.removeprefix(PENDING)
+        found = so_far.removeprefix(" (so far: ").removesuffix(")")
+        rest = f" ({say('so far')}: {stored(found)})" if found != so_far else text(so_far)
+        return Markup(text(pending(audit, part, run)) + rest)
+    return stored(said) if said[-1:] in ".!?" else Markup(f"{stored(said)}.")
 
 
 def why_empty(audit, part, run):
     """A section without entries: its light's reason, where that is what there is to say."""
     light = audit["lights"].get(LIGHT_OF.get(part, part))
     known = light is None or light["light"] != "unknown"
-    return pending(audit, part, run) if known else sentence(audit, part, light, run)
+    return text(pending(audit, part, run)) if known else sentence(audit, part, light, run)
 
 
 def amount_of(entry):
     if entry["value"] is None:
-        return "not measured" if entry["sentence"].startswith(PENDING) else "undefined"
+        return say("not measured" if entry["sentence"].startswith(PENDING) else "undefined")
     return percent(entry["value"])
 
 
@@ -296,25 +308,27 @@ def picture(audit, folder, name, part="lights"):
     if not path.exists():
         return ""
     found = [f"{in_words(audit, part, key)}: {amount_of(entry)}" for key, entry in audit[part].items()]
-    rest = [f"{len(found) - MAX_ROWS} more in the table below"] if len(found) > MAX_ROWS else []
-    return markup.figure(path, SHOWN.get(name) or "; ".join(found[:MAX_ROWS] + rest) + ".", LOOK_FOR[name])
+    rest = [say("{n} more in the table below", n=len(found) - MAX_ROWS)] if len(found) > MAX_ROWS else []
+    shown = say(SHOWN[name]) if name in SHOWN else "; ".join(found[:MAX_ROWS] + rest) + "."
+    return markup.figure(path, shown, say(LOOK_FOR[name]))
 
 
 def entries(audit, part, run):
     """The entries of one part of the audit as a table, and what else they hold folded away below it."""
     rows = []
     for key, entry in audit[part].items():
-        given = "; ".join(filter(None, (KINDS.get(entry.get("kind")), entry.get("sees"), entry.get("measured_on"))))
-        name = Markup(f'{text(in_words(audit, part, key))}<span class="given">{text(given)}</span>')
-        unit = "splits" if key.endswith("_reach") else "photos"
-        n = "-" if entry["n"] is None else f"{entry['n']:,} {unit}"
-        said = sentence(audit, part, entry, run) + further(entry)
+        kind = [text(say(KINDS[entry["kind"]]))] if entry.get("kind") in KINDS else []
+        given = "; ".join(kind + [stored(entry[what]) for what in ("sees", "measured_on") if entry.get(what)])
+        name = Markup(f'{text(in_words(audit, part, key))}<span class="given">{given}</span>')
+        counted = "{n} splits" if key.endswith("_reach") else "{n} photos"
+        n = "-" if entry["n"] is None else say(counted, n=localized(f"{entry['n']:,}"))
+        said = Markup(sentence(audit, part, entry, run) + text(further(entry)))
         rows.append([name, amount_of(entry), ends(entry["interval"]), n, mark(entry["light"]), said])
-    columns = ("what", "value", "95 % interval", "measured on", "light", "in words")
-    caption = f"{SECTIONS[part][0]}: what was measured."
+    columns = tuple(map(say, ("what", "value", "95 % interval", "measured on", "light", "in words")))
+    caption = say("{part}: what was measured.", part=say(SECTIONS[part][0]))
     listed = table(caption, columns, rows, numbers=(1, 2, 3), long=(5,), stacked=True)
     if len(rows) > MAX_ROWS:
-        listed = details(f"All {len(rows)} numbers as a table", listed)
+        listed = details(say("All {n} numbers as a table", n=len(rows)), listed)
     return listed + "".join(behind(audit, part, key, entry) for key, entry in audit[part].items())
 
 
@@ -324,29 +338,34 @@ def in_words(audit, part, key):
     arch = next((name for name in audit["networks"] if key.startswith(f"{name}_")), None)
     rest = key.removeprefix(f"{arch}_")
     if arch and part == "splits" and rest in SPLITS:
-        return f"{arch}: {SPLITS[rest]}"
+        return f"{arch}: {say(SPLITS[rest])}"
     if arch and part == "regions" and rest == "mouth":
-        return f"{arch}: photos that need the lower half more than the upper"
+        return f"{arch}: {say('photos that need the lower half more than the upper')}"
     if part == "regions" and entry.get("hidden") in HIDDEN:
-        fill = f" ({FILLS[entry['fill']]})" if entry.get("fill") in FILLS else ""
-        return f"{entry.get('arch', arch)}: {HIDDEN[entry['hidden']]} hidden{fill}"
+        fill = f" ({say(FILLS[entry['fill']])})" if entry.get("fill") in FILLS else ""
+        hidden = say("{part} hidden", part=say(HIDDEN[entry["hidden"]]))
+        return f"{entry.get('arch', arch)}: {hidden}{fill}"
     if part == "against" and key in AGAINST:
-        return AGAINST[key].format(entry.get("folder", "the other photos"))
-    return entry.get("title") or (LEAKS | CALIBRATION).get(key) or key.replace("_", " ")
+        return say(AGAINST[key], folder=entry.get("folder") or say("the other photos"))
+    if entry.get("title"):
+        return languages.translate(entry["title"]) or entry["title"]
+    ours = LEAKS | CALIBRATION
+    return say(ours[key]) if key in ours else key.replace("_", " ")
 
 
 def further(entry):
     """Single numbers that an entry holds beside its value, as one more sentence."""
     found = []
     if entry.get("flattery") is not None:
-        found.append(f"The best epoch flatters by {100 * entry['flattery']:.1f} points "
-                     f"(95 % interval {ends(entry.get('flattery_interval'))}).")
+        by = {"points": localized(f"{100 * entry['flattery']:.1f}"), "ends": ends(entry.get("flattery_interval"))}
+        found.append(say("The best epoch flatters by {points} points (95 % interval {ends}).", **by))
     if entry.get("own") is not None:
-        found.append(f"On photos of its own source: {percent(entry['own'])}.")
+        found.append(say("On photos of its own source: {share}.", share=percent(entry["own"])))
     if entry.get("temperature") is not None:
-        found.append(f"Temperature {entry['temperature']:.2f}.")
+        found.append(say("Temperature {value}.", value=localized(f"{entry['temperature']:.2f}")))
     if entry.get("answered") is not None and entry.get("threshold") is not None:
-        found.append(f"It answers {percent(entry['answered'])} where it must be {percent(entry['threshold'])} sure.")
+        shares = {"answered": percent(entry["answered"]), "sure": percent(entry["threshold"])}
+        found.append(say("It answers {answered} where it must be {sure} sure.", **shares))
     return "".join(f" {words}" for words in found)
 
 
@@ -355,51 +374,59 @@ def behind(audit, part, key, entry):
     title, folded = in_words(audit, part, key), []
     for what, columns, rows in (*measures(entry), *answers(audit, entry)):
         words = f"{title}: {what}"
-        numbers = () if what.startswith("mistakes") else range(1, len(columns))
+        numbers = () if columns[0] == say("file") else range(1, len(columns))
         folded.append(details(words, table(f"{words}.", columns, rows, numbers=numbers, long=(0,))))
-    return "".join(folded) + markup.names(title, entry.get("files") or (), MAX_FILES, LISTED)
+    return "".join(folded) + markup.names(title, entry.get("files") or (), MAX_FILES, say(LISTED))
 
 
 def measures(entry):
     """(what, columns, rows) of each list of numbers."""
     if entry.get("distribution"):
         n = len(entry["distribution"]) - 1
-        rows = [[f"{right} of {n}", f"{splits:,}"] for right, splits in enumerate(entry["distribution"]) if splits]
-        yield "how often each score came up", ("photos right", "splits"), rows
+        rows = [[say("{n} of {of}", n=right, of=n), localized(f"{splits:,}")]
+                for right, splits in enumerate(entry["distribution"]) if splits]
+        yield say("how often each score came up"), (say("photos right"), say("splits")), rows
     if entry.get("pairs") is not None:
         keys = ("pairs", "pairs_across_parts", "pairs_across_classes", "groups", "photos_in_groups")
-        rows = [[name.replace("_", " "), f"{entry[name]:,}"] for name in keys if entry.get(name) is not None]
-        yield "pairs and groups", ("what", "count"), rows
+        rows = [[say(name.replace("_", " ")), localized(f"{entry[name]:,}")]
+                for name in keys if entry.get(name) is not None]
+        yield say("pairs and groups"), (say("what"), say("count")), rows
     if entry.get("by_detector"):
-        rows = [[LEAKS.get(name, name), percent(share)] for name, share in entry["by_detector"].items()]
-        yield "by what finds them", ("found by", "share"), rows
+        rows = [[say(LEAKS[name]) if name in LEAKS else name, percent(share)]
+                for name, share in entry["by_detector"].items()]
+        yield say("by what finds them"), (say("found by"), say("share")), rows
     if entry.get("bins"):
-        rows = [[*map(percent, (bin["confidence"], bin["accuracy"])), ends(bin["interval"]), f"{bin['n']:,}"]
+        rows = [[*map(percent, (bin["confidence"], bin["accuracy"])), ends(bin["interval"]), localized(f"{bin['n']:,}")]
                 for bin in entry["bins"]]
-        yield "accuracy by sureness", ("mean sureness", "accuracy", "95 % interval", "photos"), rows
+        columns = ("mean sureness", "accuracy", "95 % interval", "photos")
+        yield say("accuracy by sureness"), tuple(map(say, columns)), rows
     if entry.get("curve"):
-        rows = [[*map(percent, (at["threshold"], at["answered"], at["error"])), f"{at['n']:,}"]
+        rows = [[*map(percent, (at["threshold"], at["answered"], at["error"])), localized(f"{at['n']:,}")]
                 for at in entry["curve"]]
         columns = ("must be so sure", "answered", "errors among them", "photos answered")
-        yield "errors by how sure it must be", columns, rows
+        yield say("errors by how sure it must be"), tuple(map(say, columns)), rows
 
 
 def answers(audit, entry):
     """(what, columns, rows) of each list of what photos were called."""
     classes = audit["classes"]
     if entry.get("confusion"):
-        rows = [[f"true {name}", *row] for name, row in zip(classes, entry["confusion"], strict=False)]
-        yield "what was called what", ("photos", *(f"called {name}" for name in classes)), rows
+        rows = [[say("true {name}", name=name), *row] for name, row in zip(classes, entry["confusion"], strict=False)]
+        called = (say("called {name}", name=name) for name in classes)
+        yield say("what was called what"), (say("photos"), *called), rows
     if entry.get("per_class"):
-        rows = [[row["class"], row["n"], percent(row["precision"], "never predicted"),
-                 percent(row["recall"], "no photo"), ends(row["recall_interval"]), percent(row["f1"])]
+        rows = [[row["class"], row["n"], percent(row["precision"], say("never predicted")),
+                 percent(row["recall"], say("no photo")), ends(row["recall_interval"]), percent(row["f1"])]
                 for row in entry["per_class"]]
-        yield "per class", ("class", "photos", "precision", "recall", "95 % interval of recall", "F1"), rows
+        columns = ("class", "photos", "precision", "recall", "95 % interval of recall")
+        yield say("per class"), (*map(say, columns), "F1"), rows
     if entry.get("mistakes"):
         found, n = entry["mistakes"][:MAX_FILES], len(entry["mistakes"])
         rows = [[row["file"], row["label"], row["predicted"], percent(row["probability"])] for row in found]
-        what = f"mistakes, {n}" if n <= MAX_FILES else f"mistakes, the first {MAX_FILES} of {n:,}"
-        yield what, ("file", "is", "was called", "probability"), rows
+        what = say("mistakes, {n}", n=n)
+        if n > MAX_FILES:
+            what = say("mistakes, the first {most} of {n}", most=MAX_FILES, n=localized(f"{n:,}"))
+        yield what, tuple(map(say, ("file", "is", "was called", "probability"))), rows
 
 
 # --- how it was made ----------------------------------------------------------------------------
