@@ -282,7 +282,7 @@ OWN = {
     "true {name}": "sebenarnya {name}",
     "what was called what": "apa diprediksi sebagai apa",
     "per class": "per kelas",
-    "95 % interval": "interval kepercayaan 95%",
+    "95 % interval": "interval 95%",
     "measured on": "diukur pada",
     "light": "lampu",
     "in words": "dalam kalimat",

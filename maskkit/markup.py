@@ -49,7 +49,8 @@ th, td { text-align: left; vertical-align: top; padding: .45rem .8rem; border-bo
   overflow-wrap: normal; }
 td { min-width: 5.5rem; } .long { overflow-wrap: anywhere; min-width: 12rem; } tr:last-child > * {
   border-bottom: 0; }
-thead th { font-size: .85rem; color: var(--soft); } tbody th { font-weight: 600; }
+thead th { font-size: .85rem; color: var(--soft); }
+table thead th { white-space: normal; } tbody th { font-weight: 600; }
 .number { text-align: right; white-space: nowrap; } .verdict { font-weight: 600; white-space: nowrap; }
 .yes { color: var(--yes); } .no { color: var(--no); }
 code { font-family: ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace; font-size: .9em; }
