@@ -470,8 +470,8 @@ def cell_failure():
     return NotebookError
 
 
-class Terminated(BaseException):
-    """SIGTERM came. Like KeyboardInterrupt no Exception, so that nothing but `main` catches it."""
+class Terminated(SystemExit):
+    """SIGTERM came. A SystemExit, because asyncio, which papermill runs in, lets no other one of ours through."""
 
 
 def terminate(*_):

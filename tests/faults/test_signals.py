@@ -1,5 +1,6 @@
 """SIGINT and SIGTERM end a command cleanly, with what was reached; a kernel that dies is said."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from test_reproduce import notebook
 
 from maskkit import __main__, paths, predict, reproduce
 
+WAIT = 120  # seconds until a test says that the signal was lost, rather than hang
 SIGNALS = {"SIGINT": (signal.SIGINT, 130), "SIGTERM": (signal.SIGTERM, 143)}
 
 
@@ -34,6 +36,18 @@ def test_predict_keeps_the_rows_so_far(trained, photo_folder, tmp_path, capsys, 
     assert found == code and not (tmp_path / "table.csv").exists()
     assert "a.png" in (tmp_path / "table.csv.part").read_text()
     assert "maskkit: interrupted; " in capsys.readouterr().err
+
+
+@pytest.mark.fault("machine", "SIGTERM")
+def test_a_signal_inside_a_callback_of_asyncio_is_not_lost():
+    """asyncio logs what a callback raises and goes on, but for KeyboardInterrupt and SystemExit."""
+    loop = asyncio.new_event_loop()
+    loop.call_soon(__main__.terminate)
+    try:
+        with pytest.raises(__main__.Terminated):
+            loop.run_until_complete(asyncio.sleep(1))
+    finally:
+        loop.close()
 
 
 CHILD = """
@@ -67,7 +81,7 @@ def test_a_signal_inside_a_notebook_ends_its_kernel_and_says_so(project, name):
     child = start(project)
     kernel = wait_for(project / "pid", child)
     child.send_signal(number)
-    _, error = child.communicate()
+    _, error = child.communicate(timeout=WAIT)
     assert child.returncode == code and "Traceback" not in error
     assert error.splitlines()[-1].startswith("maskkit: interrupted; an earlier run of this name is as it was")
     assert not alive(kernel)
@@ -83,7 +97,7 @@ def test_killed_inside_a_notebook_the_kernel_ends_and_the_run_may_start_again(pr
     again = start(project)  # at once: the lock went with its process, and the dying kernel has another folder
     assert wait_for(project / "pid", again) != kernel
     again.terminate()
-    assert again.communicate() and again.returncode == 143
+    assert again.communicate(timeout=WAIT) and again.returncode == 143
     while alive(kernel):
         time.sleep(0.1)
     assert len(list((project / "runs").glob("x.*.part"))) == 1
