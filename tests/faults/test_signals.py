@@ -16,6 +16,14 @@ WAIT = 120  # seconds until a test says that the signal was lost, rather than ha
 SIGNALS = {"SIGINT": (signal.SIGINT, 130), "SIGTERM": (signal.SIGTERM, 143)}
 
 
+@pytest.fixture(autouse=True)
+def interruptible():
+    """Started in a shell's background pytest ignores SIGINT, and so would its children."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize(
     ("number", "code"), [pytest.param(*v, marks=pytest.mark.fault("machine", k), id=k) for k, v in SIGNALS.items()]
 )
