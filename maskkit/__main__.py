@@ -284,18 +284,26 @@ def run_sweep(arguments):
         raise OSError(f"{len(broken)} of {len(found.rows)} recipes broke; --retry {broken[0]} tries that one again")
 
 
+def find_photos(arguments):
+    """The files that `maskkit predict` was given; a folder without any is told."""
+    from maskkit import predict
+
+    files, empty = predict.find(arguments.photos, sys.stdin)
+    for name in empty:
+        tell(f"{name} holds no file")
+    return files
+
+
 def predict_in_parts(arguments):
     """`maskkit predict --out`: a table per partition, here or on a cluster."""
     from tqdm import tqdm
 
-    from maskkit import cluster, predict, runs
+    from maskkit import cluster, runs
 
     if arguments.model is None or arguments.csv or arguments.html or not arguments.out:
         raise ValueError("--workers, --cluster and --out write partitions: they need --model RUN and --out DIR, and "
                          "go without --onnx, --csv and --html")  # fmt: skip
-    files, empty = predict.find(arguments.photos, sys.stdin)
-    for name in empty:
-        tell(f"{name} holds no file")
+    files = find_photos(arguments)
     with (
         cluster.clients(arguments.cluster, arguments.workers) as client,
         tqdm(total=len(files), desc="predicting", unit=" files", disable=None) as bar,
@@ -319,9 +327,7 @@ def run_predict(arguments):
 
     if arguments.html:
         runs.check_writable(Path(arguments.html).parent)  # not after thousands of photos
-    files, empty = predict.find(arguments.photos, sys.stdin)
-    for name in empty:
-        tell(f"{name} holds no file")
+    files = find_photos(arguments)
     found = runs.find(arguments.model) if arguments.model is not None else Path(arguments.onnx).expanduser()
     classifier = predict.from_onnx(found) if arguments.model is None else predict.from_run(found, arguments.device)
     summary = predict.Summary(classifier.classes)

@@ -135,8 +135,10 @@ def find(arguments, stdin):
     names = itertools.chain.from_iterable(read_list(stdin.buffer) if name == "-" else [name] for name in arguments)
     files, empty = [], []
     for name in names:
-        below = addresses.find(name) if addresses.is_address(name) else walk(name) if os.path.isdir(name) else [name]
-        below = list(below)
+        if addresses.is_address(name):
+            below = addresses.find(name)
+        else:
+            below = list(walk(name)) if os.path.isdir(name) else [name]
         files += below
         if not below:
             empty.append(name)
