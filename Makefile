@@ -77,7 +77,7 @@ slow: .venv/.installed  ## the tests that take minutes
 	$(PYTEST) -m slow
 
 faults: .venv/.installed  ## the long form of tests/faults: 10,000 fuzzed files, 200 kills
-	FAULTS=long .venv/bin/python -m pytest tests/faults
+	FAULTS=long $(PYTEST) tests/faults
 
 faults-table: .venv/.installed  ## docs/faults.md, anew from the marks of the tests
 	cd tests && ../.venv/bin/python -m faults.catalogue
@@ -85,7 +85,12 @@ faults-table: .venv/.installed  ## docs/faults.md, anew from the marks of the te
 test-notebooks: .venv/.installed  ## the outputs of all notebooks, 04 and 05 too, which take minutes
 	.venv/bin/python -m pytest --nbval --nbval-cell-timeout=1200 notebooks/
 
-test-browser: .venv/.installed  ## JupyterLab, Notebook 7 and report.html in Debian's Chromium (apt-get install chromium)
+# Debian's own browser; where another is there already, or this is no Debian, nothing is installed.
+CHROMIUM = command -v chromium || command -v chromium-browser || command -v google-chrome
+SUDO = $(if $(filter-out 0,$(shell id -u)),sudo)
+
+test-browser: .venv/.installed  ## JupyterLab, Notebook 7 and report.html in Chromium, which apt-get installs where it is missing
+	@$(CHROMIUM) > /dev/null || { $(SUDO) apt-get update && $(SUDO) apt-get install --yes --no-install-recommends chromium; }
 	.venv/bin/python -m pytest tests/browser
 
 # DATA and WEIGHTS as above, WEIGHTS a file of ResNet18; the scripts run in the caller's folder, as `reproduce` does.

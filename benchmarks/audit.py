@@ -1,15 +1,20 @@
 """Seconds of the audit: a thousand splits against training head by head, and the whole of it, cold and warm.
 
 usage: python benchmarks/audit.py FOLDER [--weights W] [--against FOLDER2] [--repeats N]
+       python benchmarks/audit.py FOLDER [--weights W] --grow 11792
 
 FOLDER as DATA, W a ResNet18 state dict (without it ResNet18 counts as unknown where it cannot be downloaded). The two
 ways to train a thousand splits run in turns on the same features of 100 + 100 photos, the slow one on ten of the splits
-(its time times a hundred). Each whole audit is a process of its own with imports, on 100 + 100 photos and on FOLDER;
-cold is with an empty feature cache. Writes benchmarks/results/audit.json.
+(its time times a hundred). Each whole audit is a process of its own with imports: of 100 + 100 photos, alone and
+against FOLDER2, and of FOLDER; cold is with an empty feature cache. Writes benchmarks/results/audit.json.
+
+With --grow one cold audit alone, of FOLDER's photos and as many versions of them as make up that number, for its memory
+above the imports: audit_grown.json.
 """
 
 import argparse
 import os
+import random
 import statistics
 import subprocess
 import sys
@@ -19,11 +24,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image, ImageEnhance
 from torch.utils.data import TensorDataset
 
-from maskkit import claims, data, features, model, runs, splits, train
+from maskkit import claims, compare, data, features, model, runs, splits, survey, train
 
 N_SPLITS, N_ALONE = 1000, 10
+IMPORTS = "from maskkit import audit, audit_figures, compare, page_audit, subject; print(compare.status_mib('VmRSS'))"
 RECIPE = {name: claims.REPORT_RECIPE[name] for name in claims.FIT_SETTINGS}
 
 
@@ -33,7 +40,11 @@ def main():
     parser.add_argument("--weights")
     parser.add_argument("--against")
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--grow", type=int, metavar="N")
     arguments = parser.parse_args()
+    if arguments.grow:
+        measure_grown(arguments)
+        return
     with tempfile.TemporaryDirectory() as place:
         few = Path(place) / "few"
         rows, _ = data.curate(data.find(arguments.folder), few, per_class=100, split="grouped", seed=0)
@@ -93,19 +104,80 @@ def time_splits(run_dir, rows, weights, repeats, cache):
 def time_audits(few, arguments, place):
     """{name: seconds cold and warm, n} of the audit as the command line runs it, each with a cache of its own."""
     found = {}
-    for name, folder in (("few", few), ("all", arguments.folder)):
-        command = [sys.executable, "-m", "maskkit", "audit", str(folder), "--arch", "resnet18"]
-        command += ["--weights", arguments.weights] if arguments.weights else []
-        command += ["--against", arguments.against] if arguments.against else []
-        command += ["--out", str(place / name)]
-        environment = os.environ | {"MASKKIT_CACHE": str(place / f"cache-{name}")}
-        found[name] = {}
-        for state in ("cold", "warm"):
-            start = time.perf_counter()
-            subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
-            found[name][state] = time.perf_counter() - start
+    against = arguments.against
+    for name, folder, far in (("alone", few, None), ("few", few, against), ("all", arguments.folder, against)):
+        if name == "few" and not against:
+            continue
+        found[name] = {state: audit(folder, place / name, arguments.weights, far)["seconds"]
+                       for state in ("cold", "warm")}  # fmt: skip
+        found[name]["against"] = bool(far)
         found[name]["n"] = runs.read_json(place / name / "audit.json")["n"]
     return found
+
+
+def audit(folder, out, weights, against):
+    """Seconds of one audit as the command line runs it, with the cache `out`-cache, and its peak of memory in MiB."""
+    command = [sys.executable, "-m", "maskkit", "audit", str(folder), "--arch", "resnet18", "--out", str(out)]
+    command += ["--weights", weights] if weights else []
+    command += ["--against", against] if against else []
+    environment, peak = os.environ | {"MASKKIT_CACHE": f"{out}-cache"}, 0.0
+    start = time.perf_counter()
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as process:
+        while process.poll() is None:
+            peak = max(peak, held_mib(process.pid))
+            time.sleep(0.2)
+    if process.returncode:
+        sys.exit(f"audit.py: {' '.join(command)} ended with {process.returncode}")
+    return {"seconds": time.perf_counter() - start, "peak_mib": peak}
+
+
+def held_mib(process):
+    """The most memory a process has held so far, MiB; 0 once it has ended."""
+    try:
+        return compare.status_mib("VmHWM", process)
+    except (OSError, StopIteration):
+        return 0.0
+
+
+# --- memory -------------------------------------------------------------------------------------
+
+
+def measure_grown(arguments):
+    """One cold audit of `--grow` photos: seconds and memory."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = grow(arguments.folder, Path(place) / "grown", arguments.grow)
+        imported = float(subprocess.run([sys.executable, "-c", IMPORTS], check=True, capture_output=True).stdout)
+        found = audit(folder, Path(place) / "audited", arguments.weights, None)
+        n = runs.read_json(Path(place) / "audited" / "audit.json")["n"]
+    found |= {"n": n, "imports_mib": imported, "above_imports_mib": found["peak_mib"] - imported}
+    found |= {"load": os.getloadavg(), "versions": runs.versions()}
+    print(f"{n:,} photos, cold: {found['seconds']:.0f} s, {found['above_imports_mib']:.0f} MiB above the imports")
+    runs.write_json(Path(__file__).parent / "results" / "audit_grown.json", found)
+
+
+def grow(folder, place, n):
+    """A folder of n photos in two classes: those below `folder`, then versions of them, turned, cut and re-lit."""
+    chance = random.Random(0)
+    files = survey.find_files(data.find(folder))
+    classes = sorted({file["label"] for file in files})
+    for label in classes:
+        photos = [file["path"] for file in files if file["label"] == label]
+        (place / label).mkdir(parents=True)
+        for index in range(n // len(classes)):
+            with Image.open(photos[index % len(photos)]) as photo:
+                image = photo.convert("RGB")
+            if index >= len(photos):
+                image = version(image, chance)
+            image.save(place / label / f"{index:05d}.png")
+    return place
+
+
+def version(image, chance):
+    """A photo turned by up to 15 degrees, cut by up to a tenth, lighter or darker by up to a quarter."""
+    width, height = image.size
+    left, top = (round(side * chance.uniform(0, 0.1)) for side in (width, height))
+    cut = image.rotate(chance.uniform(-15, 15), Image.Resampling.BILINEAR).crop((left, top, width, height))
+    return ImageEnhance.Brightness(cut).enhance(chance.uniform(0.75, 1.25))
 
 
 if __name__ == "__main__":

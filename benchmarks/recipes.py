@@ -24,14 +24,19 @@ from torch.utils.data import TensorDataset
 from maskkit import augment, data, features, intervals, model, paths, runs, train
 
 CPU = torch.device("cpu")
-REPORT = {"size_px": 224, "augment": "none", "views": 1, "epochs": 10, "tail_epochs": 0, "keep": "best"}
+REPORT = {"size_px": 224, "augment": "none", "views": 1, "epochs": 10, "tail_epochs": 0, "tail_share": 1.0,
+          "keep": "best"}  # fmt: skip
 STRONG = REPORT | {"augment": "strong", "views": 8, "epochs": 16, "keep": "last"}
+TUNED = STRONG | {"size_px": 128, "tail_epochs": 16}
 RECIPES = {
     "report": REPORT,
-    "8 views": STRONG,  # notebooks/best.yaml
+    "8 views": STRONG,
     "128 px": REPORT | {"size_px": 128},
     "128 px, 8 views": STRONG | {"size_px": 128},
-    "128 px, 8 views, layer4": STRONG | {"size_px": 128, "tail_epochs": 16},
+    "128 px, 8 views, layer4": TUNED,
+    "128 px, 8 views, layer4 by half": TUNED | {"tail_share": 0.5},  # notebooks/best.yaml
+    "128 px, 8 views, layer4 by a quarter": TUNED | {"tail_share": 0.25},
+    "160 px, 8 views, layer4 by half": TUNED | {"tail_share": 0.5, "size_px": 160},
 }
 FIXED = {"batch_size": 16, "learning_rate": 0.001}
 TAIL_LEARNING_RATE = 3e-5
@@ -66,7 +71,7 @@ def learn(source, rows, run_dir, recipe, seed):
     if recipe["tail_epochs"]:
         train.fit_tail(
             network, source.arch, views, parts[1], epochs=recipe["tail_epochs"], device=CPU,
-            tail_learning_rate=TAIL_LEARNING_RATE, **settings,
+            tail_learning_rate=TAIL_LEARNING_RATE, tail_share=recipe["tail_share"], **settings,
         )  # fmt: skip
     return model.cut(network, source.arch)[1].eval()
 

@@ -265,11 +265,9 @@ def run_reproduce(arguments):
 
 
 def run_sweep(arguments):
-    from tqdm import tqdm
+    from maskkit import cluster, progress, sweep
 
-    from maskkit import cluster, sweep
-
-    with cluster.clients(arguments.cluster, arguments.workers) as client, tqdm(unit=" recipes", disable=None) as bar:
+    with cluster.clients(arguments.cluster, arguments.workers) as client, progress.bar(unit=" recipes") as bar:
 
         def watch(found):
             bar.total = len(found.rows)
@@ -296,9 +294,7 @@ def find_photos(arguments):
 
 def predict_in_parts(arguments):
     """`maskkit predict --out`: a table per partition, here or on a cluster."""
-    from tqdm import tqdm
-
-    from maskkit import cluster, runs
+    from maskkit import cluster, progress, runs
 
     if arguments.model is None or arguments.csv or arguments.html or not arguments.out:
         raise ValueError("--workers, --cluster and --out write partitions: they need --model RUN and --out DIR, and "
@@ -306,7 +302,7 @@ def predict_in_parts(arguments):
     files = find_photos(arguments)
     with (
         cluster.clients(arguments.cluster, arguments.workers) as client,
-        tqdm(total=len(files), desc="predicting", unit=" files", disable=None) as bar,
+        progress.bar(total=len(files), desc="predicting", unit=" files") as bar,
     ):
         manifest = cluster.predict(
             client, runs.find(arguments.model), files, arguments.out, kind=arguments.format, device=arguments.device,
@@ -320,9 +316,7 @@ def run_predict(arguments):
     if arguments.out or arguments.workers or arguments.cluster:
         predict_in_parts(arguments)
         return
-    from tqdm import tqdm
-
-    from maskkit import page_predict, predict, runs
+    from maskkit import page_predict, predict, progress, runs
     from maskkit.markup import plural
 
     if arguments.html:
@@ -334,8 +328,8 @@ def run_predict(arguments):
     with contextlib.ExitStack() as stack:
         table = open_table(arguments.csv, stack)
         rows = predict.write_csv(predict.predict(files, classifier), table)
-        quiet = None if arguments.csv or not sys.stdout.isatty() else True  # None: shown on a terminal only
-        for row in tqdm(rows, total=len(files), desc="predicting", unit=" files", leave=False, disable=quiet):
+        show = bool(arguments.csv) or not sys.stdout.isatty()  # a table on the terminal and a bar would mix
+        for row in progress.bar(rows, show=show, total=len(files), desc="predicting", unit=" files"):
             summary.add(row)
             if row["label"] is None and summary.skipped <= MAX_TOLD:
                 tell(f"skipped {row['file']}: {row['note']}")
@@ -374,10 +368,10 @@ def table_file(path, exact):
 
 def tell(words):
     """A line on standard error, above a progress bar; what would steer a terminal is spelled out."""
-    from tqdm import tqdm
+    from maskkit import progress
 
     spelled = "".join(x if x.isprintable() else x.encode("unicode_escape", "surrogatepass").decode() for x in words)
-    tqdm.write(spelled, file=sys.stderr)
+    progress.write(spelled)
 
 
 def run_export(arguments):

@@ -23,9 +23,9 @@ import numpy as np
 import safetensors.torch
 import torch
 from torch.utils.flop_counter import FlopCounterMode
-from tqdm import tqdm
 
 from maskkit import evaluate, model, runs
+from maskkit.progress import bar
 
 ENGINES = {"eager": "torch, eager", "compiled": "torch.compile", "onnxruntime": "ONNX Runtime", "cuda": "CUDA, eager"}
 PROBED = ("eager", "onnxruntime")  # engines whose memory is measured; torch.compile's would be its compiler's
@@ -74,7 +74,7 @@ def networks(archs, *, weights, accuracy, n_classes, size_px, engines, batches, 
     setting = describe(threads=threads, device=device, rounds=rounds, seconds=seconds, size_px=size_px, seed=seed)
     with untouched(threads), tempfile.TemporaryDirectory() as folder:
         steps = len(archs) * PREPARING + rounds * len(archs) * len(batches) * len({"eager", *engines})
-        with tqdm(total=steps, desc="comparing", unit=" steps", leave=False) as progress:
+        with bar(total=steps, desc="comparing", unit=" steps") as progress:
             rows, passes = [], {}
             wanted = set(engines) - ({"cuda"} if device.type != "cuda" else set())
             for arch in archs:
@@ -315,9 +315,9 @@ def probe(engine, arch, file, n_classes, batch, size_px, threads):
     print(status_mib("VmHWM") - before)
 
 
-def status_mib(field):
-    """A size of this process from Linux's /proc. (getrusage's peak would be the parent's: it survives exec.)"""
-    lines = Path("/proc/self/status").read_text().splitlines()
+def status_mib(field, process="self"):
+    """A size of a process (its id) from Linux's /proc. (getrusage's peak would be the parent's: it survives exec.)"""
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(field + ":")) / 1024
 
 

@@ -21,9 +21,9 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
-from tqdm import tqdm
 
 from maskkit import corrections, demo, kaggle, paths, runs
+from maskkit.progress import bar
 
 REPORT_CLASSES = ("with_mask", "without_mask")
 SPELLINGS = {"WithMask": "with_mask", "WithoutMask": "without_mask"}  # Kaggle's -> ours
@@ -343,7 +343,7 @@ def draw(source, per_class, seed):
         random.Random(f"draw {seed} {label}").shuffle(candidates)
         wanted = per_class or len(candidates)
         good = 0
-        progress = tqdm(candidates, desc=f"reading {label}", unit=" photos", leave=False, disable=None)
+        progress = bar(candidates, desc=f"reading {label}", unit=" photos")
         for photo, (digest, reason) in zip(progress, in_threads(look_into, candidates), strict=True):
             if reason:
                 name = photo.relative_to(source.folder).as_posix()

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
-from tqdm import tqdm
+
+from maskkit.progress import bar
 
 VERSION = "2"  # changes whenever a pixel changes
 LABELS = ("with_mask", "without_mask")
@@ -700,7 +701,7 @@ def draw_all(part, n_per_class, seed):
     rows = []
     for label in LABELS:
         (part / label).mkdir(parents=True)
-    for i in tqdm(range(2 * n_per_class), desc="drawing faces", unit="face", disable=None):
+    for i in bar(range(2 * n_per_class), desc="drawing faces", unit=" faces"):
         image, attributes = draw(i, LABELS[i % 2], seed)
         file = f"{LABELS[i % 2]}/face_{i:04d}.png"
         image.save(part / file, compress_level=4)

@@ -17,9 +17,9 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 import torch
-from tqdm import tqdm
 
 from maskkit import data, halving, model, runs
+from maskkit.progress import bar
 
 BATCH = {"cpu": 16, "cuda": 256}  # photos per pass; benchmarks/README.md has the measurement
 SHARD = 512  # photos per file: what an interrupted extraction can lose
@@ -66,7 +66,7 @@ def outputs(module, dataset, device):
     another training (losses 2e-4 apart after three epochs).
     """
     parts = []
-    with tqdm(total=len(dataset), desc="trunk", unit=" photos", leave=False) as progress:
+    with bar(total=len(dataset), desc="trunk", unit=" photos") as progress:
         for found in passes(module, dataset, range(len(dataset)), device):
             parts.append(torch.from_numpy(found))
             progress.update(len(found))
@@ -89,7 +89,7 @@ def compute(network, arch, dataset, missing, folder, device):
         return {}
     backbone = model.Backbone(model.for_inference(network), arch)
     done, shard, hashes = {}, {}, iter(missing)
-    with tqdm(total=len(missing), desc="features", unit=" photos", leave=False) as progress:
+    with bar(total=len(missing), desc="features", unit=" photos") as progress:
         for found in passes(backbone, dataset, missing.values(), device):
             shard |= zip(itertools.islice(hashes, len(found)), found, strict=True)
             progress.update(len(found))

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch.utils.data import TensorDataset
-from tqdm import tqdm
 
 from maskkit import augment, claims, evaluate, features, halving, intervals, model, runs, sections, train
+from maskkit.progress import bar
 
 VERSION = 1  # of improve.json
 CPU = torch.device("cpu")
@@ -97,7 +97,7 @@ def learn_tail(net, drawn, exams, heads, *, augmentation, n_views, recipe, tail_
     model.unfreeze(net.network, net.arch)
     right, histories = [], []
     try:
-        progress = tqdm(drawn.parts, desc=f"{net.arch} unfrozen", unit=" splits", leave=False)
+        progress = bar(drawn.parts, desc=f"{net.arch} unfrozen", unit=" splits")
         for index, (fit_on, check_on) in enumerate(progress):
             tail.load_state_dict(before)
             net.head().load_state_dict(heads[index])

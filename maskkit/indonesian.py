@@ -36,6 +36,7 @@ OWN = {
     "views of each photo": "tampilan dari setiap foto",
     "further epochs of the last stages": "epoch tambahan untuk tahap-tahap terakhir",
     "their learning rate": "laju pembelajarannya",
+    "share of their tuning kept": "bagian penyetelannya yang dipertahankan",
     "epoch kept": "epoch yang disimpan",
     "training photos": "foto pelatihan",
     "validation photos": "foto validasi",

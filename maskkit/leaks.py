@@ -7,9 +7,9 @@ import numpy as np
 import scipy.sparse
 import torch
 from torch import nn
-from tqdm import tqdm
 
 from maskkit import kept
+from maskkit.progress import bar
 
 ALIGNMENT = 1  # raised where the same photos would be aligned in another way: what was kept is then not read
 
@@ -148,7 +148,7 @@ def align(pixels, pairs, flipped, maps, schedule, say):
     view = View(pixels.shape[-1])
     scores, found = [], []
     chunks = range(0, len(pairs), PAIRS)
-    for at in tqdm(chunks, desc=say, unit=f" x {PAIRS} pairs", leave=False, disable=None):
+    for at in bar(chunks, desc=say, unit=f" x {PAIRS} pairs"):
         a, b = torch.from_numpy(pairs[at : at + PAIRS]).T
         mirror = torch.from_numpy(flipped[at : at + PAIRS])
         own = maps[at : at + PAIRS].clone()

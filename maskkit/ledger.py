@@ -5,7 +5,7 @@ from maskkit import evaluate, intervals, page_audit, paths, runs
 COLUMNS = ("run", "finished", "photos", "network", "score", "lights")
 SETTINGS = (
     "photos", "n_train", "n_val", "split", "network", "weights", "size_px", "augment", "views", "epochs", "batch_size",
-    "learning_rate", "tail_epochs", "tail_learning_rate", "keep", "seed", "device",
+    "learning_rate", "tail_epochs", "tail_learning_rate", "tail_share", "keep", "seed", "device",
 )  # fmt: skip
 
 

@@ -22,8 +22,8 @@ PARAMETERS = {
     "seed": "seed", "split": "way of splitting", "per_class": "photos drawn per class", "epochs": "epochs",
     "batch_size": "batch size", "learning_rate": "learning rate", "size_px": "side of the network's input, pixels",
     "augment": "augmentation", "views": "views of each photo", "tail_epochs": "further epochs of the last stages",
-    "tail_learning_rate": "their learning rate", "keep": "epoch kept", "n_train": "training photos",
-    "n_val": "validation photos", "n_rejected": "photos set aside", "device": "device",
+    "tail_learning_rate": "their learning rate", "tail_share": "share of their tuning kept", "keep": "epoch kept",
+    "n_train": "training photos", "n_val": "validation photos", "n_rejected": "photos set aside", "device": "device",
 }
 WAYS = {
     "grouped": "Photos of one original stay together in one part, so that no near copy of a training "
@@ -261,7 +261,7 @@ def command(metrics):
     """The command line that repeats this run under another name."""
     keys = (
         "per_class", "split", "arch", "weights", "size_px", "augment", "views", "epochs", "batch_size", "learning_rate",
-        "tail_epochs", "tail_learning_rate", "keep", "seed", "language",
+        "tail_epochs", "tail_learning_rate", "tail_share", "keep", "seed", "language",
     )  # fmt: skip
     data = {"demo": "demo", "kaggle": "kaggle"}.get(metrics.get("source"), "THE_FOLDER_OF_PHOTOS")
     again = f"{metrics.get('run', {}).get('name') or 'report'}-again"

@@ -250,9 +250,10 @@ def check_sources(settings, say):
 
 
 def execute(notebook, output, parameters, echo=False):
-    """One notebook through papermill, in the notebooks' folder, with a progress bar on a terminal.
+    """One notebook through papermill, in the notebooks' folder, with a bar of its cells on a terminal.
 
-    `echo` repeats here what its cells print, as they print it: for a notebook with cells that take minutes.
+    `echo` repeats here what its cells print, as they print it, and on a terminal their own progress bars instead of
+    that of the cells: for a notebook with cells that take minutes.
     """
     import logging
 
@@ -260,6 +261,7 @@ def execute(notebook, output, parameters, echo=False):
     from nbclient.exceptions import DeadKernelError
 
     logging.getLogger("papermill").setLevel(logging.ERROR)
+    watched = sys.stderr.isatty()
     try:
         papermill.execute_notebook(
             notebook,
@@ -268,8 +270,9 @@ def execute(notebook, output, parameters, echo=False):
             kernel_name="python3",
             cwd=str(paths.kernel_folder()),
             extra_arguments=QUIET_KERNEL,
-            progress_bar=sys.stderr.isatty() and {"desc": notebook.stem},
+            progress_bar=watched and not echo and {"desc": notebook.stem},
             stdout_file=sys.stdout if echo else None,
+            stderr_file=sys.stderr if echo and watched else None,
         )
     except papermill.PapermillExecutionError as error:
         raise NotebookError(
@@ -308,8 +311,11 @@ def write_card(run_dir):
 
 
 def refresh(notebooks=(*REPORT_NOTEBOOKS, IMPROVE_NOTEBOOK, TRUST_NOTEBOOK, EXPLORE_NOTEBOOK), say=print):
-    """Run the committed notebooks top to bottom and store their outputs, without times, paths or progress bars."""
+    """Run the committed notebooks top to bottom and store their outputs, without times, paths or progress bars; then
+    make README's pictures of them."""
     from nbclient import NotebookClient
+
+    from maskkit import thumbnails
 
     if paths.NOTEBOOKS == paths.PACKAGED:
         raise FileNotFoundError(f"{paths.ROOT} holds no notebooks to refresh; run this inside a clone")
@@ -320,6 +326,7 @@ def refresh(notebooks=(*REPORT_NOTEBOOKS, IMPROVE_NOTEBOOK, TRUST_NOTEBOOK, EXPL
         NotebookClient(notebook, kernel_name="python3", resources=resources, extra_arguments=QUIET_KERNEL).execute()
         clean(notebook)
         runs.write_text(path, nbformat.writes(notebook) + "\n")
+        thumbnails.write(path, paths.ROOT / "docs" / "figures")
         say(f"{name}: refreshed")
 
 

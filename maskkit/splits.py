@@ -7,9 +7,9 @@ from collections import defaultdict
 import numpy as np
 import torch
 from torch import nn
-from tqdm import tqdm
 
 from maskkit import data, model
+from maskkit.progress import bar
 
 CHUNK = 64  # heads trained at once: their weights and Adam's two moments stay in a processor's cache
 
@@ -57,7 +57,7 @@ def fit_many(X, y, train, val, *, n_classes, epochs, batch_size, learning_rate, 
     parts = [
         fit_chunk(X, y, train[at : at + CHUNK], val[at : at + CHUNK], n_classes, epochs, batch_size, learning_rate,
                   seeds[at : at + CHUNK])
-        for at in tqdm(range(0, len(train), CHUNK), desc="splits", unit=f" x {CHUNK}", leave=False, disable=None)
+        for at in bar(range(0, len(train), CHUNK), desc="splits", unit=f" x {CHUNK}")
     ]  # fmt: skip
     counts, epochs_, best, last = zip(*parts, strict=True)
     return Many(np.concatenate(counts), np.concatenate(epochs_), join(best), join(last))

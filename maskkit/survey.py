@@ -13,9 +13,9 @@ import PIL
 import skimage
 from PIL import Image, ImageOps
 from skimage.feature import hog
-from tqdm import tqdm
 
 from maskkit import data, kept
+from maskkit.progress import bar
 
 VERSION = 1  # of what `measure` says of a file: raise it with any change there, for the cache
 SMALL_PX = 32  # the side of the copies that photos are compared by
@@ -125,7 +125,7 @@ def measure_all(files, workers):
     """{ARRAYS of the photos, and "found": JSON, MEASURES or why it cannot be decoded, file by file}, numpy arrays."""
     found, own = [], []
     measured = data.in_threads(measure, [row["path"] for row in files], workers or min(8, data.WORKERS))
-    for one, arrays in tqdm(measured, total=len(files), desc="reading", unit=" photos", leave=False, disable=None):
+    for one, arrays in bar(measured, total=len(files), desc="reading", unit=" photos"):
         found.append(one)
         own += [] if arrays is None else [arrays]
     columns = [np.stack(column) for column in zip(*own, strict=True)] or [np.zeros(0)] * len(ARRAYS)

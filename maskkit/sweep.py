@@ -216,8 +216,9 @@ def fit(recipe, draw, looks):
         model.head(network, backbone.arch).load_state_dict(kept)
         photos, val_photos = looks.datasets(draw)
         tail = train.fit_tail(
-            network, backbone.arch, photos, val_photos, keep="last", device=device,
-            tail_learning_rate=recipe["TAIL_LEARNING_RATE"], **settings | {"epochs": recipe["TAIL_EPOCHS"]},
+            network, backbone.arch, photos, val_photos, tail_learning_rate=recipe["TAIL_LEARNING_RATE"],
+            tail_share=recipe["TAIL_SHARE"], keep="last", device=device,
+            **settings | {"epochs": recipe["TAIL_EPOCHS"]},
         )  # fmt: skip
         found = train.joined(found, tail)
         probabilities, labels = evaluate.predict(network, DataLoader(val_photos, recipe["BATCH_SIZE"]), device)

@@ -12,9 +12,9 @@ from pathlib import Path
 import torch
 from torch import nn
 from torch.utils.data import TensorDataset, default_collate
-from tqdm import tqdm
 
 from maskkit import evaluate, features, halving, model, runs
+from maskkit.progress import bar
 
 HISTORY_COLUMNS = ("epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "val_correct")
 MAX_TAIL_RATE = 1e-4
@@ -42,8 +42,9 @@ class Fit:
 
 
 def fit(
-    network, train, val, *, epochs, batch_size, learning_rate, seed, device, slow=None, checkpoint=None, quiet=False
-):
+    network, train, val, *, epochs, batch_size, learning_rate, seed, device, slow=None, share=1.0, checkpoint=None,
+    quiet=False,
+):  # fmt: skip
     """Train what of `network` has `requires_grad`, as the report did: cross-entropy, Adam, a fixed step size.
 
     The same function trains a head on features and a whole network on photos; with a frozen backbone both give
@@ -59,6 +60,8 @@ def fit(
         seed: of the order of the photos, drawn anew for each epoch.
         device: where it trains.
         slow: (module, learning rate) of a part that learns at a rate of its own; None for none.
+        share: how far of the way from its first weights to those it learns the network that is checked and kept
+            stands, above 0 and at most 1. Learning itself is the same for every share.
         checkpoint: a file that holds all there is after each epoch. Where it is there already, training goes on from
             it, to the same end as if it had never stopped; one of another training, or damaged, is passed over with a
             warning and replaced. It is removed at the end. None for no file.
@@ -66,8 +69,8 @@ def fit(
 
     Returns:
         a `Fit`: history (one dict of HISTORY_COLUMNS per epoch; losses are means over photos, accuracies counts
-        over counts, the training part measured while it learns), the best epoch by validation accuracy (the
-        earliest of equals) and the last.
+        over counts, the training part measured while it learns, the other at `share`), the best epoch by validation
+        accuracy (the earliest of equals) and the last.
 
     Raises:
         ValueError: a part is empty, nothing would learn, or a number is out of range.
@@ -75,26 +78,28 @@ def fit(
     views = train if isinstance(train, list) else [train]
     check(network, views[0], val, epochs, batch_size, learning_rate)
     network.to(device)
+    first = {name: weight.detach().clone() for name, weight in learning(network)} if share < 1 else {}
     optimizer = torch.optim.Adam(rates(network, learning_rate, slow))
     order = torch.Generator().manual_seed(seed)
     history, best, best_state = [], None, None
     if checkpoint:
         slow_rate = slow[1] if slow else None
-        mark = fingerprint([epochs, batch_size, learning_rate, slow_rate, seed], network, [*views, val])
+        mark = fingerprint([epochs, batch_size, learning_rate, slow_rate, share, seed], network, [*views, val])
         if Path(checkpoint).is_file():
             begun = resume(checkpoint, mark, network, optimizer, order)
             history, best, best_state = begun or (history, best, best_state)
     to_do = range(len(history) + 1, epochs + 1)
-    for epoch in tqdm(to_do, desc="training", unit=" epochs", leave=False, disable=quiet):
+    for epoch in bar(to_do, desc="training", unit=" epochs", show=not quiet):
         set_mode(network)
         train = views[(epoch - 1) % len(views)]
         shuffled = torch.randperm(len(train), generator=order)
         train_loss, train_correct = run_epoch(network, train, shuffled, batch_size, device, optimizer)
-        network.eval()
-        with torch.inference_mode():
-            val_loss, val_correct = run_epoch(network, val, torch.arange(len(val)), batch_size, device)
         if not math.isfinite(train_loss):
             raise ValueError(f"the loss is {train_loss} in epoch {epoch}; LEARNING_RATE={learning_rate} is too large")
+        network.eval()
+        reached = move_back(network, first, share)
+        with torch.inference_mode():
+            val_loss, val_correct = run_epoch(network, val, torch.arange(len(val)), batch_size, device)
         history.append(
             {
                 "epoch": epoch,
@@ -108,17 +113,19 @@ def fit(
         if best is None or val_correct > best["correct"]:
             best = {"epoch": epoch} | evaluate.score(val_correct, len(val))
             best_state = copy.deepcopy(network.state_dict())
+        network.load_state_dict(reached, strict=False)
         if checkpoint:
             write_checkpoint(checkpoint, mark, network, optimizer, order, history, best, best_state)
     if checkpoint:
         Path(checkpoint).unlink(missing_ok=True)
+    move_back(network, first, share)
     last = {"epoch": len(history)} | evaluate.score(history[-1]["val_correct"], len(val))
     return Fit(history, best, last, best_state, copy.deepcopy(network.state_dict()))
 
 
 def rates(network, learning_rate, slow):
     """Adam's parameter groups: what learns of the module slow[0] at slow[1], all else at `learning_rate`."""
-    learns = [weight for weight in network.parameters() if weight.requires_grad]
+    learns = [weight for _, weight in learning(network)]
     if slow is None:
         return [{"params": learns, "lr": learning_rate}]
     module, slow_rate = slow
@@ -127,6 +134,30 @@ def rates(network, learning_rate, slow):
         {"params": [weight for weight in learns if id(weight) not in own], "lr": learning_rate},
         {"params": [weight for weight in learns if id(weight) in own], "lr": slow_rate},
     ]
+
+
+def learning(network):
+    """[(name, weight)] of what learns."""
+    return [(name, weight) for name, weight in network.named_parameters() if weight.requires_grad]
+
+
+@torch.no_grad()
+def move_back(network, first, share):
+    """Move what learns from where it stands towards its `first` weights, to `share` of the way between them.
+
+    Weights between those of ImageNet and those tuned on few photos keep more of what either knows: WiSE-FT (Wortsman
+    et al., CVPR 2022, arXiv 2109.01903), there for the whole of a zero-shot network.
+
+    Args:
+        first: {name: tensor}; empty where nothing moves.
+
+    Returns:
+        {name: tensor} of the weights as they stood, to go on from.
+    """
+    reached = {name: weight.detach().clone() for name, weight in network.named_parameters() if name in first}
+    for name, weight in reached.items():
+        network.get_parameter(name).copy_(first[name].lerp(weight, share))
+    return reached
 
 
 # --- a training that goes on where it stopped ---------------------------------------------------
@@ -256,7 +287,7 @@ def fit_head(network, arch, train, val, *, keep="best", **settings):
     return result
 
 
-def fit_tail(network, arch, train, val, *, tail_learning_rate, keep, device, **settings):
+def fit_tail(network, arch, train, val, *, tail_learning_rate, tail_share=1.0, keep, device, **settings):
     """`fit` for a network's last stages and its head, which goes on from where it is.
 
     The trunk stays frozen, so each view of a photo passes it once, and an epoch costs the last stages only.
@@ -266,6 +297,8 @@ def fit_tail(network, arch, train, val, *, tail_learning_rate, keep, device, **s
         arch: its architecture.
         train: list of datasets of (image, label), such as `augment.views`; val: one such dataset.
         tail_learning_rate: Adam's step size before the head; `settings["learning_rate"]` is the head's own.
+        tail_share: `share` of `fit`, of head and last stages: 1 keeps them as tuned, less brings back some of the
+            frozen ones.
         keep: the epoch to keep, "best" or "last".
         device: where both parts run.
         settings: as `fit`.
@@ -274,15 +307,19 @@ def fit_tail(network, arch, train, val, *, tail_learning_rate, keep, device, **s
         the `Fit`.
 
     Raises:
-        ValueError: as `fit`; or a rate above 1e-4, at which a few hundred photos undo what ImageNet taught.
+        ValueError: as `fit`; a rate above 1e-4, at which a few hundred photos undo what ImageNet taught; or a share
+            outside 0 to 1.
     """
     if not 0 < tail_learning_rate <= MAX_TAIL_RATE:
         raise ValueError(f"TAIL_LEARNING_RATE must be above 0 and at most {MAX_TAIL_RATE}, got {tail_learning_rate}")
+    if not 0 < tail_share <= 1:
+        raise ValueError(f"TAIL_SHARE must be above 0 and at most 1, got {tail_share}")
     trunk, tail = model.cut(model.unfreeze(network, arch), arch)
     *views, val = (
         TensorDataset(features.outputs(trunk, part, device), part.label_tensor()) for part in (*train, val)
     )
-    result = fit(tail, views, val, slow=(tail[:-1], tail_learning_rate), device=device, **settings)
+    slow = (tail[:-1], tail_learning_rate)
+    result = fit(tail, views, val, slow=slow, share=tail_share, device=device, **settings)
     tail.load_state_dict(result.state(keep))
     return result
 

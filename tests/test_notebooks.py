@@ -86,8 +86,8 @@ def test_best_yaml_fits_the_notebooks_and_names_every_parameter():
 
 def test_the_notebooks_own_recipe_is_the_report_s():
     own = reproduce.declared(REPORT[1])
-    names = ("SIZE_PX", "AUGMENT", "VIEWS", "TAIL_EPOCHS", "KEEP")
-    assert [own[name] for name in names] == [224, "none", 1, 0, "best"]
+    names = ("SIZE_PX", "AUGMENT", "VIEWS", "TAIL_EPOCHS", "TAIL_SHARE", "KEEP")
+    assert [own[name] for name in names] == [224, "none", 1, 0, 1.0, "best"]
 
 
 MUTATIONS = {

@@ -199,8 +199,9 @@ def resumable(tmp_path):
     return run
 
 
-def test_a_training_cut_short_ends_as_the_unbroken_one_to_the_last_bit(resumable, tmp_path, monkeypatch):
-    unbroken, checkpoint = resumable(), tmp_path / "checkpoint.pt"
+@pytest.mark.parametrize("share", [1, 0.5])
+def test_a_training_cut_short_ends_as_the_unbroken_one_to_the_last_bit(resumable, tmp_path, monkeypatch, share):
+    unbroken, checkpoint = resumable(share=share), tmp_path / "checkpoint.pt"
     whole, epochs = train.write_checkpoint, []
 
     def stop_after_two(*args):
@@ -211,8 +212,8 @@ def test_a_training_cut_short_ends_as_the_unbroken_one_to_the_last_bit(resumable
 
     monkeypatch.setattr(train, "write_checkpoint", stop_after_two)
     with pytest.raises(KeyboardInterrupt):
-        resumable(checkpoint)
-    resumed = resumable(checkpoint)
+        resumable(checkpoint, share=share)
+    resumed = resumable(checkpoint, share=share)
     assert len(epochs) == 5  # two, and then three more
     assert (resumed.history, resumed.best, resumed.last) == (unbroken.history, unbroken.best, unbroken.last)
     for mine, theirs in ((resumed.best_state, unbroken.best_state), (resumed.last_state, unbroken.last_state)):
@@ -229,6 +230,31 @@ def test_a_checkpoint_of_another_training_or_damaged_is_said_and_not_used(resuma
     checkpoint.write_bytes(checkpoint.read_bytes()[:500])
     with pytest.warns(UserWarning, match="damaged .*; training begins anew"):
         assert resumable(checkpoint).history == resumable().history
+
+
+def test_a_share_keeps_part_of_the_first_weights_and_is_what_is_checked(resumable):
+    whole, half = resumable(), resumable(share=0.5)
+    assert [row["train_loss"] for row in half.history] == [row["train_loss"] for row in whole.history]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        first = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
+    for name, begun in first.state_dict().items():
+        assert torch.equal(half.last_state[name], begun.lerp(whole.last_state[name], 0.5))
+    first.load_state_dict(half.last_state)
+    chance = torch.Generator().manual_seed(0)
+    val = [torch.randn(20, 4, generator=chance) for _ in range(3)][2]
+    loss = nn.functional.cross_entropy(first(val), torch.arange(20) % 2).item()
+    assert half.history[-1]["val_loss"] == pytest.approx(loss) and loss != pytest.approx(whole.history[-1]["val_loss"])
+
+
+@pytest.mark.parametrize("share", [0, -1, 1.01, float("nan")])
+def test_a_tail_keeps_a_share_of_its_tuning(photos, share):
+    network = model.build(RANDOM, 2, seed=0)
+    with pytest.raises(ValueError, match="TAIL_SHARE must be above 0 and at most 1, got"):
+        train.fit_tail(
+            network, "resnet18", photos[:1], photos[1], tail_learning_rate=1e-4, tail_share=share, keep="last",
+            device=CPU, **SETTINGS,
+        )  # fmt: skip
 
 
 def test_a_tail_never_learns_fast(photos):

@@ -20,7 +20,7 @@ from maskkit import data, features, paths, plots, reproduce, runs, train  # noqa
 NAME = "dwarf"
 PARAMETERS = {
     "RUN": NAME, "PER_CLASS": "0", "ARCH": "mobilenet_v2", "WEIGHTS": "none", "SIZE_PX": "64", "EPOCHS": "2",
-    "TAIL_EPOCHS": "3", "DEVICE": "cpu",
+    "TAIL_EPOCHS": "3", "TAIL_SHARE": "0.5", "DEVICE": "cpu",
 }  # fmt: skip
 FILE_EVENTS = ("open", "os.rename", "os.remove", "os.link", "os.mkdir", "os.rmdir", "shutil.rmtree", "half written")
 

@@ -1,0 +1,43 @@
+import sys
+
+import pytest
+
+from maskkit import paths, progress
+
+
+class Screen:
+    """A standard error that is a terminal, or none."""
+
+    def __init__(self, terminal):
+        self.terminal, self.written = terminal, ""
+
+    def isatty(self):
+        return self.terminal
+
+    def write(self, text):
+        self.written += text
+
+    def flush(self):
+        pass
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+@pytest.mark.parametrize("show", [False, True])
+def test_a_bar_is_seen_on_a_terminal_only(monkeypatch, terminal, show):
+    screen = Screen(terminal)
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.delitem(sys.modules, "ipykernel.kernelapp", raising=False)
+    assert list(progress.bar([1, 2], show=show, desc="reading", unit=" photos")) == [1, 2]
+    assert ("reading" in screen.written and "photos" in screen.written) == (terminal and show)
+
+
+def test_a_bar_is_seen_in_a_notebook(monkeypatch):
+    screen = Screen(terminal=False)
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setitem(sys.modules, "ipykernel.kernelapp", None)
+    assert sum(progress.bar([1, 2], desc="reading")) == 3 and "reading" in screen.written
+
+
+def test_every_bar_of_the_package_is_one_of_these():
+    found = [path.name for path in (paths.ROOT / "maskkit").glob("*.py") if "tqdm" in path.read_text()]
+    assert found == ["progress.py"]
