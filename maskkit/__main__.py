@@ -328,8 +328,8 @@ def run_predict(arguments):
     with contextlib.ExitStack() as stack:
         table = open_table(arguments.csv, stack)
         rows = predict.write_csv(predict.predict(files, classifier), table)
-        show = bool(arguments.csv) or not sys.stdout.isatty()  # a table on the terminal and a bar would mix
-        for row in progress.bar(rows, show=show, total=len(files), desc="predicting", unit=" files"):
+        apart = bool(arguments.csv) or not sys.stdout.isatty()  # a table on the terminal and a bar would mix
+        for row in progress.bar(rows, show=apart, total=len(files), desc="predicting", unit=" files"):
             summary.add(row)
             if row["label"] is None and summary.skipped <= MAX_TOLD:
                 tell(f"skipped {row['file']}: {row['note']}")
