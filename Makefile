@@ -10,7 +10,7 @@ PYTEST = OMP_NUM_THREADS=1 .venv/bin/python -m pytest --numprocesses $(WORKERS) 
 # The kernel named python3 is .venv's, whatever the user's own Jupyter has under that name.
 export JUPYTER_PREFER_ENV_PATH := 1
 
-.PHONY: help reproduce improve trust test slow faults faults-table test-notebooks test-browser bench bench-quick lab lint refresh lock clean
+.PHONY: help reproduce improve trust test slow faults faults-table test-notebooks test-browser chromium bench bench-quick lab lint refresh lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -85,13 +85,15 @@ faults-table: .venv/.installed  ## docs/faults.md, anew from the marks of the te
 test-notebooks: .venv/.installed  ## the outputs of all notebooks, 04 and 05 too, which take minutes
 	.venv/bin/python -m pytest --nbval --nbval-cell-timeout=1200 notebooks/
 
-# Debian's own browser; where another is there already, or this is no Debian, nothing is installed.
-CHROMIUM = command -v chromium || command -v chromium-browser || command -v google-chrome
+test-browser: .venv/.installed chromium  ## JupyterLab, Notebook 7 and report.html in Chromium
+	.venv/bin/python -m pytest tests/browser
+
+# Debian's own; where a browser is there already nothing is installed.
 SUDO = $(if $(filter-out 0,$(shell id -u)),sudo)
 
-test-browser: .venv/.installed  ## JupyterLab, Notebook 7 and report.html in Chromium, which apt-get installs where it is missing
-	@$(CHROMIUM) > /dev/null || { $(SUDO) apt-get update && $(SUDO) apt-get install --yes --no-install-recommends chromium; }
-	.venv/bin/python -m pytest tests/browser
+chromium:  ## the browser for test-browser, by apt-get where none is there
+	@command -v chromium || command -v chromium-browser || command -v google-chrome || \
+		{ $(SUDO) apt-get --quiet update && $(SUDO) apt-get --quiet --yes --no-install-recommends install chromium; }
 
 # DATA and WEIGHTS as above, WEIGHTS a file of ResNet18; the scripts run in the caller's folder, as `reproduce` does.
 BENCH = cd $(call quote,$(CALLER)) && PYTHONPATH=$(call quote,$(CURDIR)) $(call quote,$(CURDIR)/.venv/bin/python)

@@ -228,8 +228,9 @@ def further(name, parameter_file, texts, say=print):
 
 def check_sources(settings, say):
     """Find photos, corrections and weights before any kernel starts; say first what fell back from auto."""
-    from maskkit import corrections, data
+    from maskkit import corrections, data, languages
 
+    languages.need(settings.get("LANGUAGE", "en"))
     source = data.find(settings["DATA"])
     if source.note:
         say(f"FALLING BACK: {source.note}")

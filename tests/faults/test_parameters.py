@@ -53,6 +53,13 @@ def test_a_wrong_type_in_a_file_is_named_before_anything_starts(refused, tmp_pat
         reproduce.reproduce(tmp_path / "p.yaml", {})
 
 
+@fault("unknown language")
+def test_a_language_that_nobody_wrote_is_named_before_anything_starts(monkeypatch, capsys):
+    monkeypatch.setattr(reproduce, "execute", lambda *_, **__: pytest.fail("it went on"))
+    assert __main__.main(["reproduce", "--set", "LANGUAGE=fr", "--set", "DATA=demo"]) == 2
+    assert "LANGUAGE must be 'en' (English) or 'id' (Indonesian), got 'fr'" in capsys.readouterr().err
+
+
 @fault("unknown name")
 def test_an_unknown_name_is_named_with_those_there_are(refused):
     said = refused("EPOCS=3")

@@ -15,7 +15,7 @@ import zlib
 import numpy as np
 import pytest
 from conftest import draw_photo, fill
-from PIL import Image, ImageOps
+from PIL import Image, ImageFile, ImageOps
 
 from maskkit import data, predict, runs, sections, survey
 
@@ -263,6 +263,30 @@ def test_the_same_bytes_in_both_classes_never_validate_and_are_named(photos, tmp
     found = survey.read(survey.find_files(data.find(str(photos))))
     odd = {row["file"] for row, _ in sections.odd_photos(found, None)["same_bytes_in_two_classes"]}
     assert odd == {"with_mask/000.png", "without_mask/copy.png"}
+
+
+# --- whatever a parser stumbles over ------------------------------------------------------------
+
+STUMBLES = [OSError("x"), SyntaxError("x"), EOFError("x"), TypeError("x"), AttributeError("x"), KeyError("x"),
+            IndexError("x"), ZeroDivisionError("x"), OverflowError("x"), struct.error("x"), ValueError("x"),
+            Image.DecompressionBombError("x")]  # fmt: skip
+
+
+@pytest.mark.fault("photos", "exception inside Pillow")
+@pytest.mark.parametrize("error", STUMBLES, ids=lambda error: type(error).__name__)
+@three_ways
+def test_a_photo_that_a_parser_stumbles_over_is_named(way, photos, tmp_path, monkeypatch, error):
+    draw_photo(99, size_px=17).save(photos / "with_mask" / "odd.png")
+    inner = ImageFile.ImageFile.load
+
+    def stumble(image):
+        if image.size == (17, 17):
+            raise error
+        return inner(image)
+
+    monkeypatch.setattr(ImageFile.ImageFile, "load", stumble)
+    found = way(photos, tmp_path)
+    assert "x" in found.pop("with_mask/odd.png") and not any(found.values())
 
 
 # --- what is no file, or cannot be read ---------------------------------------------------------
