@@ -54,7 +54,6 @@ LIGHT_OF = {
 DETECTORS = {
     "sha256": "the same bytes\n(SHA-256)",
     "perceptual_hash": "the same picture\n(perceptual hash)",
-    "features": "the same scene\n(network features)",
     "alignment": "one laid on the\nother (aligned)",
     "all": "all detectors\ntogether",
 }
@@ -182,8 +181,7 @@ def leaks(audit):
     section = audit["leaks"]
     if not section:
         return silent("Leaks", audit, "leaks")
-    third = "features" if "features" in section else "alignment"
-    names = ["sha256", "perceptual_hash", third, "all"]
+    names = ["sha256", "perceptual_hash", "alignment", "all"]
     fig, [[left, middle, table]] = figure(12.6, 3.4, 1, 3, width_ratios=(3, 3, 3.2), sharey=True)
     looks = [(ACCENT, marker, "") for marker in "os^"] + [(INK, "D", "")]
     found = [find(audit, "leaks", name) for name in names]

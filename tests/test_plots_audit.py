@@ -117,12 +117,12 @@ def sample(kind="good", classes=REPORT):
     skill = 0.87 if bad else 0.965
     audit["splits"] = {name: found for arch in archs for name, found in network(arch, skill).items()}
     pairs = {"pairs": 1204, "pairs_across_parts": 312, "pairs_across_classes": 7, "groups": 640}
-    share = {"sha256": 0.01 * bad, "perceptual_hash": 0.1 * bad, "features": 0.8 * bad}
+    share = {"sha256": 0.01 * bad, "perceptual_hash": 0.1 * bad, "alignment": 0.8 * bad}
     pairs = {name: n * bad for name, n in pairs.items()}
     audit["leaks"] = {d: entry(share[d], 3792, **pairs) for d in share}
-    audit["leaks"]["all"] = entry(share["features"], 3792, **pairs)
+    audit["leaks"]["all"] = entry(share["alignment"], 3792, **pairs)
     held = {"by_detector": share, "held_out": "Test and Validation"}
-    audit["leaks"]["held_out"] = entry(share["features"], 1792, **held)
+    audit["leaks"]["held_out"] = entry(share["alignment"], 1792, **held)
     audit["shortcuts"] = {
         "guess": shortcut(1 / len(classes), "guess", "the most frequent class", "nothing"),
         "width_height": shortcut(0.541, "blind", "width and height", "how many pixels the file has"),
@@ -159,7 +159,7 @@ def sample(kind="good", classes=REPORT):
         audit["splits"] = {**network("resnet18", 0.9), "mobilenet_v2_last": unknown("unknown: " + WHY)}
         audit["splits"]["resnet18_unseen"] = audit["splits"]["resnet18_unseen_best"] = unknown("every photo is drawn")
         audit["splits"]["resnet18_best"].update(flattery=None, flattery_interval=None)
-        audit["leaks"].update(features=unknown(), held_out=unknown("this run has no held-out part"), all=unknown())
+        audit["leaks"].update(alignment=unknown(), held_out=unknown("this run has no held-out part"), all=unknown())
         audit["shortcuts"]["metadata"] = unknown(kind="blind", title="metadata", sees="EXIF")
         audit["shortcuts"]["model"] = unknown(kind="real", title="resnet18", sees="the whole photo")
         audit["regions"] = {key: row for key, row in audit["regions"].items() if "mobile" not in key}
@@ -375,7 +375,7 @@ def test_every_rate_has_the_interval_it_was_given():
     audit = sample("bad")
     audit["shortcuts"]["hog"]["interval"] = [0.111, 0.222]
     audit["regions"]["mobilenet_v2_background_mean"]["interval"] = [0.111, 0.222]
-    audit["leaks"]["features"]["interval"] = [0.111, 0.222]
+    audit["leaks"]["alignment"]["interval"] = [0.111, 0.222]
     audit["against"]["backward"]["interval"] = [0.111, 0.222]
     audit["splits"]["resnet18_unseen"]["interval"] = [0.111, 0.222]
     for name in ("shortcuts", "regions", "leaks", "against", "splits"):

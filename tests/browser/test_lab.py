@@ -6,6 +6,7 @@
 import itertools
 import re
 
+import nbformat
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
@@ -166,6 +167,32 @@ def test_06_works_in_notebook_7(page, server, pictures):
     page.get_by_role("button", name="undo").click()
     expect(status(page)).to_contain_text("0 photos set aside")
     page.screenshot(path=f"{pictures}/06_notebook7.png")
+
+
+SWEEP = """
+from dask.distributed import Client
+from maskkit import sweep
+
+grid = {"version": 1, "RUN": "seen", "DATA": "demo", "PER_CLASS": 20, "ARCH": "mobilenet_v2", "WEIGHTS": "none",
+        "SIZE_PX": 64, "EPOCHS": 2, "LEARNING_RATE": [0.001, 0.01], "SEED": [0, 1]}
+with Client(n_workers=1, threads_per_worker=1, host="127.0.0.1", dashboard_address=None) as client:
+    found = sweep.run(grid, client=client)
+print(found.counts)
+"""
+
+
+def test_a_sweep_on_workers_fills_a_table_in_the_notebook(page, server, project, pictures):
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(SWEEP)])
+    nbformat.write(notebook, project / "notebooks" / "07_sweep.ipynb")
+    run_all(page, server, "07_sweep.ipynb")
+    output = page.locator(".jp-OutputArea-output")
+    expect(output.first).to_contain_text("4 recipes: 0 done, 0 broken, 4 to compute")
+    table = output.locator("table")
+    expect(table).to_have_count(1)
+    expect(table.locator("tbody tr")).to_have_count(4)
+    expect(page.locator("progress")).to_have_attribute("value", "4")
+    page.screenshot(path=f"{pictures}/sweep.png")
+    assert (project / "runs" / "sweep-seen" / "sweep.html").is_file()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
