@@ -93,7 +93,8 @@ SUDO = $(if $(filter-out 0,$(shell id -u)),sudo)
 
 chromium:  ## the browser for test-browser, by apt-get where none is there
 	@command -v chromium || command -v chromium-browser || command -v google-chrome || \
-		{ $(SUDO) apt-get --quiet update && $(SUDO) apt-get --quiet --yes --no-install-recommends install chromium; }
+		{ $(SUDO) apt-get --quiet update && $(SUDO) apt-get --quiet --yes --no-install-recommends install chromium; } || \
+		{ echo "there is no Chromium here, and apt-get could not install one; install one by hand" >&2; exit 1; }
 
 # DATA and WEIGHTS as above, WEIGHTS a file of ResNet18; the scripts run in the caller's folder, as `reproduce` does.
 BENCH = cd $(call quote,$(CALLER)) && PYTHONPATH=$(call quote,$(CURDIR)) $(call quote,$(CURDIR)/.venv/bin/python)

@@ -40,7 +40,7 @@ def main():
     parser.add_argument("--weights")
     parser.add_argument("--against")
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--grow", type=int, metavar="N")
+    parser.add_argument("--grow", type=int, metavar="N", help="alone, without --against and --repeats")
     arguments = parser.parse_args()
     if arguments.grow:
         measure_grown(arguments)
@@ -102,7 +102,7 @@ def time_splits(run_dir, rows, weights, repeats, cache):
 
 
 def time_audits(few, arguments, place):
-    """{name: seconds cold and warm, n} of the audit as the command line runs it, each with a cache of its own."""
+    """{name: seconds cold and warm, n, whether against photos from elsewhere}, each with a cache of its own."""
     found = {}
     against = arguments.against
     for name, folder, far in (("alone", few, None), ("few", few, against), ("all", arguments.folder, against)):
@@ -156,7 +156,7 @@ def measure_grown(arguments):
 
 
 def grow(folder, place, n):
-    """A folder of n photos in two classes: those below `folder`, then versions of them, turned, cut and re-lit."""
+    """A folder of n photos, as many of each class: those below `folder`, then versions of them, turned, cut, re-lit."""
     chance = random.Random(0)
     files = survey.find_files(data.find(folder))
     classes = sorted({file["label"] for file in files})
@@ -164,8 +164,7 @@ def grow(folder, place, n):
         photos = [file["path"] for file in files if file["label"] == label]
         (place / label).mkdir(parents=True)
         for index in range(n // len(classes)):
-            with Image.open(photos[index % len(photos)]) as photo:
-                image = photo.convert("RGB")
+            image = data.decode(photos[index % len(photos)])
             if index >= len(photos):
                 image = version(image, chance)
             image.save(place / label / f"{index:05d}.png")

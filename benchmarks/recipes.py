@@ -34,7 +34,7 @@ RECIPES = {
     "128 px": REPORT | {"size_px": 128},
     "128 px, 8 views": STRONG | {"size_px": 128},
     "128 px, 8 views, layer4": TUNED,
-    "128 px, 8 views, layer4 by half": TUNED | {"tail_share": 0.5},  # notebooks/best.yaml
+    "128 px, 8 views, layer4 by half": TUNED | {"tail_share": 0.5},
     "128 px, 8 views, layer4 by a quarter": TUNED | {"tail_share": 0.25},
     "160 px, 8 views, layer4 by half": TUNED | {"tail_share": 0.5, "size_px": 160},
 }

@@ -1,6 +1,7 @@
 """Where things lie: absolute paths, so that JupyterLab, nbval and papermill agree on them.
 
-The only module that reads environment variables: `MASKKIT_CACHE` moves the feature cache.
+The only module that reads environment variables: `MASKKIT_CACHE` moves the feature cache, `MASKKIT_BARS` shows progress
+bars where nobody seems to watch.
 """
 
 import os
@@ -30,6 +31,9 @@ DATA = ROOT / "data"
 NOTEBOOKS = PACKAGED if PACKAGED.is_dir() and not holds_notebooks(ROOT) else ROOT / "notebooks"
 RUNS = ROOT / "runs"
 CACHE = Path(os.environ.get("MASKKIT_CACHE") or DATA / ".cache" / "features").expanduser().resolve()
+BARS = "MASKKIT_BARS"
+# Jupyter's server names the session in kernels that it starts for a reader; papermill's and nbval's have no such name.
+READ_ALONG = bool(os.environ.get(BARS) or os.environ.get("JPY_SESSION_NAME"))
 KAGGLE_INPUT = Path("/kaggle/input")  # where Kaggle mounts data sets, read-only
 
 

@@ -1,8 +1,10 @@
-"""Progress bars for whoever watches: on a terminal and in a notebook, silent where the output is a pipe or a file."""
+"""Progress bars for whoever watches: on a terminal and in a notebook that someone has open, silent elsewhere."""
 
 import sys
 
 from tqdm import tqdm
+
+from maskkit import paths
 
 
 def bar(iterable=None, *, show=True, **settings):
@@ -11,8 +13,8 @@ def bar(iterable=None, *, show=True, **settings):
 
 
 def watched():
-    """Whether a bar would be seen. A notebook's kernel has no terminal, and shows what it writes."""
-    return sys.stderr.isatty() or "ipykernel.kernelapp" in sys.modules
+    """Whether a bar would be seen. A notebook's kernel has no terminal, but shows what it writes."""
+    return sys.stderr.isatty() or paths.READ_ALONG
 
 
 def write(text):

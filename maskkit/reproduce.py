@@ -2,6 +2,7 @@
 
 import ast
 import math
+import os
 import sys
 import time
 from pathlib import Path
@@ -263,6 +264,8 @@ def execute(notebook, output, parameters, echo=False):
 
     logging.getLogger("papermill").setLevel(logging.ERROR)
     watched = sys.stderr.isatty()
+    if echo and watched:
+        os.environ[paths.BARS] = "1"  # for the kernel, which inherits it
     try:
         papermill.execute_notebook(
             notebook,

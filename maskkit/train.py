@@ -76,7 +76,7 @@ def fit(
         ValueError: a part is empty, nothing would learn, or a number is out of range.
     """
     views = train if isinstance(train, list) else [train]
-    check(network, views[0], val, epochs, batch_size, learning_rate)
+    check(network, views[0], val, epochs, batch_size, learning_rate, share)
     network.to(device)
     first = {name: weight.detach().clone() for name, weight in learning(network)} if share < 1 else {}
     optimizer = torch.optim.Adam(rates(network, learning_rate, slow))
@@ -203,7 +203,7 @@ def resume(path, mark, network, optimizer, order):
     return content["history"], content["best"], content["best_state"]
 
 
-def check(network, train, val, epochs, batch_size, learning_rate):
+def check(network, train, val, epochs, batch_size, learning_rate, share):
     if not len(train) or not len(val):
         raise ValueError(f"there are {len(train)} training and {len(val)} validation photos; both parts need some")
     if epochs < 1:
@@ -212,6 +212,8 @@ def check(network, train, val, epochs, batch_size, learning_rate):
         raise ValueError(f"BATCH_SIZE must be at least 1, got {batch_size}")
     if not 0 < learning_rate < math.inf:
         raise ValueError(f"LEARNING_RATE must be above 0 and finite, got {learning_rate}")
+    if not 0 < share <= 1:
+        raise ValueError(f"TAIL_SHARE must be above 0 and at most 1, got {share}")
     if not any(weight.requires_grad for weight in network.parameters()):
         raise ValueError("no weight of the network has requires_grad, so nothing would learn")
 
@@ -307,13 +309,10 @@ def fit_tail(network, arch, train, val, *, tail_learning_rate, tail_share=1.0, k
         the `Fit`.
 
     Raises:
-        ValueError: as `fit`; a rate above 1e-4, at which a few hundred photos undo what ImageNet taught; or a share
-            outside 0 to 1.
+        ValueError: as `fit`; or a rate above 1e-4, at which a few hundred photos undo what ImageNet taught.
     """
     if not 0 < tail_learning_rate <= MAX_TAIL_RATE:
         raise ValueError(f"TAIL_LEARNING_RATE must be above 0 and at most {MAX_TAIL_RATE}, got {tail_learning_rate}")
-    if not 0 < tail_share <= 1:
-        raise ValueError(f"TAIL_SHARE must be above 0 and at most 1, got {tail_share}")
     trunk, tail = model.cut(model.unfreeze(network, arch), arch)
     *views, val = (
         TensorDataset(features.outputs(trunk, part, device), part.label_tensor()) for part in (*train, val)

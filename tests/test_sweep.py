@@ -133,9 +133,12 @@ def test_a_recipe_gives_the_numbers_of_02_train(tiny, tmp_path):
 
 
 def test_unfrozen_stages_are_swept_too(tiny, tmp_path):
-    found, _ = go(tiny | {"EPOCHS": 1, "SEED": 0, "TAIL_EPOCHS": [0, 1]}, tmp_path / "out")
+    grid = {"EPOCHS": 1, "SEED": 0, "TAIL_EPOCHS": [0, 1], "TAIL_SHARE": [0.5, 1.0]}
+    found, _ = go(tiny | grid, tmp_path / "out")
     epochs = {row["TAIL_EPOCHS"]: row["last_epoch"] for row in found.rows.values()}
-    assert found.counts["done"] == 2 and epochs == {0: 1, 1: 2}
+    assert found.counts["done"] == 4 and epochs == {0: 1, 1: 2}
+    losses = {(row["TAIL_EPOCHS"], row["TAIL_SHARE"]): row["val_loss"] for row in found.rows.values()}
+    assert losses[0, 0.5] == losses[0, 1.0] and losses[1, 0.5] != losses[1, 1.0]
 
 
 def test_a_broken_recipe_is_named_and_tried_again_only_by_name(tiny, tmp_path, monkeypatch):

@@ -15,8 +15,8 @@ def test_readme_s_picture_is_the_committed_notebook_s_figure(tmp_path, name):
     picture = name.replace(".ipynb", ".png")
     fresh, committed = (np.asarray(Image.open(folder / picture).convert("RGB"), dtype=int)
                         for folder in (tmp_path, paths.ROOT / "docs" / "figures"))  # fmt: skip
-    assert fresh.shape == committed.shape and fresh.shape[1] <= 960
-    assert np.abs(fresh - committed).max() <= 2  # another Pillow may round otherwise
+    assert fresh.shape == committed.shape and fresh.shape[1] <= 960 and fresh.shape[0] <= 600
+    assert np.abs(fresh - committed).mean() < 1  # another Pillow may round, and choose its colours, otherwise
     assert f"docs/figures/{picture}" in (paths.ROOT / "README.md").read_text()
 
 

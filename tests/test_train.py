@@ -257,6 +257,22 @@ def test_a_tail_keeps_a_share_of_its_tuning(photos, share):
         )  # fmt: skip
 
 
+def test_a_tail_s_share_reaches_its_weights(photos):
+    train_photos, val_photos = photos
+    seen, kept = augment.views(train_photos, "none", 1, seed=0), {}
+    for share in (1, 0.25):
+        network = model.build(RANDOM, 2, seed=0)
+        before = copy.deepcopy(network.state_dict())
+        train.fit_tail(
+            network, "resnet18", seen, val_photos, tail_learning_rate=1e-4, tail_share=share, keep="last", device=CPU,
+            **SETTINGS,
+        )  # fmt: skip
+        kept[share] = network.state_dict()
+    name = "layer4.0.conv1.weight"
+    assert torch.equal(kept[0.25][name], before[name].lerp(kept[1][name], 0.25))
+    assert not torch.equal(kept[0.25][name], kept[1][name])
+
+
 def test_a_tail_never_learns_fast(photos):
     network = model.build(RANDOM, 2, seed=0)
     with pytest.raises(ValueError, match="TAIL_LEARNING_RATE must be above 0 and at most 0.0001"):

@@ -19,7 +19,8 @@ EXPECTED = {
         "PNG named .jpg", "WEBP named .jpg", "odd suffix", "animated GIF", "animated PNG", "animated WEBP", "CMYK JPEG",
         "YCCK JPEG", "16-bit PNG", "32-bit TIFF", "palette with transparency", "RGBA", "LA", "1-bit", "EXIF turns 2-8",
         "1 x 1", "1 x 10,000", "30,000 x 30,000 bomb", "text-chunk bomb", "same bytes in both classes",
-        "unreadable file", "FIFO", "socket", "device", "symlink loop", "symlink out of the folder",
+        "exception inside Pillow", "unreadable file", "FIFO", "socket", "device", "symlink loop",
+        "symlink out of the folder",
         "name with spaces", "name with a newline", "right-to-left name", "emoji name", "name of non-UTF-8 bytes",
         "name of 255 characters", "name with <script>", "__MACOSX", ".DS_Store", ".ipynb_checkpoints", "Thumbs.db",
     ),
@@ -32,7 +33,7 @@ EXPECTED = {
         "wrong hash of downloaded weights", "half-downloaded file",
     ),
     "parameters": (
-        "wrong type", "unknown name", "negative learning rate", "NaN learning rate", "zero epochs",
+        "wrong type", "unknown name", "unknown language", "negative learning rate", "NaN learning rate", "zero epochs",
         "batch larger than the set", "path with quotes", "notebook run alone", "notebook out of order",
     ),
     "security": (
