@@ -21,7 +21,7 @@ PROMISING = 0.75  # correlation after a coarse alignment below which the fine on
 ALIGNED = 0.97  # correlation after the fine alignment from which two photos are one
 FLAT = 3.0  # grey levels: a photo with a smaller standard deviation shows nothing to compare
 
-BLOCK = 1024  # photos compared with all others at once
+BLOCK = 256  # photos compared with all others at once: 24 MB of 64-bit words for 12,000 photos
 PAIRS = 512  # pairs aligned at once
 
 
@@ -84,14 +84,13 @@ def correlations(small, colours, usable, features=None):
         pairs = np.unique(np.concatenate([pairs, near]), axis=0)
     if not len(pairs):
         return pairs, np.zeros(0, dtype=np.float32)
-    pixels = standardise(small)
-    coarse = nn.functional.avg_pool2d(pixels, 2)
+    px = small.shape[1]
     first = torch.eye(2, 3).repeat(2 * len(pairs), 1, 1)  # each pair twice: as it is, and with one mirrored
     twice = np.concatenate([pairs, pairs])
     flipped = np.repeat([False, True], len(pairs))
-    score, maps = align(coarse, twice, flipped, first, ((1.0, 10),), "aligning roughly")
+    score, maps = align(small, px // 2, twice, flipped, first, ((1.0, 10),), "aligning roughly")
     again = np.flatnonzero(score >= PROMISING)
-    score, _ = align(pixels, twice[again], flipped[again], maps[again], ((1.0, 8),), "aligning")
+    score, _ = align(small, px, twice[again], flipped[again], maps[again], ((1.0, 8),), "aligning")
     kept, place = np.unique(twice[again], axis=0, return_inverse=True)
     best = np.full(len(kept), -1, dtype=np.float32)
     np.maximum.at(best, place.ravel(), score)
@@ -124,43 +123,47 @@ def neighbours(vectors, usable, k, least):
 # --- alignment ----------------------------------------------------------------------------------
 
 
-def standardise(small):
-    """Photos uint8 (n, px, px, 3) as float32 (n, 3, px, px) of mean 0 and deviation 1: another light, same photo."""
+def standardise(small, size_px):
+    """Photos uint8 (n, px, px, 3) as float32 (n, 3, size_px, size_px), of mean 0 and deviation 1 before they are made
+    so small: another light, same photo."""
     pixels = torch.from_numpy(np.asarray(small)).permute(0, 3, 1, 2).float() / 255
-    return (pixels - pixels.mean((1, 2, 3), keepdim=True)) / pixels.std((1, 2, 3), keepdim=True).clamp_min(1e-3)
+    pixels = (pixels - pixels.mean((1, 2, 3), keepdim=True)) / pixels.std((1, 2, 3), keepdim=True).clamp_min(1e-3)
+    return nn.functional.avg_pool2d(pixels, pixels.shape[-1] // size_px)
 
 
 @torch.inference_mode()
-def align(pixels, pairs, flipped, maps, schedule, say):
+def align(small, size_px, pairs, flipped, maps, schedule, say):
     """Lay the second photo of each pair on the first by an affine map, and say how well they then agree.
 
     Gauss-Newton on the squared difference, from coarse to fine (Baker & Matthews 2004, Lucas-Kanade 20 years on,
     IJCV 56:221-255), each pixel weighed down by its difference, since augmentation leaves smeared borders.
 
     Args:
-        pixels: float32 (n, 3, px, px) of `standardise`; pairs: int (m, 2); flipped: bool (m,), of the second.
+        small: uint8 (n, px, px, 3); size_px: at which side they are compared; pairs: int (m, 2); flipped: bool (m,), of
+            the second.
         maps: float32 (m, 2, 3), where to start; schedule: (blur in pixels, steps), in order; say: for progress.
 
     Returns:
         correlation float32 (m,) in -1..1, of the colours where both photos lie and mostly in the middle; maps as
         they are then.
     """
-    view = View(pixels.shape[-1])
-    scores, found = [], []
+    view = View(size_px)
+    # Filled in place: small results kept chunk by chunk would lie between the large blocks that each chunk frees, so that
+    # the next chunk would not fit there again.
+    scores, found = torch.empty(len(pairs)), maps.clone()
     chunks = range(0, len(pairs), PAIRS)
     for at in bar(chunks, desc=say, unit=f" x {PAIRS} pairs"):
-        a, b = torch.from_numpy(pairs[at : at + PAIRS]).T
+        # Standardised and blurred chunk by chunk: of all photos at once either would fill hundreds of megabytes.
+        a, b = (standardise(small[side], size_px) for side in pairs[at : at + PAIRS].T)
         mirror = torch.from_numpy(flipped[at : at + PAIRS])
-        own = maps[at : at + PAIRS].clone()
-        for sigma, steps in schedule:  # blurred chunk by chunk: of all photos at once it would fill a gigabyte
-            fixed, level = blur(pixels[a], sigma).flatten(2), blur(pixels[b], sigma)
+        own = found[at : at + PAIRS]
+        for sigma, steps in schedule:
+            fixed, level = blur(a, sigma).flatten(2), blur(b, sigma)
             moving = mirrored(torch.cat([level, *gradients(level)], 1), mirror)
             for _ in range(steps):
                 own -= step(view, fixed, moving, own)
-        scores.append(correlation(view, fixed, moving[:, :3], own))
-        found.append(own)
-    empty = np.zeros(0, dtype=np.float32), torch.zeros(0, 2, 3)
-    return (torch.cat(scores).numpy(), torch.cat(found)) if scores else empty
+        scores[at : at + PAIRS] = correlation(view, fixed, moving[:, :3], own)
+    return scores.numpy(), found
 
 
 class View:
