@@ -36,7 +36,7 @@ RECIPES = {
     "128 px, 8 views, layer4": TUNED,
     "128 px, 8 views, layer4 by half": TUNED | {"tail_share": 0.5},
     "128 px, 8 views, layer4 by a quarter": TUNED | {"tail_share": 0.25},
-    "160 px, 8 views, layer4 by half": TUNED | {"tail_share": 0.5, "size_px": 160},
+    "160 px, 8 views, layer4 by half": TUNED | {"tail_share": 0.5, "size_px": 160},  # notebooks/best.yaml
 }
 FIXED = {"batch_size": 16, "learning_rate": 0.001}
 TAIL_LEARNING_RATE = 3e-5

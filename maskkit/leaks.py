@@ -148,7 +148,7 @@ def align(small, size_px, pairs, flipped, maps, schedule, say):
         they are then.
     """
     view = View(size_px)
-    # Filled in place: small results kept chunk by chunk would lie between the large blocks that each chunk frees, so that
+    # Filled in place: small results kept chunk by chunk would lie between the large blocks that each chunk frees, and
     # the next chunk would not fit there again.
     scores, found = torch.empty(len(pairs)), maps.clone()
     chunks = range(0, len(pairs), PAIRS)
