@@ -9,12 +9,10 @@ from maskkit import paths
 
 def bar(iterable=None, *, show=True, **settings):
     """A tqdm bar that is gone when it is done; `settings` as tqdm's own. `show=False` for work that takes a moment."""
-    return tqdm(iterable, disable=not (show and watched()), **{"leave": False} | settings)
-
-
-def watched():
-    """Whether a bar would be seen. A notebook's kernel has no terminal, but shows what it writes."""
-    return sys.stderr.isatty() or paths.READ_ALONG
+    # A notebook shows standard error on red, of which a strip would stay when the bar is gone.
+    file = sys.stdout if paths.READ_ALONG else sys.stderr
+    shown = show and (paths.READ_ALONG or file.isatty())
+    return tqdm(iterable, file=file, disable=not shown, **{"leave": False} | settings)
 
 
 def write(text):

@@ -263,8 +263,7 @@ def execute(notebook, output, parameters, echo=False):
     from nbclient.exceptions import DeadKernelError
 
     logging.getLogger("papermill").setLevel(logging.ERROR)
-    watched = sys.stderr.isatty()
-    if echo and watched:
+    if echo and sys.stdout.isatty():
         os.environ[paths.BARS] = "1"  # for the kernel, which inherits it
     try:
         papermill.execute_notebook(
@@ -274,9 +273,8 @@ def execute(notebook, output, parameters, echo=False):
             kernel_name="python3",
             cwd=str(paths.kernel_folder()),
             extra_arguments=QUIET_KERNEL,
-            progress_bar=watched and not echo and {"desc": notebook.stem},
+            progress_bar=not echo and sys.stderr.isatty() and {"desc": notebook.stem},
             stdout_file=sys.stdout if echo else None,
-            stderr_file=sys.stderr if echo and watched else None,
         )
     except papermill.PapermillExecutionError as error:
         raise NotebookError(

@@ -35,7 +35,7 @@ def test_a_bar_is_seen_on_a_terminal_only(monkeypatch, terminal, show):
 
 def test_a_bar_is_seen_in_a_notebook_that_someone_has_open(monkeypatch):
     screen = Screen(terminal=False)
-    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setattr(sys, "stdout", screen)
     monkeypatch.setattr(paths, "READ_ALONG", True)
     assert sum(progress.bar([1, 2], desc="reading")) == 3 and "reading" in screen.written
 
