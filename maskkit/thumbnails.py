@@ -24,8 +24,7 @@ def write(notebook, folder):
     if len(tagged) != 1 or len(shown) != 1:
         found = f"{len(tagged)} cells and {len(shown)} PNGs"
         raise ValueError(f"{notebook} needs one cell tagged {TAG!r} that shows one PNG; there are {found}")
-    folder.mkdir(parents=True, exist_ok=True)
-    image = Image.open(io.BytesIO(base64.b64decode(shown[0]))).convert("RGB")
+    image = Image.open(io.BytesIO(base64.b64decode(shown[0])), formats=("PNG",)).convert("RGB")
     image.thumbnail(SIDES_PX, Image.Resampling.LANCZOS)
     # 64 colours: as good to the eye, a third of the bytes.
     with runs.replacing(folder / f"{notebook.stem}.png") as path:
