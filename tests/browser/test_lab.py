@@ -182,7 +182,8 @@ print(found.counts)
 
 
 def test_a_sweep_on_workers_fills_a_table_in_the_notebook(page, server, project, pictures):
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(SWEEP)])
+    kernel = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}  # or Lab asks
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(SWEEP)], metadata=kernel)
     nbformat.write(notebook, project / "notebooks" / "07_sweep.ipynb")
     run_all(page, server, "07_sweep.ipynb")
     output = page.locator(".jp-OutputArea-output")
