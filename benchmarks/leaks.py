@@ -10,18 +10,12 @@ pairs to the aligning detector, as in the audit, and are measured alone. Writes 
 
 import argparse
 import os
-import resource
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from maskkit import data, features, leaks, model, paths, runs, survey
-
-
-def peak_mib():
-    """The most memory this process has held, MiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+from maskkit import compare, data, features, leaks, model, paths, runs, survey
 
 
 def detectors(photos, backbone):
@@ -88,12 +82,12 @@ def main():
     parser.add_argument("--weights")
     arguments = parser.parse_args()
     files = survey.find_files(data.find(arguments.folder))
-    imported = peak_mib()
+    imported = compare.status_mib("VmHWM")
     with runs.Stopwatch() as watch:
         photos = survey.read(files)
     backbone = backbone_features(photos, arguments.weights) if arguments.weights else None
     found, seconds = detectors(photos, backbone)
-    memory = peak_mib() - imported
+    memory = compare.status_mib("VmHWM") - imported
     named = {row["path"]: row["group"] for row in runs.read_csv(arguments.truth)}
     truth = np.array([named.get(row["file"], "") for row in photos.rows])
     names = np.unique(truth[truth != ""])

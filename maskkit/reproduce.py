@@ -15,6 +15,7 @@ from maskkit import paths, runs
 REPORT_NOTEBOOKS = ("01_prepare.ipynb", "02_train.ipynb", "03_evaluate.ipynb")
 QUIET_KERNEL = ["--IPKernelApp.log_level=50"]  # its own chatter; a cell's errors come another way
 IMPROVE_NOTEBOOK, TRUST_NOTEBOOK, EXPLORE_NOTEBOOK = "04_improve.ipynb", "05_trust.ipynb", "06_explore.ipynb"
+NOTEBOOKS = (*REPORT_NOTEBOOKS, IMPROVE_NOTEBOOK, TRUST_NOTEBOOK, EXPLORE_NOTEBOOK)
 WIDGET = "application/vnd.jupyter.widget-view+json"
 PATH_PARAMETERS = {
     "DATA": ("auto", "kaggle", "demo", "run"),
@@ -312,7 +313,7 @@ def write_card(run_dir):
 # --- the committed notebooks --------------------------------------------------------------------
 
 
-def refresh(notebooks=(*REPORT_NOTEBOOKS, IMPROVE_NOTEBOOK, TRUST_NOTEBOOK, EXPLORE_NOTEBOOK), say=print):
+def refresh(notebooks=NOTEBOOKS, say=print):
     """Run the committed notebooks top to bottom and store their outputs, without times, paths or progress bars; then
     make README's pictures of them."""
     from nbclient import NotebookClient

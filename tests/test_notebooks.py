@@ -14,7 +14,7 @@ from maskkit import augment, paths, reproduce
 
 REPORT = [paths.NOTEBOOKS / name for name in reproduce.REPORT_NOTEBOOKS]
 FURTHER = {"improve.yaml": reproduce.IMPROVE_NOTEBOOK, "trust.yaml": reproduce.TRUST_NOTEBOOK}
-NOTEBOOKS = [*REPORT, *(paths.NOTEBOOKS / name for name in (*FURTHER.values(), reproduce.EXPLORE_NOTEBOOK))]
+NOTEBOOKS = [paths.NOTEBOOKS / name for name in reproduce.NOTEBOOKS]
 
 
 def code_cells(path):

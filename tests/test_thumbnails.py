@@ -5,11 +5,8 @@ from PIL import Image
 
 from maskkit import paths, reproduce, thumbnails
 
-NOTEBOOKS = (*reproduce.REPORT_NOTEBOOKS, reproduce.IMPROVE_NOTEBOOK, reproduce.TRUST_NOTEBOOK,
-             reproduce.EXPLORE_NOTEBOOK)  # fmt: skip
 
-
-@pytest.mark.parametrize("name", NOTEBOOKS)
+@pytest.mark.parametrize("name", reproduce.NOTEBOOKS)
 def test_readme_s_picture_is_the_committed_notebook_s_figure(tmp_path, name):
     thumbnails.write(paths.NOTEBOOKS / name, tmp_path)
     picture = name.replace(".ipynb", ".png")
