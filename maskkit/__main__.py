@@ -9,6 +9,7 @@ import os
 import shlex
 import signal
 import sys
+import warnings
 from pathlib import Path
 
 from maskkit import __version__
@@ -486,6 +487,8 @@ def main(argv=None):
     try:
         arguments.run(arguments)
     except (KeyboardInterrupt, Terminated) as signalled:
+        # Coroutines of a notebook's client that the signal cut off: Python would report them below the last words.
+        warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
         reached = REACHED.get(arguments.command, "what was written before stays")
         print(f"maskkit: interrupted; {reached}", file=sys.stderr)
         return 143 if isinstance(signalled, Terminated) else 130

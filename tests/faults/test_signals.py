@@ -1,6 +1,7 @@
 """SIGINT and SIGTERM end a command cleanly, with what was reached; a kernel that dies is said."""
 
 import asyncio
+import gc
 import os
 import signal
 import subprocess
@@ -56,6 +57,17 @@ def test_a_signal_inside_a_callback_of_asyncio_is_not_lost():
             loop.run_until_complete(asyncio.sleep(1))
     finally:
         loop.close()
+
+
+def test_coroutines_that_a_signal_cut_off_are_not_reported(monkeypatch, recwarn):
+    def listed(_):
+        begun = asyncio.sleep(1)
+        raise KeyboardInterrupt(begun)
+
+    monkeypatch.setattr(__main__, "run_runs", listed)
+    assert __main__.main(["runs"]) == 130
+    gc.collect()
+    assert not [str(w.message) for w in recwarn if "never awaited" in str(w.message)]
 
 
 CHILD = """
