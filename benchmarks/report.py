@@ -9,7 +9,8 @@ of it; with the best number of DataLoader workers of 0, 1, 2), the same with bat
 Each draws the curves it has, the confusion matrix and the grid of predictions, and writes them as PNG. Each runs in a
 process of its own, as a user would run it, warmed up by a few photos; its seconds begin after the imports.
 
---add adds turns to those in results/report.json, for a machine that cannot be kept quiet for all of them at once.
+Results are written after each turn. --add adds turns to those in results/report.json, for a machine that cannot be kept
+quiet for all of them at once.
 --quick: 40 photos at 96 px, maskkit against the plain loop alone, all in one process and without figures; ends with 1
 where a ratio is below its floor. It is CI's guard.
 
@@ -320,13 +321,16 @@ def main():
     if given.way:
         run_one(Bench(given.place, given), given)
         return
-    before = measure.machine()
     with tempfile.TemporaryDirectory() as place:
         bench = Bench(place, given)
         if given.quick:
+            before = measure.machine()
             ways = {name: way for name, (way, _) in ways_of(bench, 0).items() if name in (COLD, WARM, PLAIN)}
-            report("report-quick", bench, measure.in_turns(ways, given.repeats), {}, before, given)
+            turn = {"before": before, "seconds": measure.in_turns(ways, given.repeats), "accuracy": {}}
+            report("report-quick", bench, [turn], given)
             return
+        path = measure.RESULTS / "report.json"
+        turns = runs.read_json(path)["turns"] if given.add and path.is_file() else []
         workers, scores = call("trial", place, given)["workers"], {}
 
         def way(name):
@@ -335,8 +339,11 @@ def main():
             return found["seconds"]
 
         ways = {name: lambda name=name: way(name) for name in chosen(bench) if name not in given.without}
-        seconds = measure.in_turns(ways, given.repeats, warm_up=False)
-        report("report", bench, seconds, scores, before | {"workers": workers}, given)
+        for _ in range(given.repeats):  # a turn takes minutes: what is measured is written before the next
+            before = measure.machine() | {"workers": workers}
+            seconds = measure.in_turns(ways, 1, warm_up=False)
+            turns.append({"before": before, "seconds": seconds, "accuracy": dict(scores)})
+            report("report", bench, turns, given)
 
 
 def call(way, place, given, *more):
@@ -358,20 +365,18 @@ def chosen(bench):
     return [name for name in ways_of(bench, 0) if name != FASTAI]
 
 
-def report(name, bench, seconds, scores, before, given):
-    """Rows, ratios, JSON, figure, table; with --quick the floors."""
-    turns, path = [{"before": before, "seconds": seconds, "accuracy": scores}], measure.RESULTS / f"{name}.json"
-    if given.add and path.is_file():
-        turns = runs.read_json(path)["turns"] + turns
+def report(name, bench, turns, given):
+    """Rows, ratios, JSON, figure, table of all turns so far; with --quick the floors."""
     rows = []
     for way in dict.fromkeys(way for turn in turns for way in turn["seconds"]):
         own = [value for turn in turns for value in turn["seconds"].get(way, [])]
         found = [turn["accuracy"].get(way) for turn in turns if turn["accuracy"].get(way)]
         rows.append(measure.row(way, own, accuracy=found[-1] if found else None))
     ratios = compare_ways({one["name"]: one["median_seconds"] for one in rows})
+    setting = turns[-1]["before"]
     measure.write(name, rows, ratios, turns=turns, arch=bench.arch, photos=bench.source.photos, n=len(bench.rows),
-                  setting=before)  # fmt: skip
-    title = f"The report: {len(bench.rows)} photos ({bench.source.photos}), {bench.arch}, {before['processors']} cores"
+                  setting=setting)  # fmt: skip
+    title = f"The report: {len(bench.rows)} photos ({bench.source.photos}), {bench.arch}, {setting['processors']} cores"
     measure.save(measure.points(rows, title), name)
     measure.say(rows, ratios)
     if given.quick and (low := measure.below(ratios, FLOORS)):

@@ -1,36 +1,29 @@
 """What many recipes and many partitions cost beside the work itself.
 
-usage: python benchmarks/scale.py [--recipes 60] [--photos 1000] [--empty 10000] [--rounds 3]
+usage: python benchmarks/scale.py [--recipes 60] [--photos 1000] [--empty 10000] [--repeats 3]
 
 1. Overhead per recipe: a sweep of short trainings on cached features here, less the time inside the trainings.
 2. Efficiency: the same sweep, and a prediction of drawn photos by MobileNetV2, on 1 and on 2 worker processes of one
    thread each, in turns; time on 1 / (2 x time on 2).
 3. Scheduler: empty partitions through `cluster.each` on 2 workers, seconds per partition, and the client's memory.
 
-Writes benchmarks/results/scale.json with every round; prints medians. Needs 2 cores that nothing else uses.
+Writes results/scale.json with every round, and a figure; prints medians. Needs 2 cores that nothing else uses.
 """
 
 import argparse
 import os
-import statistics
 import tempfile
 import time
 from pathlib import Path
 
-from maskkit import cluster, data, model, paths, runs, sweep
+import measure
 
-RESULTS = Path(__file__).resolve().parent / "results" / "scale.json"
+from maskkit import cluster, compare, data, model, paths, sweep
 
 
 def nothing(number):
     """A partition without work."""
     return number
-
-
-def memory_mib():
-    """This process's resident memory."""
-    status = Path("/proc/self/status").read_text()
-    return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS"))) / 1024
 
 
 def recipes(n):
@@ -59,10 +52,10 @@ def time_predict(run, files, client):
 
 def time_empty(n, client):
     """(seconds, growth of this process's memory in MiB) of `n` partitions without work."""
-    before, started = memory_mib(), time.perf_counter()
+    before, started = compare.status_mib("VmRSS"), time.perf_counter()
     n_done = sum(not outcome.error for _, outcome in cluster.each(nothing, ((k,) for k in range(n)), client))
     assert n_done == n
-    return time.perf_counter() - started, memory_mib() - before
+    return time.perf_counter() - started, compare.status_mib("VmRSS") - before
 
 
 def make_model(folder):
@@ -74,10 +67,10 @@ def make_model(folder):
 
 
 def main():
-    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name, default in (("recipes", 60), ("photos", 1000), ("empty", 10_000), ("rounds", 3)):
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name, default in (("recipes", 60), ("photos", 1000), ("empty", 10_000), ("repeats", 3)):
         options.add_argument(f"--{name}", type=int, default=default)
-    arguments = options.parse_args()
+    given, setting = options.parse_args(), measure.machine()
     sweep.through_notebooks = lambda *_: None  # the best one's notebooks take the same time however many recipes
     os.environ["OMP_NUM_THREADS"] = "1"
     found = {"here": [], "one": [], "two": [], "predict_one": [], "predict_two": [], "empty": []}
@@ -85,38 +78,47 @@ def main():
         paths.CACHE = Path(folder) / "cache"
         run = make_model(Path(folder))
         drawn = sorted(data.find("demo").folder.rglob("*.jpg")) or sorted(data.find("demo").folder.rglob("*.png"))
-        files = [str(drawn[index % len(drawn)]) for index in range(arguments.photos)]
+        files = [str(drawn[index % len(drawn)]) for index in range(given.photos)]
         time_sweep(2)  # draws the faces, fills the cache
         with cluster.clients(n_workers=2) as two, cluster.clients(n_workers=1) as one:
             for client in (one, two):  # imports and models before anything is timed
                 time_predict(run, files[:256], client)
                 time_sweep(4, client)
-            for _ in range(arguments.rounds):
-                found["here"].append(time_sweep(arguments.recipes))
+            for _ in range(given.repeats):
+                found["here"].append(time_sweep(given.recipes))
                 for name, client in (("one", one), ("two", two)):
-                    found[name].append(time_sweep(arguments.recipes, client))
+                    found[name].append(time_sweep(given.recipes, client))
                     found[f"predict_{name}"].append(time_predict(run, files, client))
-                found["empty"].append(time_empty(arguments.empty, two))
-    runs.write_json(RESULTS, {"options": vars(arguments), "rounds": found, "environment": runs.environment()})
-    report(found, arguments)
+                found["empty"].append(time_empty(given.empty, two))
+    rows = each(found, given)
+    seconds = {row["name"]: row["median_seconds"] for row in rows}
+    ratios = {
+        f"{kind}, efficiency of 2 workers": seconds[f"{kind}, 1 worker"] / (2 * seconds[f"{kind}, 2 workers"])
+        for kind in ("a recipe", "a photo")
+    }
+    growth_mib = max(growth for _, growth in found["empty"])
+    measure.write("scale", rows, ratios, options=vars(given), client_growth_mib=growth_mib, setting=setting)
+    title = f"Through Dask, {setting['processors']} cores, one thread per worker"
+    measure.save(measure.points(rows, title), "scale")
+    measure.say(rows, ratios)
+    print(f"the client's memory grew by at most {growth_mib:.0f} MiB over {given.empty:,} empty partitions")
 
 
-def report(found, arguments):
-    """Medians over rounds."""
-    def middle(values):
-        return statistics.median(values)
-
-    overhead = middle([(whole - inside) / arguments.recipes for whole, inside in found["here"]])
-    each = middle([inside / arguments.recipes for _, inside in found["here"]])
-    print(f"a recipe here: {1000 * each:.1f} ms of training, {1000 * overhead:.1f} ms around it")
-    pairs = zip(found["one"], found["two"], strict=True)
-    print(f"sweep, efficiency of 2 workers: {middle([a / (2 * b) for (a, _), (b, _) in pairs]):.0%}")
-    pairs = zip(found["predict_one"], found["predict_two"], strict=True)
-    print(f"predict, efficiency of 2 workers: {middle([a / (2 * b) for a, b in pairs]):.0%}, "
-          f"{arguments.photos / middle(found['predict_one']):.0f} photos/s on one")  # fmt: skip
-    seconds, growth = (middle(values) for values in zip(*found["empty"], strict=True))
-    print(f"{arguments.empty:,} empty partitions: {seconds:.1f} s, {1e6 * seconds / arguments.empty:.0f} us each, "
-          f"client's memory {growth:+.0f} MiB")  # fmt: skip
+def each(found, given):
+    """Rows whose seconds are those of one recipe, one photo, one partition."""
+    whole = {name: [seconds for seconds, _ in found[name]] for name in ("here", "one", "two", "empty")}
+    training = [inside for _, inside in found["here"]]
+    around = [seconds - inside for seconds, inside in found["here"]]
+    ways = {
+        "a recipe here: training": (training, given.recipes),
+        "a recipe here: around it": (around, given.recipes),
+        "a recipe, 1 worker": (whole["one"], given.recipes),
+        "a recipe, 2 workers": (whole["two"], given.recipes),
+        "a photo, 1 worker": (found["predict_one"], given.photos),
+        "a photo, 2 workers": (found["predict_two"], given.photos),
+        "an empty partition, 2 workers": (whole["empty"], given.empty),
+    }
+    return [measure.row(name, [value / n for value in seconds]) for name, (seconds, n) in ways.items()]
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from maskkit import evaluate, model, runs
+from maskkit.parallel import torch_threads
 from maskkit.progress import bar
 
 ENGINES = {"eager": "torch, eager", "compiled": "torch.compile", "onnxruntime": "ONNX Runtime", "cuda": "CUDA, eager"}
@@ -116,13 +117,11 @@ def load():
 @contextlib.contextmanager
 def untouched(threads):
     """`threads` threads within the block; the caller's number and random states come back."""
-    before, python, arrays = torch.get_num_threads(), random.getstate(), np.random.get_state()
-    torch.set_num_threads(threads)
+    python, arrays = random.getstate(), np.random.get_state()
     try:
-        with torch.random.fork_rng(devices=[]):
+        with torch_threads(threads), torch.random.fork_rng(devices=[]):
             yield
     finally:
-        torch.set_num_threads(before)
         random.setstate(python)
         np.random.set_state(arrays)
 

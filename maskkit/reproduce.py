@@ -236,7 +236,7 @@ def check_sources(settings, say):
     source = data.find(settings["DATA"])
     if source.note:
         say(f"FALLING BACK: {source.note}")
-    network = settings["ARCH"]
+    network = f"{settings['ARCH']}, weights {Path(settings['WEIGHTS']).name}"
     if settings["WEIGHTS"] in ("auto", "imagenet"):  # else 02_train finds out, without torch imported here
         from maskkit import model
 

@@ -17,6 +17,7 @@ import torch
 from conftest import draw_photo, fill
 
 from maskkit import __main__, addresses, cluster, data, features, model, paths, predict, runs, sweep
+from maskkit.parallel import torch_threads
 
 # --- without a cluster --------------------------------------------------------------------------
 
@@ -296,7 +297,7 @@ def test_a_sweep_survives_its_workers_and_gives_the_numbers_of_one_process(clien
     monkeypatch.setattr(paths, "CACHE", tmp_path / "many")
     many = sweep.run(given, tmp_path / "many-out", client=client, watch=watch, say=lambda words: None)
     monkeypatch.setattr(paths, "CACHE", tmp_path / "one")
-    with threads_of_torch(1):
+    with torch_threads(1):
         one = sweep.run(given, tmp_path / "one-out", say=lambda words: None)
     assert killed and many.counts == {"done": 12, "broken": 0, "open": 0}
 
@@ -309,17 +310,6 @@ def test_a_sweep_survives_its_workers_and_gives_the_numbers_of_one_process(clien
     for folder in (tmp_path / "many").iterdir():  # each photo once, although recipes share them and start together
         names = [digest for path in folder.glob("*.safetensors") for digest in digests(path)]
         assert len(names) == len(set(names)) == len(features.read(tmp_path / "one" / folder.name, 512))
-
-
-@contextlib.contextmanager
-def threads_of_torch(n):
-    """As many threads as a worker has: sums in another order move the last bits."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(n)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def digests(path):
@@ -346,7 +336,7 @@ def test_a_prediction_survives_its_workers_photo_by_photo(client, trained, tmp_p
             killed.append(kill_a_busy_worker(client))
 
     cluster.predict(client, trained, files, tmp_path / "out", part=32, progress=progress)
-    with threads_of_torch(1):
+    with torch_threads(1):
         one = single(folder, trained, tmp_path / "one.csv")
     rows, manifest = parts(tmp_path / "out")
     assert killed and manifest["complete"] and rows == one
@@ -363,7 +353,7 @@ def test_features_extracted_by_workers_are_those_of_one_process(client, photo_fo
     photos = data.Photos(rows, ("with_mask", "without_mask"), model.Transform(64))
     backbone = cluster.Backbone("resnet18", "none", 3)
     X, n = cluster.extract(client, backbone, photos, cache=tmp_path / "many", chunk=7)
-    with threads_of_torch(1):
+    with torch_threads(1):
         own, _ = features.extract(
             backbone.network(), "resnet18", photos, cache=tmp_path / "one", device=model.device("cpu")
         )

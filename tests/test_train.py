@@ -9,6 +9,7 @@ from torch import nn
 from torch.utils.data import TensorDataset
 
 from maskkit import augment, data, features, model, train
+from maskkit.parallel import torch_threads
 
 RANDOM = model.Pretrained("resnet18", "none", None, "")
 SETTINGS = {"epochs": 3, "batch_size": 7, "learning_rate": 0.01, "seed": 3}  # 24 photos: the last batch has 3
@@ -164,6 +165,17 @@ def test_a_tail_on_its_trunk_s_outputs_learns_as_the_whole_network_on_the_photos
     assert losses(quick) == pytest.approx(losses(plain), abs=1e-4) and counts(quick) == counts(plain)
     moved = {name for name, value in cut.state_dict().items() if not torch.equal(value, before[name])}
     assert moved == {name for name, weight in cut.named_parameters() if weight.requires_grad}  # no batch norm
+
+
+def test_a_head_learns_on_one_thread_whatever_the_caller_has(monkeypatch):
+    """A second one waits for its core at each step where the machine is busy, 180 times longer than the step takes."""
+    seen, run_epoch = [], train.run_epoch
+    monkeypatch.setattr(train, "run_epoch", lambda *a, **k: seen.append(torch.get_num_threads()) or run_epoch(*a, **k))
+    pair = torch.rand(20, 512), torch.arange(20) % 2
+    with torch_threads(3):
+        train.fit_head(model.build(RANDOM, 2, seed=0), "resnet18", pair, pair, **SETTINGS)
+        assert torch.get_num_threads() == 3
+    assert set(seen) == {1}
 
 
 def test_epochs_take_the_views_in_turn():
