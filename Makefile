@@ -98,17 +98,18 @@ chromium:  ## the browser for test-browser, by apt-get where none is there
 
 # DATA and WEIGHTS as above, WEIGHTS a file of ResNet18; the scripts run in the caller's folder, as `reproduce` does.
 BENCH = cd $(call quote,$(CALLER)) && PYTHONPATH=$(call quote,$(CURDIR)) $(call quote,$(CURDIR)/.venv/bin/python)
-BENCH_SETTINGS = $(foreach name,DATA WEIGHTS,$(if $(filter command,$(origin $(name))),$(if \
-	$(value $(name)),--$(if $(filter DATA,$(name)),data,weights) $(call quote,$(value $(name))))))
-BENCH_AGAINST = $(if $(filter command,$(origin AGAINST)),$(if $(value AGAINST),--elsewhere $(call quote,$(value AGAINST))))
+given = $(if $(filter command,$(origin $(1))),$(if $(value $(1)),--$(2) $(call quote,$(value $(1)))))
+BENCH_WEIGHTS = $(call given,WEIGHTS,weights)
+BENCH_SETTINGS = $(call given,DATA,data) $(BENCH_WEIGHTS)
 BENCHMARKS := $(CURDIR)/benchmarks
 
 bench: .venv/.installed  ## speed against the plain loop and peers, an hour: benchmarks/results/ (DATA, WEIGHTS, AGAINST)
 	.venv/bin/python -m pip install --editable '.[bench]'
-	$(BENCH) $(call quote,$(BENCHMARKS)/report.py) $(BENCH_SETTINGS) $(BENCH_AGAINST)
+	$(BENCH) $(call quote,$(BENCHMARKS)/report.py) $(BENCH_SETTINGS) $(call given,AGAINST,elsewhere)
 	$(BENCH) $(call quote,$(BENCHMARKS)/extraction.py) --slow $(BENCH_SETTINGS)
 	$(BENCH) $(call quote,$(BENCHMARKS)/growth.py) $(BENCH_SETTINGS)
 	$(BENCH) $(call quote,$(BENCHMARKS)/start.py)
+	$(BENCH) $(call quote,$(BENCHMARKS)/threads.py) $(BENCH_WEIGHTS)
 
 bench-quick: .venv/.installed  ## a minute of it; fails where a ratio of times falls below its floor (DATA, WEIGHTS)
 	$(BENCH) $(call quote,$(BENCHMARKS)/report.py) --quick $(BENCH_SETTINGS)

@@ -43,12 +43,12 @@ def test_the_figure_is_labelled_and_shows_every_row(tmp_path, monkeypatch):
     fig = measure.points([measure.row("plain", [3.0, 1.0]), measure.row("maskkit", [0.1])], "The report")
     (ax,) = fig.axes
     assert [label.get_text() for label in ax.get_yticklabels()] == ["plain", "maskkit"]
-    assert "seconds" in ax.get_xlabel() and ax.get_title() == "The report"
+    assert "seconds" in ax.get_xlabel() and fig.get_suptitle() == "The report"
     measure.save(fig, "report")
     assert {path.name for path in tmp_path.iterdir()} == {"report.png", "report.svg"}
 
 
-@pytest.mark.parametrize("name", ["report", "extraction", "growth", "start"])
+@pytest.mark.parametrize("name", ["report", "extraction", "growth", "start", "threads", "scale"])
 def test_every_script_says_how_it_is_used(name):
     text = (paths.ROOT / "benchmarks" / f"{name}.py").read_text(encoding="utf-8")
     assert f"usage: python benchmarks/{name}.py" in text and f"results/{name}.json" in text
