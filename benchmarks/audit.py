@@ -25,7 +25,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image, ImageEnhance
-from torch.utils.data import TensorDataset
 
 from maskkit import claims, compare, data, features, model, runs, splits, survey, train
 
@@ -84,8 +83,8 @@ def time_splits(run_dir, rows, weights, repeats, cache):
     def one_by_one():
         for seed, (fit_on, check_on) in enumerate(places[:N_ALONE]):
             head = model.new_head(X.shape[1], len(classes), seed)
-            own = [TensorDataset(X[part], y[part]) for part in (fit_on, check_on)]
-            train.fit(head, *own, seed=seed, device=torch.device("cpu"), **RECIPE)
+            own = [(X[part], y[part]) for part in (fit_on, check_on)]
+            train.fit_features(head, *own, seed=seed, **RECIPE)
         return N_SPLITS / N_ALONE
 
     found = {"at_once": [], "one_by_one": []}

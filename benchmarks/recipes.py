@@ -165,8 +165,8 @@ def summary(name, recipe, hits, unseen, labels, origin, shifts):
 
 
 def compared(rows):
-    """The rows with each recipe's paired gain over the first and its 95 % interval, in place of what photo by photo
-    led to it."""
+    """New rows: each recipe's figures with its gain over the first recipe, paired photo by photo, and the gain's 95 %
+    interval; without the arrays of single photos."""
     first, found = rows[0]["score"], []
     for row in rows:
         score, labels, origin = (row[key] for key in ("score", "labels", "origin"))
@@ -208,7 +208,7 @@ if __name__ == "__main__":
     settings = (origin, data.find(given.data), given.seeds, given.photos, given.test, given.elsewhere)
     with concurrent.futures.ProcessPoolExecutor(given.workers, multiprocessing.get_context("spawn")) as pool:
         waiting, rows = [pool.submit(measure, name, *settings) for name in names], []
-        for one in waiting:  # a recipe takes minutes: what is measured is written before the next
+        for one in waiting:  # a recipe takes minutes: each is written as soon as those before it are there
             rows.append(one.result())
             done = compared(rows)
             runs.write_json(RESULTS, {"versions": runs.versions(), "weights_sha256": origin.sha256, "rows": done})

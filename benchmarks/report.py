@@ -351,7 +351,9 @@ def call(way, place, given, *more):
     command = [sys.executable, __file__, "--way", way, "--place", str(place), "--data", given.data, *more]
     command += [word for name in ("weights", "elsewhere") if getattr(given, name)
                 for word in (f"--{name}", getattr(given, name))]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    # Rivals have torch's threads as their users have them. They import maskkit too, for the drawn photos.
+    env = os.environ | ({} if way.startswith("maskkit") else measure.SPINNING)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
     if done.returncode:
         sys.exit(f"{way} failed:\n{done.stderr[-4000:]}")
     return json.loads(done.stdout.splitlines()[-1])

@@ -12,6 +12,7 @@ Writes results/scale.json with every round, and a figure; prints medians. Needs 
 
 import argparse
 import os
+import statistics
 import tempfile
 import time
 from pathlib import Path
@@ -91,11 +92,11 @@ def main():
                     found[f"predict_{name}"].append(time_predict(run, files, client))
                 found["empty"].append(time_empty(given.empty, two))
     rows = each(found, given)
-    seconds = {row["name"]: row["median_seconds"] for row in rows}
-    ratios = {
-        f"{kind}, efficiency of 2 workers": seconds[f"{kind}, 1 worker"] / (2 * seconds[f"{kind}, 2 workers"])
-        for kind in ("a recipe", "a photo")
-    }
+    seconds = {row["name"]: row["seconds"] for row in rows}
+    ratios = {}
+    for kind in ("a recipe", "a photo"):
+        turns = zip(seconds[f"{kind}, 1 worker"], seconds[f"{kind}, 2 workers"], strict=True)
+        ratios[f"{kind}, efficiency of 2 workers"] = statistics.median(one / (2 * two) for one, two in turns)
     growth_mib = max(growth for _, growth in found["empty"])
     measure.write("scale", rows, ratios, options=vars(given), client_growth_mib=growth_mib, setting=setting)
     title = f"Through Dask, {setting['processors']} cores, one thread per worker"

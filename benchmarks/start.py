@@ -22,7 +22,7 @@ client.stop_channels(); manager.shutdown_kernel(now=True)
 
 
 def run(*command):
-    subprocess.run([sys.executable, "-P", *command], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    subprocess.run([sys.executable, "-P", *command], check=True, stdout=subprocess.DEVNULL)
 
 
 def main():

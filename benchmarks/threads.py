@@ -16,12 +16,13 @@ import time
 
 import measure
 import torch
+from torch.utils.data import TensorDataset
 
 from maskkit import model, train
 from maskkit.parallel import torch_threads
 
 WAITING = {
-    "spinning": {"GOMP_SPINCOUNT": "300000"},
+    "spinning": measure.SPINNING,
     "as maskkit has it": {"GOMP_SPINCOUNT": "1000"},
     "asleep": {"OMP_WAIT_POLICY": "PASSIVE"},
 }
@@ -40,12 +41,14 @@ def main():
         return
     setting = measure.machine()
     networks = ["mobilenet_v2", *(["resnet18"] if given.weights else [])]
-    alone, beside = ways(networks, given), ways(networks, given)
-    rows = [measure.row(f"{name}, alone", own) for name, own in in_turns(alone, given).items()]
+    compared = ways(networks, given)
+    rows = [measure.row(f"{name}, alone", own) for name, own in in_turns(compared, given).items()]
     with subprocess.Popen(command("busy", given), env=environment("spinning"), stdout=subprocess.PIPE) as busy:
         try:
-            busy.stdout.readline()  # it has begun
-            rows += [measure.row(f"{name}, beside another", own) for name, own in in_turns(beside, given).items()]
+            begun = busy.stdout.readline()
+            rows += [measure.row(f"{name}, beside another", own) for name, own in in_turns(compared, given).items()]
+            if begun != b"begun\n" or busy.poll() is not None:
+                sys.exit("the other program ended: these rows would say nothing")
         finally:
             busy.kill()
     seconds = {row["name"]: row["median_seconds"] for row in rows}
@@ -54,8 +57,9 @@ def main():
         for name in networks:
             spinning, ours = (seconds[f"{name}, {how}, {where}"] for how in ("spinning", "as maskkit has it"))
             ratios[f"{name}, {where}: spinning / as maskkit has it"] = spinning / ours
-        many, one = (seconds[f"head, {words}, {where}"] for words in ("all threads", "one thread"))
-        ratios[f"head, {where}: all threads, spinning / one"] = many / one
+        one = seconds[f"head, one thread, {where}"]
+        for how in ("spinning", "as maskkit has it"):
+            ratios[f"head, {where}: all threads, {how} / one"] = seconds[f"head, all threads, {how}, {where}"] / one
     measure.write("threads", rows, ratios, setting=setting)
     title = f"A photo through a network, a head's ten epochs, {setting['processors']} cores"
     measure.save(measure.points(rows, title), "threads")
@@ -65,9 +69,10 @@ def main():
 def ways(networks, given):
     """{name: (environment, command)}."""
     made = {f"{name}, {how}": (environment(how), command(name, given)) for name in networks for how in WAITING}
+    one, all_of_them = (command("head", given, "--threads", str(n)) for n in (1, torch.get_num_threads()))
+    made["head, one thread"] = (environment("as maskkit has it"), one)
     return made | {
-        f"head, {words}": (environment("spinning"), command("head", given, "--threads", str(n)))
-        for words, n in (("one thread", 1), ("all threads", torch.get_num_threads()))
+        f"head, all threads, {how}": (environment(how), all_of_them) for how in ("spinning", "as maskkit has it")
     }
 
 
@@ -110,15 +115,14 @@ def run(what, given):
 
 @torch.inference_mode(False)
 def head_seconds(n_threads):
-    """Ten epochs of a head on 160 + 40 feature vectors, as `train.fit_head` has them but for its number of threads."""
+    """Ten epochs of a head on 160 + 40 feature vectors, as of `train.fit_features`, but with `n_threads`."""
     generator = torch.Generator().manual_seed(0)
     X, y = torch.rand(200, 1280, generator=generator), torch.arange(200) % 2
     head = model.new_head(1280, 2, 0)
     settings = {"epochs": 10, "batch_size": 16, "learning_rate": 0.001, "seed": 0, "device": torch.device("cpu")}
     start = time.perf_counter()
     with torch_threads(n_threads):
-        train.fit(head, [torch.utils.data.TensorDataset(X[:160], y[:160])],
-                  torch.utils.data.TensorDataset(X[160:], y[160:]), **settings)  # fmt: skip
+        train.fit(head, TensorDataset(X[:160], y[:160]), TensorDataset(X[160:], y[160:]), **settings)
     return time.perf_counter() - start
 
 

@@ -2,10 +2,10 @@
 
 import os
 
-# Torch's threads on Linux (libgomp's) wait for one another by spinning, for milliseconds, on a core that another
-# program may need just then. 1,000 turns is what libgomp itself takes where it knows of more threads than cores; of
-# other programs it knows nothing. It is read once, as torch is loaded, here and in kernels started from here.
-# Measured in benchmarks/threads.py.
+# Torch's threads on Linux (libgomp's) wait for one another by spinning, by default for about 3 ms (300,000 turns), on a
+# core that another program may need just then. 1,000 turns cost nothing on a quiet machine and give the core away on a
+# busy one: benchmarks/threads.py. It is read once, as torch is loaded, so maskkit has to be imported first; kernels
+# started from here have it from their environment.
 if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 

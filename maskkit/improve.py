@@ -65,10 +65,8 @@ def learn_head(net, drawn, exams, *, augmentation, n_views, recipe, device, seed
     head, states, right, histories = model.new_head(plain.shape[1], len(classes), seed), [], [], []
     for index, (fit_on, check_on) in enumerate(drawn.parts):
         head.load_state_dict(model.new_head(plain.shape[1], len(classes), seed + index).state_dict())
-        views = [TensorDataset(X[fit_on], y[fit_on]) for X in looks]
-        fitted = train.fit(
-            head, views, TensorDataset(plain[check_on], y[check_on]), seed=seed + index, device=CPU, **settings
-        )
+        views = [(X[fit_on], y[fit_on]) for X in looks]
+        fitted = train.fit_features(head, views, (plain[check_on], y[check_on]), seed=seed + index, **settings)
         states.append(fitted.last_state)
         histories.append(fitted.history)
         right.append({exam.name: answers(head, asked[exam.name], exam, classes, CPU) for exam in exams})

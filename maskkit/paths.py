@@ -1,7 +1,7 @@
 """Where things lie: absolute paths, so that JupyterLab, nbval and papermill agree on them.
 
-The only module that reads environment variables: `MASKKIT_CACHE` moves the feature cache, `MASKKIT_BARS` shows progress
-bars where nobody seems to watch.
+The only module that reads environment variables, but for the two that `maskkit/__init__.py` looks at: `MASKKIT_CACHE`
+moves the feature cache, `MASKKIT_BARS` shows progress bars where nobody seems to watch.
 """
 
 import os

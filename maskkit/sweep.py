@@ -196,7 +196,7 @@ def fit(recipe, draw, looks):
         in the draw's order, that the last epoch's head gets right, else "0".
     """
     import torch
-    from torch.utils.data import DataLoader, TensorDataset
+    from torch.utils.data import DataLoader
 
     from maskkit import data, evaluate, model, train
 
@@ -205,7 +205,7 @@ def fit(recipe, draw, looks):
     settings = {"epochs": recipe["EPOCHS"], "batch_size": recipe["BATCH_SIZE"], "seed": recipe["SEED"]}
     settings["learning_rate"] = recipe["LEARNING_RATE"]
     head = model.new_head(val[0].shape[1], n_classes, recipe["SEED"])
-    found = train.fit(head, [TensorDataset(*one) for one in views], TensorDataset(*val), device="cpu", **settings)
+    found = train.fit_features(head, views, val, **settings)
     kept = found.state(recipe["KEEP"])
     with torch.inference_mode():
         right = head(val[0]).argmax(1) == val[1]

@@ -269,14 +269,33 @@ def collect(dataset, indices):
     return default_collate([dataset[index] for index in indices.tolist()])
 
 
+def fit_features(head, train, val, **settings):
+    """`fit` for a head alone, on cached features: on the CPU and on one thread.
+
+    Each step is microseconds of arithmetic. A second thread gains nothing, and where another program wants its core
+    every step waits for it: seconds instead of less than a tenth of one (benchmarks/threads.py).
+
+    Args:
+        head: maps features (N, n_features) to logits; changed in place, left with the last weights.
+        train, val: (features float32 (n, n_features), labels int64 (n,)); `train` may be a list of such pairs, one
+            for each view.
+        settings: as `fit`, without `device`.
+
+    Returns:
+        the `Fit`.
+    """
+    views = [TensorDataset(*view) for view in (train if isinstance(train, list) else [train])]
+    with torch_threads(1):
+        return fit(head, views, TensorDataset(*val), device=torch.device("cpu"), **settings)
+
+
 def fit_head(network, arch, train, val, *, keep="best", **settings):
-    """`fit` for a frozen network's head on cached features.
+    """`fit_features` for the head of a frozen network.
 
     Args:
         network: the complete network, its backbone frozen; holds the kept epoch's head afterwards, on the CPU.
         arch: its architecture.
-        train, val: (features float32 (n, n_features), labels int64 (n,)); `train` may be a list of such pairs, one
-            for each view.
+        train, val: features and labels, as of `fit_features`.
         keep: the epoch whose head stays, "best" (the report's choice) or "last".
         settings: as `fit`, without `device`: so few weights learn fastest on the CPU, and the same everywhere.
 
@@ -284,11 +303,7 @@ def fit_head(network, arch, train, val, *, keep="best", **settings):
         the `Fit`.
     """
     head = model.head(network.to("cpu"), arch)
-    views = [TensorDataset(*view) for view in (train if isinstance(train, list) else [train])]
-    # Each step is microseconds of arithmetic. A second thread gains nothing, and where another program wants the same
-    # core each of its meeting points waits for milliseconds: 7.2 s instead of 0.04.
-    with torch_threads(1):
-        result = fit(head, views, TensorDataset(*val), device=torch.device("cpu"), **settings)
+    result = fit_features(head, train, val, **settings)
     head.load_state_dict(result.state(keep))
     return result
 

@@ -1,14 +1,29 @@
-"""Does `make reproduce` print what README shows? Times aside, and where Kaggle and torchvision cannot be reached.
+"""Does `make reproduce` print what README shows, and do the speed tables show what was measured?
 
 usage: python tests/check_readme.py FILE      what it printed, standard error included
+
+Times aside, and where Kaggle and torchvision cannot be reached. The tables of README.md and benchmarks/README.md are
+held against benchmarks/results/report.json.
 """
 
+import json
 import re
 import sys
 from pathlib import Path
 
 COMMAND = "$ make reproduce\n"
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
+README, BENCHMARKS = ROOT / "README.md", ROOT / "benchmarks" / "README.md"
+REPORT = ROOT / "benchmarks" / "results" / "report.json"
+SHOWN = {  # a row of README's table: the ways whose medians it shows
+    "maskkit, one process, features cached / not yet": ("maskkit, warm", "maskkit, cold"),
+    "maskkit, `make reproduce`, features cached / not yet": ("maskkit, papermill, warm", "maskkit, papermill, cold"),
+    "the loop as Kaggle notebooks have it": ("plain loop",),
+    "fastai, `vision_learner` frozen": ("fastai, frozen",),
+    "scikit-learn's LogisticRegression on ResNet18's features": ("LogisticRegression on features",),
+    "HOG + LinearSVC": ("HOG + LinearSVC",),
+}
+UNSCORED = "not scored: the same recipe |"
 
 
 def shown(readme):
@@ -30,18 +45,60 @@ def is_it(line, printed):
     return printed == line or (line.endswith(" ...") and printed.startswith(line[:-3]))
 
 
+def tables(report):
+    """{path: lines that must stand there} for what benchmarks/report.py measured."""
+    rows, ratios = {row["name"]: row for row in report["rows"]}, report["ratios"]
+    middle = {name: f"{row['median_seconds']:.{1 if row['median_seconds'] < 20 else 0}f}" for name, row in rows.items()}
+    readme = [
+        f"| {label} | {' / '.join(middle[way] for way in ways)} | {scores(rows[ways[0]])} |"
+        for label, ways in SHOWN.items()
+    ]
+    benchmarks = [
+        f"| {name} | {row['median_seconds']:.1f} ({row['spread'][0]:.1f}-{row['spread'][1]:.1f}) | {scores(row)} |"
+        for name, row in rows.items()
+    ]
+    benchmarks.append(
+        f"- Cold is {ratios['cold_vs_plain']:.0f} times faster than the plain loop, warm {ratios['warm_vs_plain']:.0f} "
+        f"times, cold {ratios['cold_vs_fastai']:.0f} times faster than fastai."
+    )
+    return {README: readme, BENCHMARKS: benchmarks}
+
+
+def scores(row):
+    """The two last cells of a table's row."""
+    found = row["accuracy"]
+    return " | ".join(f"{100 * found[exam]:.1f} %" for exam in ("Test", "elsewhere")) if found else UNSCORED
+
+
+def untrue(report):
+    """What the tables do not show of a report.json, one line each."""
+    return [
+        f"{path.name} has no line that reads: {line}"
+        for path, lines in tables(report).items()
+        for line in lines
+        if line not in path.read_text(encoding="utf-8").splitlines()
+    ]
+
+
 def main(path):
+    wrong = untrue(json.loads(REPORT.read_text(encoding="utf-8")))
+    print("\n".join(wrong) if wrong else "the speed tables show what was measured")
+    return 1 if unprinted(path) or wrong else 0
+
+
+def unprinted(path):
+    """Whether README shows a line that the file does not have; says so."""
     printed = masked(Path(path).read_text(encoding="utf-8"))
     wanted = shown(README.read_text(encoding="utf-8"))
     fallen, told = ([line for line in lines if line.startswith("FALLING BACK")] for lines in (printed, wanted))
     if len(fallen) < len(told):
         print("Kaggle or torchvision was there: README shows a run without them, so nothing was compared")
-        return 0
+        return False
     missing = [line for line in wanted if not any(is_it(line, one) for one in printed)]
     for line in missing:
         print(f"README shows a line that was not printed: {line}")
     print("\n".join(["printed:", *printed]) if missing else "README shows what was printed")
-    return 1 if missing else 0
+    return bool(missing)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """The benchmarks' shared part. What they measure is run by `make bench-quick` in .ci/run."""
 
-import json
 import sys
 
 import pytest
@@ -9,9 +8,6 @@ from maskkit import paths
 
 sys.path.append(str(paths.ROOT / "benchmarks"))
 import measure
-
-README = (paths.ROOT / "README.md").read_text(encoding="utf-8")
-TABLES = (paths.ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
 
 
 def test_turns_are_interleaved_and_the_first_is_not_counted():
@@ -56,41 +52,3 @@ def test_the_figure_is_labelled_and_shows_every_row(tmp_path, monkeypatch):
 def test_every_script_says_how_it_is_used(name):
     text = (paths.ROOT / "benchmarks" / f"{name}.py").read_text(encoding="utf-8")
     assert f"usage: python benchmarks/{name}.py" in text and f"results/{name}.json" in text
-
-
-SHOWN = {  # a row of README's table: the ways whose medians it shows
-    "maskkit, one process, features cached / not yet": ("maskkit, warm", "maskkit, cold"),
-    "maskkit, `make reproduce`, features cached / not yet": ("maskkit, papermill, warm", "maskkit, papermill, cold"),
-    "the loop as Kaggle notebooks have it": ("plain loop",),
-    "fastai, `vision_learner` frozen": ("fastai, frozen",),
-    "scikit-learn's LogisticRegression on ResNet18's features": ("LogisticRegression on features",),
-    "HOG + LinearSVC": ("HOG + LinearSVC",),
-}
-
-
-def measured():
-    """{way: its row in the committed results/report.json}."""
-    rows = json.loads((paths.ROOT / "benchmarks" / "results" / "report.json").read_text(encoding="utf-8"))["rows"]
-    return {row["name"]: row for row in rows}
-
-
-def scores(row):
-    """The two last cells of a table's row."""
-    found = row["accuracy"] or {}
-    return [f"{100 * found[exam]:.1f} %" for exam in ("Test", "elsewhere") if exam in found]
-
-
-@pytest.mark.parametrize("label", SHOWN)
-def test_readme_s_table_shows_what_was_measured(label):
-    rows = [measured()[way] for way in SHOWN[label]]
-    seconds = " / ".join(f"{row['median_seconds']:.{1 if row['median_seconds'] < 20 else 0}f}" for row in rows)
-    (line,) = (line for line in README.splitlines() if line.startswith(f"| {label} |"))
-    cells = [cell.strip() for cell in line.strip("|").split("|")]
-    assert cells[1] == seconds and cells[2:] == (scores(rows[0]) or ["not scored: the same recipe", ""])
-
-
-def test_the_benchmarks_table_shows_what_was_measured():
-    for name, row in measured().items():
-        low, high = row["spread"]
-        begun = f"| {name} | {row['median_seconds']:.1f} ({low:.1f}-{high:.1f}) | "
-        assert begun + " | ".join(scores(row) or ["not scored: the same recipe |"]) in TABLES

@@ -168,7 +168,7 @@ def test_a_tail_on_its_trunk_s_outputs_learns_as_the_whole_network_on_the_photos
 
 
 def test_a_head_learns_on_one_thread_whatever_the_caller_has(monkeypatch):
-    """A second one waits for its core at each step where the machine is busy, 180 times longer than the step takes."""
+    """A second one would wait for its core at each step where the machine is busy (benchmarks/threads.py)."""
     seen, run_epoch = [], train.run_epoch
     monkeypatch.setattr(train, "run_epoch", lambda *a, **k: seen.append(torch.get_num_threads()) or run_epoch(*a, **k))
     pair = torch.rand(20, 512), torch.arange(20) % 2

@@ -59,6 +59,7 @@ def test_a_signal_inside_a_callback_of_asyncio_is_not_lost():
         loop.close()
 
 
+@pytest.mark.fault("machine", "SIGINT")
 def test_coroutines_that_a_signal_cut_off_are_not_reported(monkeypatch, recwarn):
     def listed(_):
         begun = asyncio.sleep(1)
