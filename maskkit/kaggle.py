@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 import threading
 
 from maskkit import paths
@@ -50,13 +51,13 @@ def fetch(time_limit=TIME_LIMIT):
         raise FileNotFoundError(explain(f"the download took longer than {time_limit} s"))
     if process.returncode:
         lines = said.decode("utf-8", "replace").strip().splitlines()
-        raise FileNotFoundError(explain(lines[-1][:300] if lines else f"exit code {process.returncode}"))
+        raise FileNotFoundError(explain(lines[-1] if lines else f"exit code {process.returncode}"))
     return fetched_folder()
 
 
 def explain(reason):
     """What was tried, why it failed, and the steps by hand; without the password of a proxy's address."""
-    reason = re.sub(r"//[^/@\s]+@", "//...@", reason)
+    reason = textwrap.shorten(re.sub(r"//[^/@\s]+@", "//...@", reason), 300, placeholder=" ...")
     return (
         f"Tried to download {PAGE} through kagglehub: {reason}\n"
         f"By hand: open the page, press Download, unpack the archive anywhere, and give that folder as DATA."

@@ -67,6 +67,11 @@ def test_auto_falls_back_to_the_demo_set_loudly_and_kaggle_does_not(monkeypatch,
         data.find("kaggle")
 
 
+def test_a_long_reason_is_cut_between_words_and_says_so():
+    reason, _ = kaggle.explain("resolution of the name failed; " * 40).split("\n")
+    assert reason.endswith(" ...") and reason.split()[-2] in ("resolution", "of", "the", "name", "failed;")
+
+
 def test_a_hanging_download_is_ended(monkeypatch, tmp_path):
     monkeypatch.setattr(paths, "DATA", tmp_path)
     monkeypatch.setattr(kaggle, "DOWNLOAD", "import time; time.sleep(60)")
