@@ -213,10 +213,14 @@ def check(network, train, val, epochs, batch_size, learning_rate, share):
         raise ValueError(f"BATCH_SIZE must be at least 1, got {batch_size}")
     if not 0 < learning_rate < math.inf:
         raise ValueError(f"LEARNING_RATE must be above 0 and finite, got {learning_rate}")
-    if not 0 < share <= 1:
-        raise ValueError(f"TAIL_SHARE must be above 0 and at most 1, got {share}")
+    check_share(share)
     if not any(weight.requires_grad for weight in network.parameters()):
         raise ValueError("no weight of the network has requires_grad, so nothing would learn")
+
+
+def check_share(share):
+    if not 0 < share <= 1:
+        raise ValueError(f"TAIL_SHARE must be above 0 and at most 1, got {share}")
 
 
 def set_mode(network):
@@ -332,6 +336,7 @@ def fit_tail(network, arch, train, val, *, tail_learning_rate, tail_share=1.0, k
     """
     if not 0 < tail_learning_rate <= MAX_TAIL_RATE:
         raise ValueError(f"TAIL_LEARNING_RATE must be above 0 and at most {MAX_TAIL_RATE}, got {tail_learning_rate}")
+    check_share(tail_share)  # here too: before the photos pass the trunk
     trunk, tail = model.cut(model.unfreeze(network, arch), arch)
     *views, val = (
         TensorDataset(features.outputs(trunk, part, device), part.label_tensor()) for part in (*train, val)

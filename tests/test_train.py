@@ -285,12 +285,18 @@ def test_a_tail_s_share_reaches_its_weights(photos):
     assert not torch.equal(kept[0.25][name], kept[1][name])
 
 
-def test_a_tail_never_learns_fast(photos):
-    network = model.build(RANDOM, 2, seed=0)
-    with pytest.raises(ValueError, match="TAIL_LEARNING_RATE must be above 0 and at most 0.0001"):
-        train.fit_tail(
-            network, "resnet18", photos[:1], photos[1], tail_learning_rate=1e-3, keep="last", device=CPU, **SETTINGS
-        )
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"tail_learning_rate": 1e-3}, "TAIL_LEARNING_RATE must be above 0 and at most 0.0001"),
+        ({"tail_share": 1.5}, "TAIL_SHARE must be above 0 and at most 1, got 1.5"),
+    ],
+)
+def test_a_tail_s_settings_are_checked_before_photos_pass_its_trunk(photos, monkeypatch, wrong, message):
+    monkeypatch.setattr(features, "outputs", lambda *_: pytest.fail("photos passed the trunk"))
+    settings = SETTINGS | {"tail_learning_rate": 1e-4, "keep": "last", "device": CPU} | wrong
+    with pytest.raises(ValueError, match=message):
+        train.fit_tail(model.build(RANDOM, 2, seed=0), "resnet18", photos[:1], photos[1], **settings)
 
 
 def test_the_epoch_to_keep_is_best_or_last(resumable):
