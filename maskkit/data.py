@@ -380,11 +380,16 @@ def correct(drawn, part, root, file):
             raise ValueError(f"CORRECTIONS: {file} calls {source} {label!r}, no class of these photos ({known})")
         else:
             kept[photo] = label
-    there = {(label, part[photo]) for photo, label in kept.items()}
-    missing = [(name, where) for name in names for where in PARTS if (name, where) not in there]
+    missing = lost(((label, part[photo]) for photo, label in kept.items()), names)
     if missing:
-        raise ValueError("CORRECTIONS: {} leaves no photo of class {!r} in part {!r}".format(file, *missing[0]))
+        raise ValueError("CORRECTIONS: {} leaves no photo of class {!r} in part {!r}".format(file, *missing))
     return kept, aside
+
+
+def lost(photos, classes):
+    """The first (class, part) without a photo, None where each has one; `photos`: (class, part) of each."""
+    there = set(photos)
+    return next(((name, part) for name in classes for part in PARTS if (name, part) not in there), None)
 
 
 def look_into(photo):

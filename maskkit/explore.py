@@ -155,11 +155,10 @@ class Explorer:
         return taken
 
     def _check(self, labels, aside):
-        for part in data.PARTS:
-            left = np.unique(labels[(self.parts == part) & ~aside])
-            if len(left) < len(self.classes):
-                name = next(name for place, name in enumerate(self.classes) if place not in left)
-                raise ValueError(f"{self.file.name}: that leaves no photo of class {name} in part {part}")
+        left = zip((self.classes[label] for label in labels[~aside]), self.parts[~aside], strict=True)
+        missing = data.lost(left, self.classes)
+        if missing:
+            raise ValueError("{}: that leaves no photo of class {} in part {}".format(self.file.name, *missing))
 
     @property
     def changed(self):
