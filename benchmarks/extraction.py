@@ -6,7 +6,8 @@ usage: python benchmarks/extraction.py [--data DATA] [--weights W] [--photos N] 
 steps: reading and hashing, decoding, resizing and normalising, on one thread. tricks: the network alone, plain and with
 each trick, for each batch size. files: from files to features, with 0, 1 and more threads reading ahead, and from a
 uint8 cache of resized photos. The limit: the network's multiply-adds at the rate of this machine's float32 matrix
-product. Every trick's outputs are compared with the plain network's. Writes results/extraction.json and a figure.
+product. Every trick's outputs are compared with the plain network's. Writes results/extraction.json
+and a figure; of CUDA, extraction-cuda.json.
 """
 
 import argparse
@@ -53,9 +54,10 @@ def main():
         f"{name} / machine's limit": value / limit for name, value in seconds.items()
         if name.startswith(("plain, batch 16", "in use, batch 16", "from files"))
     }  # fmt: skip
-    measure.write("extraction", rows, ratios, limit_seconds=limit, arch=arch, unit="seconds of one photo",
-                  n=len(photos), setting=setting)  # fmt: skip
-    measure.save(measure.points(rows, f"One photo through {arch}, {setting['processors']} cores"), "extraction")
+    name = measure.on(device, "extraction")
+    measure.write(name, rows, ratios, limit_seconds=limit, arch=arch, unit="seconds of one photo", n=len(photos),
+                  setting=setting)  # fmt: skip
+    measure.save(measure.points(rows, f"One photo through {arch}, {setting['processors']} cores"), name)
     measure.say(rows, ratios)
     print(f"limit: {1000 * limit:.1f} ms a photo, multiply-adds at the rate of a matrix product")
 

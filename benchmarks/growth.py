@@ -1,12 +1,13 @@
 """How time and memory grow with the photos, and whether an interrupted extraction goes on.
 
 usage: python benchmarks/growth.py [--data DATA] [--weights W] [--sizes 200 1000 4000 12000] [--classes 2 100]
-                                   [--repeats N]
+                                   [--repeats N] [--device cpu|cuda]
 
-Every size is a process of its own: photos drawn and checked, features extracted (empty cache), head trained. Where DATA
-has fewer photos than asked for, drawn pictures of like sizes, as PNG, make up the rest. Memory is the most that was
-held above the imports. The largest size is killed once on its way and run again: what the second run still computes
-shows that it went on. Writes results/growth.json and a figure.
+Every size is a process of its own: photos drawn and checked, features extracted (empty cache), head trained; then again
+in another process, the features cached. Where DATA has fewer photos than asked for, drawn pictures of like sizes, as
+PNG, make up the rest. Memory is the most that was held above the imports, features not cached. The largest size is
+killed once on its way and run again: what the second run still computes shows that it went on. Writes
+results/growth.json and a figure; of CUDA, growth-cuda.json.
 """
 
 import argparse
@@ -22,7 +23,6 @@ from pathlib import Path
 
 import measure
 import numpy as np
-import torch
 from PIL import Image
 
 from maskkit import compare, data, features, model, train
@@ -37,34 +37,37 @@ def main():
     parser.add_argument("--sizes", type=int, nargs="*", default=[200, 1000, 4000, 12000])
     parser.add_argument("--classes", type=int, nargs="*", default=[2, 100])
     parser.add_argument("--repeats", type=int, default=1)
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--folder", help=argparse.SUPPRESS)  # how this script calls itself, with the next
     parser.add_argument("--place", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.folder:
-        print(json.dumps(run(given.folder, Path(given.place), given.weights)))
+        print(json.dumps(run(given)))
         return
-    setting, rows = measure.machine(), []
+    setting, rows, name = measure.machine(given.device), [], measure.on(given.device, "growth")
     with tempfile.TemporaryDirectory() as place:
         for n_classes in given.classes:
             for size in given.sizes:
                 if size < data.MIN_PER_CLASS * n_classes:
                     continue
                 folder = make(Path(place) / f"{n_classes}-{size}", given.data, size, n_classes)
-                found = [call(folder, Path(place) / f"run-{n_classes}-{size}-{turn}", given.weights)
-                         for turn in range(given.repeats)]  # fmt: skip
+                places = [Path(place) / f"run-{n_classes}-{size}-{turn}" for turn in range(given.repeats)]
+                found = [call(folder, one, given) for one in places]
+                again = [call(folder, one, given) for one in places]
                 rows.append(measure.row(
                     f"{size:,} photos, {n_classes} classes", [one["seconds"] for one in found], photos=size,
                     memory_mib=max(one["memory_mib"] for one in found), parts=found[-1]["parts"],
-                    per_photo=found[-1]["seconds"] / size,
+                    per_photo=found[-1]["seconds"] / size, warm_seconds=[one["seconds"] for one in again],
                 ))  # fmt: skip
-                print(f"{rows[-1]['name']}: {rows[-1]['median_seconds']:.1f} s, {rows[-1]['memory_mib']:.0f} MiB")
-        resumed = interrupt(folder, Path(place) / "interrupted", given.weights, rows[-1]["median_seconds"] / 2)
+                print(f"{rows[-1]['name']}: {rows[-1]['median_seconds']:.1f} s, {rows[-1]['memory_mib']:.0f} MiB; "
+                      f"warm {again[-1]['seconds']:.1f} s")  # fmt: skip
+        resumed = interrupt(folder, Path(place) / "interrupted", given, rows[-1]["median_seconds"] / 2)
     ratios = {
         f"time a photo, {n} classes, largest against smallest": grown(rows, f"{n} classes") for n in given.classes
         if any(row["name"].endswith(f"{n} classes") for row in rows)
     }  # fmt: skip
-    measure.write("growth", rows, ratios, resumed=resumed, setting=setting)
-    measure.save(measure.points(rows, "Photos drawn, features extracted, head trained"), "growth")
+    measure.write(name, rows, ratios, resumed=resumed, setting=setting)
+    measure.save(measure.points(rows, "Photos drawn, features extracted, head trained"), name)
     measure.say(rows, ratios)
     print(f"interrupted: {resumed['computed_after']} of {resumed['photos']} photos computed in the second run")
 
@@ -97,10 +100,10 @@ def drawn(rng, size_px):
     return Image.fromarray((pixels + rng.integers(-6, 7, pixels.shape)).clip(0, 255).astype(np.uint8))
 
 
-def call(folder, place, weights, timeout=None):
+def call(folder, place, given, timeout=None):
     """What `run` finds in a process of its own; None where it was ended after `timeout` seconds."""
-    command = [sys.executable, __file__, "--folder", str(folder), "--place", str(place)]
-    command += ["--weights", weights] if weights else []
+    command = [sys.executable, __file__, "--folder", str(folder), "--place", str(place), "--device", given.device]
+    command += ["--weights", given.weights] if given.weights else []
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         out, _ = process.communicate(timeout=timeout)
@@ -113,21 +116,22 @@ def call(folder, place, weights, timeout=None):
     return json.loads(out.splitlines()[-1])
 
 
-def run(folder, place, weights):
+def run(given):
     """Within that process: seconds in all and in parts, the peak of memory above the imports, photos computed."""
+    place, weights, device = Path(given.place), given.weights, model.device(given.device)
     imported, parts, start = compare.status_mib("VmRSS"), {}, time.perf_counter()
 
     def mark(name):
         parts[name] = time.perf_counter() - start - sum(parts.values())
 
     arch, weights = ("resnet18", weights) if weights else ("mobilenet_v2", "packaged")
-    data.curate(data.find(folder), place, per_class=0, split="grouped", seed=0)
+    data.curate(data.find(given.folder), place, per_class=0, split="grouped", seed=0)
     split = data.read_split(place)
     classes = data.classes(split[0])
     sets = [data.MaskDataset(part, place, classes, model.Transform()) for part in split]
     mark("photos drawn and checked")
     network = model.build(model.pretrained(arch, weights), len(classes), seed=0)
-    X, computed = features.extract_each(network, arch, sets, cache=place / "cache", device=torch.device("cpu"))
+    X, computed = features.extract_each(network, arch, sets, cache=place / "cache", device=device)
     mark("features")
     pairs = [(x, part.label_tensor()) for x, part in zip(X, sets, strict=True)]
     train.fit_head(network, arch, *pairs, **RECIPE)
@@ -136,10 +140,10 @@ def run(folder, place, weights):
             "memory_mib": compare.status_mib("VmHWM") - imported}  # fmt: skip
 
 
-def interrupt(folder, place, weights, seconds):
+def interrupt(folder, place, given, seconds):
     """Killed after some seconds, then run again: how many photos were left to compute."""
-    ended = call(folder, place, weights, timeout=seconds) is None
-    again = call(folder, place, weights)
+    ended = call(folder, place, given, timeout=seconds) is None
+    again = call(folder, place, given)
     n = sum(1 for path in folder.rglob("*.png"))
     return {"killed_after_seconds": seconds if ended else None, "photos": n, "computed_after": again["computed"]}
 

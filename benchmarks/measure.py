@@ -24,6 +24,11 @@ def machine(device="cpu"):
     return compare.describe(device=torch.device(device), threads=torch.get_num_threads(), when=runs.now())
 
 
+def on(device, name):
+    """Name of a benchmark's results on a device: of CUDA's they lie beside the CPU's."""
+    return name if torch.device(device).type == "cpu" else f"{name}-{device}"
+
+
 def in_turns(ways, repeats, warm_up=True):
     """{name: [seconds]} of functions without arguments, each run once a turn, one after the other.
 
