@@ -9,6 +9,7 @@ import os
 import shlex
 import signal
 import sys
+import traceback
 import warnings
 from pathlib import Path
 
@@ -21,12 +22,15 @@ REACHED = {
     "improve": "the run's other files are as they were; the same command begins it again",
     "trust": "the run's other files are as they were; the same command begins it again",
     "audit": "features computed so far are kept; the same command goes on from there",
-    "predict": "the rows printed so far hold; of a --csv file what was reached is in FILE.part",
+    "sweep": "finished recipes are kept; the same command goes on from there",
+    "predict": "the rows printed so far hold; of a --csv file what was reached is in FILE.part; with --out the same "
+    "command goes on from the tables that are finished",
     "export": "no file was written",
     "card": "no file was written",
     "kaggle": "what DIR held is as it was",
     "refresh": "notebooks named as refreshed are, the others are as they were",
 }
+FAULT = "please report the lines above, with the command and what `maskkit doctor` says"
 MAX_TOLD = 10  # skipped files named on the terminal; the table names all
 
 
@@ -247,6 +251,8 @@ def run_audit(arguments):
     )  # fmt: skip
     print_lights(result)
     print(f"read {show(page_audit.write(result, out).resolve())}")
+    groups = str(show((out / "groups.csv").resolve()))
+    print_next("reproduce", "--set", f"DATA={arguments.folder}", "--set", f"GROUPS={groups}")
 
 
 def print_lights(result):
@@ -279,6 +285,7 @@ def run_sweep(arguments):
             say=tell, watch=watch,
         )  # fmt: skip
     print(f"read {show((found.folder / 'sweep.html').resolve())}")
+    print_next("predict", "YOUR_PHOTOS", "--model", f"{found.name}-best")
     if broken := found.of("broken"):
         raise OSError(f"{len(broken)} of {len(found.rows)} recipes broke; --retry {broken[0]} tries that one again")
 
@@ -311,6 +318,7 @@ def predict_in_parts(arguments):
         )  # fmt: skip
     photos, skipped = (sum(entry[name] for entry in manifest["partitions"]) for name in ("photos", "skipped"))
     tell(f"{photos:,} photos, {skipped:,} files skipped, {len(manifest['partitions']):,} partitions in {arguments.out}")
+    tell(f"next: read {arguments.out}/{cluster.MANIFEST}, which lists the tables")
 
 
 def run_predict(arguments):
@@ -340,6 +348,8 @@ def run_predict(arguments):
         tell(f"read {show(page_predict.write(summary, classifier.about, arguments.html).resolve())}")
     tell(", ".join(f"{n:,} {name}" for name, n in summary.counts.items()))
     tell(f"{plural(summary.n, 'photo')}, {plural(summary.skipped, 'file')} skipped")
+    if summary.n and not arguments.html:
+        tell("next: the same with --html PAGE.html shows the photos beside the answers")
 
 
 def open_table(path, stack):
@@ -389,7 +399,9 @@ def run_export(arguments):
 def run_card(arguments):
     from maskkit import card, runs
 
-    print(f"read {show(card.write(runs.find(arguments.model)).resolve())}")
+    run_dir = runs.find(arguments.model)
+    print(f"read {show(card.write(run_dir).resolve())}")
+    print_next("export", "--model", arguments.model, "--onnx", f"{run_dir.name}.onnx")
 
 
 def run_runs(arguments):
@@ -418,6 +430,7 @@ def run_compare(arguments):
     histories = dict(zip(names, map(train.read_history, (first, second)), strict=True))
     plots.save(plots.curves_compared(histories), out, "curves")
     print(f"see {show((out / 'figures' / 'curves.png').resolve())}")
+    print_next("trust", "--set", f"RUN={names[0]}")
 
 
 def run_kaggle(arguments):
@@ -501,6 +514,10 @@ def main(argv=None):
     except (OSError, MemoryError, cell_failure()) as error:
         print(f"maskkit: {error}", file=sys.stderr)
         return 2 if getattr(error, "mistake", False) else 1
+    except Exception as error:
+        traceback.print_exc()
+        print(f"maskkit: {type(error).__name__}, a fault of maskkit's own; {FAULT}", file=sys.stderr)
+        return 1
     return 0
 
 

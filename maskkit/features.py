@@ -90,13 +90,18 @@ def compute(network, arch, dataset, missing, folder, device):
     backbone = model.Backbone(model.for_inference(network), arch)
     done, shard, hashes = {}, {}, iter(missing)
     with bar(total=len(missing), desc="features", unit=" photos") as progress:
-        for found in passes(backbone, dataset, missing.values(), device):
-            shard |= zip(itertools.islice(hashes, len(found)), found, strict=True)
-            progress.update(len(found))
-            if len(shard) >= SHARD or len(done) + len(shard) == len(missing):
+        try:
+            for found in passes(backbone, dataset, missing.values(), device):
+                shard |= zip(itertools.islice(hashes, len(found)), found, strict=True)
+                progress.update(len(found))
+                if len(shard) >= SHARD or len(done) + len(shard) == len(missing):
+                    write(folder, shard)
+                    done |= shard
+                    shard = {}
+        except (KeyboardInterrupt, SystemExit):  # a signal: what it cuts off need not be computed again
+            if shard:
                 write(folder, shard)
-                done |= shard
-                shard = {}
+            raise
     return done
 
 

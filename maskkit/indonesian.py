@@ -94,6 +94,10 @@ OWN = {
         "bahwa epoch terbaik dipilih dengan foto-foto ini.",
     "Each was replaced by the next draw where there was one.":
         "Setiap foto diganti dengan undian berikutnya bila masih ada.",
+    "Those that were set aside by hand were not replaced.":
+        "Foto yang disisihkan dengan tangan tidak diganti.",
+    "Corrected by hand": "Dikoreksi dengan tangan",
+    "labels: {relabelled}, photos set aside: {set_aside}": "label: {relabelled}, foto yang disisihkan: {set_aside}",
     "{n} of {of}": "{n} dari {of}",
     "{share}, 95 % interval {ends}": "{share}, interval kepercayaan 95% {ends}",
     "Photos": "Foto",

@@ -38,7 +38,7 @@ def fetch(time_limit=TIME_LIMIT):
     try:
         while chunk := process.stderr.read1(4096):
             said = (said + chunk)[-20_000:]
-            if b"Downloading" in said and b"Traceback" not in said:
+            if sys.stderr.isatty() and b"Downloading" in said and b"Traceback" not in said:
                 sys.stderr.write(chunk.decode("utf-8", "replace"))  # its progress bar; not the way it fails
         process.wait()
     finally:

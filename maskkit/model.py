@@ -8,6 +8,7 @@ import http.client
 import importlib.util
 import json
 import socket
+import sys
 import warnings
 from pathlib import Path
 
@@ -207,7 +208,7 @@ def download(url, path):
     expected = path.stem.rsplit("-", 1)[-1]
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(DOWNLOAD_TIMEOUT)  # torch.hub sets none, and a silent server would hang us for good
-    fetch = functools.partial(torch.hub.download_url_to_file, url, str(path), expected)
+    fetch = functools.partial(torch.hub.download_url_to_file, url, str(path), expected, sys.stderr.isatty())
     try:
         try:
             fetch()

@@ -3,7 +3,7 @@
 import shlex
 from pathlib import Path
 
-from maskkit import languages, markup, page_audit, runs
+from maskkit import corrections, languages, markup, page_audit, runs
 from maskkit.languages import number, say
 from maskkit.markup import PRIVACY, PRIVACY_DRAWN, Markup, banner, details, ends, percent, section, stored, table, text
 
@@ -113,6 +113,9 @@ def headline(metrics, name, privacy, lamps):
         say("What learned"): say("{trainable} of {total} weights", **counted),
         say("Last epoch ({epoch})", epoch=last["epoch"]): accuracy(last),
     }
+    by_hand = metrics.get("corrected", {})
+    if any(by_hand.values()):
+        facts[say("Corrected by hand")] = say("labels: {relabelled}, photos set aside: {set_aside}", **by_hand)
     return (
         f'<header><p class="soft">{text(say("maskkit run {name}", name=name))}</p>'
         f"<h1>{text(accuracy(kept(metrics)))} <span>{say('validation photos classified correctly')}</span></h1>"
@@ -264,8 +267,10 @@ def command(metrics):
         "tail_epochs", "tail_learning_rate", "tail_share", "keep", "seed", "language",
     )  # fmt: skip
     data = {"demo": "demo", "kaggle": "kaggle"}.get(metrics.get("source"), "THE_FOLDER_OF_PHOTOS")
-    again = f"{metrics.get('run', {}).get('name') or 'report'}-again"
-    settings = {"DATA": data} | {key.upper(): metrics[key] for key in keys if key in metrics} | {"RUN": again}
+    run = metrics.get("run", {})
+    settings = {"DATA": data} | {key.upper(): metrics[key] for key in keys if key in metrics}
+    settings |= {key.upper(): run[key] for key in ("groups", "corrections") if key in run}
+    settings["RUN"] = f"{run.get('name') or 'report'}-again"
     return "maskkit reproduce" + "".join(f" --set {key}={shlex.quote(str(v))}" for key, v in settings.items())
 
 
@@ -273,10 +278,13 @@ def rejected(run_dir):
     path = run_dir / "rejected.csv"
     if not path.exists():
         return absent("rejected.csv", "01_prepare")
-    rows = [[row["source"], row["label"], stored(row["reason"])] for row in runs.read_csv(path)]
+    found = runs.read_csv(path)
+    rows = [[row["source"], row["label"], stored(row["reason"])] for row in found]
     if not rows:
         return f"<p>{say('None: every photo that was drawn could be read.')}</p>"
     said = say("Each was replaced by the next draw where there was one.")
+    if any(row["reason"] == corrections.REASON for row in found):
+        said = f"{said} {say('Those that were set aside by hand were not replaced.')}"
     listed = table(said, (say("file"), say("class"), say("reason")), rows, long=(0, 2))
     return listed if len(rows) <= 12 else details(say("{n} files", n=len(rows)), listed)
 

@@ -195,7 +195,11 @@ def write_json(path, value):
 
 
 def read_json(path):
-    return json.loads(Path(path).read_text(encoding="utf-8", errors="surrogateescape"))
+    """What a JSON file holds. Raises ValueError, which names the file, where it is no JSON."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8", errors="surrogateescape"))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path} is damaged ({error}): remove it, and run again what wrote it") from error
 
 
 def write_csv(path, rows, columns):

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import yaml
 
-from maskkit import cluster, paths, reproduce, runs
+from maskkit import cluster, languages, paths, reproduce, runs
 
 VERSION = 1  # of SWEEP.yaml and of the folder
 MOST = 100_000  # recipes of one file
@@ -60,6 +60,7 @@ def read(source):
     for settings in grid(given) if listed is None else complete(listed):
         checked = reproduce.check_against(names, settings, {})
         recipe = defaults | {key: value for own in checked.values() for key, value in own.items()}
+        languages.need(recipe["LANGUAGE"])
         recipes[key_of(recipe)] = recipe
     return name, recipes
 
@@ -525,23 +526,27 @@ def finish(sweep, client, notebooks, say):
     wanted = {f"{sweep.name}-best" + (f"-{n}" if n else ""): exam.settings[0].keys[0] for n, exam in enumerate(exams)}
     if notebooks:
         wanted |= {f"{sweep.name}-{key}": key for key in sweep.of("done")}
-    through_notebooks(sweep, wanted, client, say)
+    failed = through_notebooks(sweep, wanted, client, say)
     page_sweep.write(sweep, exams, [name for name in wanted if (runs.path(name) / "report.html").is_file()])
+    if failed:
+        raise OSError(f"{len(failed)} of {len(wanted)} runs through the notebooks failed, the first {failed[0]}; "
+                      f"all else is in {sweep.folder}, and the same command tries them again")  # fmt: skip
 
 
 def through_notebooks(sweep, wanted, client, say):
-    """Run recipes, {run name: key}, through 01-03, where that run is not there yet."""
+    """Run recipes, {run name: key}, through 01-03, where that run is not there yet; returns what failed, in words."""
     open_runs = {name: key for name, key in wanted.items() if made_of(name) != key}
     jobs = ((str(sweep.folder / "recipes" / key / "recipe.yaml"), name) for name, key in open_runs.items())
-    names = list(open_runs)
+    names, failed = list(open_runs), []
     for place, outcome in cluster.each(one_through_notebooks, jobs, client):
         name, key = names[place], open_runs[names[place]]
         if outcome.error:
-            say(f"notebooks of {key}: {outcome.error}")
+            failed.append(f"{name}: {outcome.error}")
             continue
         same = outcome.value["last"]["correct"] == sweep.rows[key]["last_correct"]
         runs.write_json(runs.path(name) / "sweep.json", {"key": key, "folder": str(sweep.folder)})
         say(f"runs/{name}: notebooks 01-03 passed, last epoch as the sweep found: {same}")
+    return failed
 
 
 def made_of(name):

@@ -63,7 +63,9 @@ def test_what_users_named_stays_text(run_dir):
 
 
 def test_the_command_and_its_errors(run_dir, capsys):
-    assert __main__.main(["card", str(run_dir)]) == 0 and "MODEL_CARD.md" in capsys.readouterr().out
+    assert __main__.main(["card", str(run_dir)]) == 0
+    read, then = capsys.readouterr().out.splitlines()
+    assert "MODEL_CARD.md" in read and f"export --model {run_dir}" in then
     metrics = json.loads((run_dir / "metrics.json").read_text())
     runs.write_json(run_dir / "metrics.json", {key: metrics[key] for key in ("n_train", "run")})
     said = card.write(run_dir).read_text(encoding="utf-8")

@@ -107,6 +107,35 @@ def test_a_folder_of_something_else_is_refused(many, trained, tmp_path):
         cluster.predict(None, trained, files, many)
 
 
+class Blind:
+    """As a client, as far as `check_seen` asks: one worker sees what is here, one sees nothing."""
+
+    def run(self, function, file):
+        return {"tcp://sees": function(file), "tcp://blind": False}
+
+
+def test_a_worker_that_does_not_see_the_photos_is_named_before_it_notes_them_all_as_missing(tmp_path):
+    (tmp_path / "a.png").touch()
+    with pytest.raises(FileNotFoundError, match="worker tcp://blind does not see .*a.png"):
+        cluster.check_seen(Blind(), [str(tmp_path / "gone.png"), str(tmp_path / "a.png")])
+    cluster.check_seen(Blind(), [str(tmp_path / "gone.png")])  # missing here too: a note in the table
+    cluster.check_seen(None, [str(tmp_path / "a.png")])
+
+
+def test_a_prediction_cut_off_lists_the_tables_that_are_done(many, trained, tmp_path):
+    files, ended = predict.find([str(many)], None)[0], []
+
+    def stop(entry):
+        ended.append(entry)
+        if len(ended) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cluster.predict(None, trained, files, tmp_path / "out", part=8, progress=stop)
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert manifest["partitions"] == ended and not manifest["complete"]
+
+
 def test_parquet_holds_the_same_rows(many, trained, tmp_path):
     parquet = pytest.importorskip("pyarrow.parquet")
     assert __main__.main(["predict", str(many), "--model", str(trained), "--out", str(tmp_path / "out"),

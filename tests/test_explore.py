@@ -89,6 +89,35 @@ def test_another_session_goes_on_and_undo_reaches_back(explorer, run_dir):
     assert not other.changed.any() and repr(other.learned.history) == (run_dir / "history").read_text()
 
 
+def test_an_undo_that_would_leave_a_class_without_photos_takes_nothing_back(explorer):
+    """Such a line may be another run's: here the label that it takes back is the class's last."""
+    places = np.flatnonzero((explorer.found == 0) & (explorer.parts == "val"))
+    explorer.change(first(explorer, 1, "val"), 0)
+    other, *_ = np.flatnonzero((explorer.found == 1) & (explorer.parts == "val") & (explorer.labels == 0))
+    row = explorer.rows[other]
+    for place in places:
+        explorer.change(int(place), None)
+    lines = corrections.read(explorer.file)
+    runs.write_csv(explorer.file, [line for line in lines if line["sha256"] != row["sha256"]] + [
+        line for line in lines if line["sha256"] == row["sha256"]], corrections.COLUMNS)  # fmt: skip
+    before, labels = explorer.file.read_bytes(), explorer.labels.copy()
+    with pytest.raises(ValueError, match="leaves no photo of class with_mask in part val"):
+        explorer.undo()
+    assert explorer.file.read_bytes() == before and np.array_equal(explorer.labels, labels)
+
+
+def test_a_run_whose_last_stages_learned_too_says_what_is_not_known(run_dir):
+    model_json = run_dir / "model.json"
+    about = runs.read_json(model_json)
+    about["parameters"]["tail_epochs"] = 2
+    runs.write_json(model_json, about)
+    explorer = explore.Explorer(run_dir, "cpu")
+    assert explorer.learned.unseen is None and not len(explorer.suspects)
+    assert explorer.judged[2] == "validation photos"
+    told = explore_widgets.said(explorer)
+    assert "only the head learns here" in told and "likely wrong labels cannot be told: the run" in told
+
+
 def test_a_change_of_the_exam_is_told_apart(explorer):
     place = first(explorer, 0, "val")
     as_found = explorer.learned.as_found

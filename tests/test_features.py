@@ -59,8 +59,10 @@ def test_another_head_shares_features(network, dataset, tmp_path):
     assert extract(network, dataset, tmp_path)[1] == 0
 
 
-def test_an_interrupted_extraction_goes_on_where_it_stopped(network, dataset, tmp_path, monkeypatch):
-    monkeypatch.setattr(features, "SHARD", 16)
+@pytest.mark.parametrize("shard", [16, 512])
+def test_an_interrupted_extraction_goes_on_where_it_stopped(network, dataset, tmp_path, monkeypatch, shard):
+    """Also where it had not come to the end of its first shard."""
+    monkeypatch.setattr(features, "SHARD", shard)
     whole, real = features.pass_images, []
 
     def fail_second(backbone, images, device):

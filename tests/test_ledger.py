@@ -37,7 +37,7 @@ def test_runs_are_listed_the_latest_first(capsys):
     assert [row["run"] for row in rows][:2] == ["new", "old"] and len(rows) == 4
     assert rows[1]["score"] == "39 of 40 (97.5 %, 95 % interval 87.1-99.6 %)" and rows[1]["lights"] == "-"
     said = {row["run"]: row["score"] for row in rows}
-    assert "cannot be used: JSONDecodeError" in said["broken"] and said["begun"] == "not trained yet"
+    assert "cannot be used: ValueError" in said["broken"] and said["begun"] == "not trained yet"
     assert __main__.main(["runs"]) == 0
     assert capsys.readouterr().out.splitlines()[-1].endswith("compare new old")
 
@@ -71,6 +71,7 @@ def test_compare_draws_both_curves_and_says_what_is_missing(capsys):
     runs.record(paths.RUNS / "half", photos="demo")
     make("b")
     assert __main__.main(["compare", "a", "b"]) == 0
+    assert "trust --set RUN=a" in capsys.readouterr().out.splitlines()[-1]
     assert (paths.RUNS / "compare-a-b" / "figures" / "curves.png").stat().st_size > 10_000
     assert __main__.main(["compare", "a", "half"]) == 2
     assert "run 03_evaluate.ipynb with the same RUN first" in capsys.readouterr().err

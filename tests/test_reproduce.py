@@ -108,6 +108,19 @@ def test_the_command_line_says_one_line_and_exits_by_kind(project, capsys, monke
     assert len(errors) == 2 and all(line.startswith("maskkit: ") for line in errors)
 
 
+def test_a_fault_of_our_own_is_said_below_its_traceback(monkeypatch, capsys):
+    monkeypatch.setattr(__main__, "run_runs", lambda _: {}["nowhere"])
+    assert __main__.main(["runs"]) == 1
+    said = capsys.readouterr().err
+    assert "Traceback" in said and said.splitlines()[-1].startswith("maskkit: KeyError, a fault of maskkit's")
+
+
+def test_a_damaged_file_of_a_run_is_named(tmp_path):
+    (tmp_path / "metrics.json").write_text('{"best": ')
+    with pytest.raises(ValueError, match="metrics.json is damaged .*: remove it, and run again what wrote it"):
+        runs.read_json(tmp_path / "metrics.json")
+
+
 def test_writing_fails_whole(tmp_path, monkeypatch):
     runs.write_json(tmp_path / "x.json", {"good": 1})
     monkeypatch.setattr(runs.os, "replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))

@@ -51,6 +51,7 @@ def test_a_recipe_is_named_by_its_parameters_however_they_were_given():
     ("given", "error", "message"),
     [
         ({"EPOCS": [1]}, ValueError, "declare no parameter 'EPOCS'"),
+        ({"LANGUAGE": "xx"}, ValueError, "LANGUAGE"),
         ({"EPOCHS": ["many"]}, TypeError, "EPOCHS of 02_train.ipynb must be int"),
         ({"EPOCHS": []}, ValueError, "EPOCHS is an empty list, so the grid is empty"),
         ({"version": 2}, ValueError, "of version 2; this maskkit reads 1: update maskkit"),
@@ -205,13 +206,29 @@ def test_the_best_goes_through_the_notebooks_once(tiny, tmp_path, monkeypatch):
     assert [texts["RUN"] for _, texts in made[1:]] == [f"tiny-{key}" for key in found.rows]
 
 
+def test_notebooks_that_fail_are_a_failure_and_all_else_is_there(tiny, tmp_path, monkeypatch):
+    monkeypatch.undo()  # the notebooks are not left out
+    monkeypatch.setattr(paths, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr(paths, "RUNS", tmp_path / "runs")
+
+    def broken(*_, **__):
+        raise ValueError("02_train.ipynb stopped")
+
+    monkeypatch.setattr(sweep.reproduce, "reproduce", broken)
+    given = tiny | {"EPOCHS": 1, "SEED": 0}
+    with pytest.raises(OSError, match="1 of 1 runs through the notebooks failed, the first tiny-best: .*02_train"):
+        go(given, tmp_path / "out")
+    assert (tmp_path / "out" / "sweep.html").is_file() and len(table(tmp_path / "out")) == 1
+
+
 def test_the_command_line(tiny, tmp_path, capsys):
     import yaml
 
     (tmp_path / "s.yaml").write_text(yaml.safe_dump(tiny | {"EPOCHS": [0, 1], "SEED": 0}))
     assert __main__.main(["sweep", str(tmp_path / "s.yaml"), "--out", str(tmp_path / "out")]) == 1
     said = capsys.readouterr()
-    assert "sweep.html" in said.out and "1 of 2 recipes broke; --retry " in said.err
+    assert "sweep.html" in said.out and "predict YOUR_PHOTOS --model tiny-best" in said.out
+    assert "1 of 2 recipes broke; --retry " in said.err
     assert __main__.main(["sweep", str(tmp_path / "none.yaml")]) == 2
 
 
