@@ -83,7 +83,8 @@ def points(rows, title):
     for place, one in enumerate(rows):
         ax.text(one["spread"][1] * 1.08, place, f"  {one['median_seconds']:.3g}", va="center", fontsize=9)
     ax.grid(axis="y", color="#dddddd")
-    ax.set(xscale="log", xlabel="seconds (logarithmic axis)", xlim=(min(middle) / 2, 2.2 * max(one["spread"][1] for one in rows)))
+    slowest = max(one["spread"][1] for one in rows)
+    ax.set(xscale="log", xlabel="seconds (logarithmic axis)", xlim=(min(middle) / 2, 2.2 * slowest))
     ax.spines[["top", "right"]].set_visible(False)
     fig.suptitle(title, x=0.01, ha="left")  # over the names too: the axes alone are too narrow for it
     return fig
