@@ -48,7 +48,7 @@ def test_the_figure_is_labelled_and_shows_every_row(tmp_path, monkeypatch):
     assert {path.name for path in tmp_path.iterdir()} == {"report.png", "report.svg"}
 
 
-@pytest.mark.parametrize("name", ["report", "extraction", "growth", "start", "threads", "scale"])
+@pytest.mark.parametrize("name", ["report", "extraction", "growth", "start", "threads", "scale", "explore"])
 def test_every_script_says_how_it_is_used(name):
     text = (paths.ROOT / "benchmarks" / f"{name}.py").read_text(encoding="utf-8")
     assert f"usage: python benchmarks/{name}.py" in text and f"results/{name}.json" in text
