@@ -124,9 +124,9 @@ class Gallery:
         taken = self.do(self.explorer.undo)
         if taken:
             line = f"Taken back: {taken['source']}, {taken['label'] or 'set aside'}"
-            self.problem.value = f'<p class="mk-soft" role="status">{text(line)}</p>'
+            self.problem.value = f'<p class="mk-soft" aria-live="polite">{text(line)}</p>'
         elif not self.problem.value:
-            self.problem.value = '<p class="mk-soft" role="status">There is nothing to take back.</p>'
+            self.problem.value = '<p class="mk-soft" aria-live="polite">There is nothing to take back.</p>'
 
     def show(self):
         """Show what was learned: the numbers first, the figures, which take longest, last."""

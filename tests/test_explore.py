@@ -185,6 +185,9 @@ def test_the_gallery_corrects_and_follows(explorer):
     assert explorer.file.read_bytes() == lines
     gallery.undo.click()
     assert not explorer.changed.any() and tile.choice.value == tile.now()
+    assert f"Taken back: {explorer.rows[tile.place]['source']}, " in gallery.problem.value
+    gallery.undo.click()
+    assert "There is nothing to take back." in gallery.problem.value
     gallery.forth.click()
     assert gallery.where.value == "13-24 of 30 photos"
     gallery.filters["verdict"].value = "set aside"
