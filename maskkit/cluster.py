@@ -100,8 +100,9 @@ def local(n_workers):
     distributed = import_distributed()
     threads = str(max(1, (os.cpu_count() or 1) // n_workers))
     env = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), threads)
+    # Loopback only. Without an address for its pages the scheduler would serve some all the same, to the whole network.
     cluster = distributed.LocalCluster(
-        n_workers=n_workers, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, env=env,
+        n_workers=n_workers, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0", env=env,
         silence_logs="CRITICAL",
     )  # fmt: skip
     return distributed.Client(cluster, set_as_default=False)

@@ -8,6 +8,7 @@ from maskkit import paths
 
 sys.path.append(str(paths.ROOT / "benchmarks"))
 import measure
+import networks
 
 
 def test_turns_are_interleaved_and_the_first_is_not_counted():
@@ -27,6 +28,20 @@ def test_a_ratio_below_its_floor_is_named():
     assert measure.below({"warm_vs_cold": 1.2, "cold_vs_plain": 9.0}, {"warm_vs_cold": 1.3, "cold_vs_plain": 2.5}) == [
         "warm_vs_cold is 1.2, below 1.3"
     ]
+
+
+def rows_of(times, others):
+    """Two networks' rows of one sitting, eager, batch 1."""
+    return [{"arch": name, "speed": {"eager": {"1": {"rounds_ms": ms}}}} for name, ms in (("a", times), ("b", others))]
+
+
+def test_interleaved_sittings_share_what_changes_from_minute_to_minute():
+    sittings = [rows_of([10] * 4, [5] * 4), rows_of([10] * 4, [9] * 4)]
+    after = networks.disagreements(networks.one_after_the_other(sittings, "rounds_ms"))
+    assert after == {"b, eager, batch 1": pytest.approx(0.8)}
+    assert networks.interleaved(sittings, "rounds_ms") == [{"b, eager, batch 1": 0.7}] * 2
+    apart = [rows_of([10] * 4, [5, 9, 5, 9])]  # what does change from round to round
+    assert networks.interleaved(apart, "rounds_ms") == [{"b, eager, batch 1": 0.5}, {"b, eager, batch 1": 0.9}]
 
 
 def test_results_hold_rows_ratios_and_how_busy_the_machine_was(tmp_path, monkeypatch):
