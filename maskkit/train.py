@@ -277,7 +277,7 @@ def fit_features(head, train, val, **settings):
     """`fit` for a head alone, on cached features: on the CPU and on one thread.
 
     Each step is microseconds of arithmetic. A second thread gains nothing, and where another program wants its core
-    every step waits for it: seconds instead of less than a tenth of one (benchmarks/threads.py).
+    every step waits for it: seconds instead of a tenth of one where threads spin (benchmarks/threads.py).
 
     Args:
         head: maps features (N, n_features) to logits; changed in place, left with the last weights.
