@@ -390,8 +390,8 @@ def predict(client, run, names, out, *, kind="csv", device="auto", part=PART, pr
          addresses.join(out, part_name(start // part, kind)), kind)
         for start in starts
     )  # fmt: skip
-    check_seen(client, [os.path.join(os.getcwd(), name) for name in names if not addresses.is_address(name)])
-    failed, written = [], time.monotonic()
+    check_seen(client, names)
+    failed, written, complete = [], time.monotonic(), False
     try:
         for place, outcome in each(classify, jobs, client):
             if outcome.error:
@@ -402,27 +402,27 @@ def predict(client, run, names, out, *, kind="csv", device="auto", part=PART, pr
             if progress:
                 progress(entry)
             if time.monotonic() - written > MANIFEST_SECONDS:
-                write_manifest(out, about, done, complete=False)
+                write_manifest(out, about, done, complete)
                 written = time.monotonic()
-    except BaseException:  # a signal, no worker left: what is done need not be done again
-        write_manifest(out, about, done, complete=False)
-        raise
-    manifest = write_manifest(out, about, done, complete=not failed)
+        complete = not failed
+    finally:  # also where a signal or the loss of all workers ends it: what is done need not be done again
+        manifest = write_manifest(out, about, done, complete)
     if failed:
         name, error = failed[0]
         raise OSError(f"{len(failed)} of {-(-len(names) // part)} partitions failed, the first {name}: {error}")
     return manifest
 
 
-def check_seen(client, files):
-    """Make sure that every worker there is now sees the first file that this process sees.
+def check_seen(client, names):
+    """Make sure that every worker there is now sees the first photo that this process sees.
 
     A file that is not there is a note in a table; a folder that a worker does not have would make that note of all.
 
     Raises:
         FileNotFoundError: a worker does not see it.
     """
-    file = next((file for file in files if os.path.lexists(file)), None) if client else None
+    here = (os.path.abspath(name) for name in names if not addresses.is_address(name)) if client else ()
+    file = next(filter(os.path.lexists, here), None)
     blind = [worker for worker, seen in client.run(os.path.lexists, file).items() if not seen] if file else []
     if blind:
         raise FileNotFoundError(f"worker {blind[0]} does not see {file}: workers need the same paths as this process")
