@@ -88,7 +88,7 @@ class Explorer:
         self.network, about = model.load(run_dir)
         self.arch, self.classes, self.transform = about["arch"], tuple(about["classes"]), about["transform"]
         self.parameters = about["parameters"]
-        self.tuned = self.parameters.get("tail_epochs", 0) > 0
+        self.tuned = model.is_tuned(about)
         self.rows = [row for part in data.read_split(run_dir) for row in part]
         self.parts = np.array([row["part"] for row in self.rows])
         self.groups = np.unique([row["group"] for row in self.rows], return_inverse=True)[1]

@@ -449,6 +449,11 @@ def save(network, run_dir, *, source, classes, transform, parameters):
     runs.write_json(Path(run_dir) / "model.json", description)
 
 
+def is_tuned(description):
+    """Whether the last stages learned too, by what a run's model.json says."""
+    return description["parameters"].get("tail_epochs", 0) > 0
+
+
 def load(run_dir, classes=None):
     """The trained network of a run folder, in eval mode.
 

@@ -141,7 +141,7 @@ def find_nets(run, arch, weights, compare, classes):
 
 def net_of_run(network, description):
     """The `Net` of a trained model, from what `model.load` returned."""
-    tuned = description["parameters"].get("tail_epochs", 0) > 0
+    tuned = model.is_tuned(description)
     transform = description["transform"]
     return Net(description["arch"], description["weights"], "", network, transform=transform, tuned=tuned)
 
