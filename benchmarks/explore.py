@@ -36,9 +36,8 @@ def main():
                 found["learned"].append(explorer.learned.seconds)
     n = len(explorer.rows)
     rows = [measure.row(f"a label changed, {name}, {n} photos", seconds) for name, seconds in found.items()]
-    measure.write("explore", rows, {}, n=n, network=explorer.metrics["network"], setting=setting)
-    measure.save(measure.points(rows, f"After a click in 06_explore, {setting['processors']} cores"), "explore")
-    measure.say(rows, {})
+    title = f"After a click in 06_explore, {setting['processors']} cores"
+    measure.publish("explore", rows, {}, title, n=n, network=explorer.metrics["network"], setting=setting)
 
 
 if __name__ == "__main__":

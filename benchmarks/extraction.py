@@ -53,11 +53,9 @@ def main():
         f"{name} / machine's limit": value / limit for name, value in seconds.items()
         if name.startswith(("plain, batch 16", "in use, batch 16", "from files"))
     }  # fmt: skip
-    name = measure.on(device, "extraction")
-    measure.write(name, rows, ratios, limit_seconds=limit, arch=arch, unit="seconds of one photo", n=len(photos),
-                  setting=setting)  # fmt: skip
-    measure.save(measure.points(rows, f"One photo through {arch}, {setting['processors']} cores"), name)
-    measure.say(rows, ratios)
+    title = f"One photo through {arch}, {setting['processors']} cores"
+    measure.publish(measure.on(device, "extraction"), rows, ratios, title, limit_seconds=limit, arch=arch,
+                    unit="seconds of one photo", n=len(photos), setting=setting)  # fmt: skip
     print(f"limit: {1000 * limit:.1f} ms a photo, multiply-adds at the rate of a matrix product")
 
 

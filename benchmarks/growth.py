@@ -44,7 +44,7 @@ def main():
     if given.folder:
         print(json.dumps(run(given)))
         return
-    setting, rows, name = measure.machine(given.device), [], measure.on(given.device, "growth")
+    setting, rows = measure.machine(given.device), []
     with tempfile.TemporaryDirectory() as place:
         for n_classes in given.classes:
             for size in given.sizes:
@@ -66,9 +66,8 @@ def main():
         f"time a photo, {n} classes, largest against smallest": grown(rows, f"{n} classes") for n in given.classes
         if any(row["name"].endswith(f"{n} classes") for row in rows)
     }  # fmt: skip
-    measure.write(name, rows, ratios, resumed=resumed, setting=setting)
-    measure.save(measure.points(rows, "Photos drawn, features extracted, head trained"), name)
-    measure.say(rows, ratios)
+    title = "Photos drawn, features extracted, head trained"
+    measure.publish(measure.on(given.device, "growth"), rows, ratios, title, resumed=resumed, setting=setting)
     print(f"interrupted: {resumed['computed_after']} of {resumed['photos']} photos computed in the second run")
 
 

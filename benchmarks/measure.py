@@ -53,6 +53,13 @@ def row(name, seconds, **more):
     } | more  # fmt: skip
 
 
+def publish(name, rows, ratios, title, **more):
+    """What a benchmark found, as results/<name>.json, as a figure, and as a table for the terminal."""
+    write(name, rows, ratios, **more)
+    save(points(rows, title), name)
+    say(rows, ratios)
+
+
 def write(name, rows, ratios, **more):
     """results/<name>.json, written whole; returns what it holds."""
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

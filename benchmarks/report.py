@@ -376,11 +376,9 @@ def report(name, bench, turns, given):
         rows.append(measure.row(way, own, accuracy=found[-1] if found else None))
     ratios = compare_ways({one["name"]: one["median_seconds"] for one in rows})
     setting = turns[-1]["before"]
-    measure.write(name, rows, ratios, turns=turns, arch=bench.arch, photos=bench.source.photos, n=len(bench.rows),
-                  setting=setting)  # fmt: skip
     title = f"The report: {len(bench.rows)} photos ({bench.source.photos}), {bench.arch}, {setting['processors']} cores"
-    measure.save(measure.points(rows, title), name)
-    measure.say(rows, ratios)
+    measure.publish(name, rows, ratios, title, turns=turns, arch=bench.arch, photos=bench.source.photos,
+                    n=len(bench.rows), setting=setting)  # fmt: skip
     if given.quick and (low := measure.below(ratios, FLOORS)):
         sys.exit("; ".join(low))
 

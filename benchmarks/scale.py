@@ -98,10 +98,8 @@ def main():
         turns = zip(seconds[f"{kind}, 1 worker"], seconds[f"{kind}, 2 workers"], strict=True)
         ratios[f"{kind}, efficiency of 2 workers"] = statistics.median(one / (2 * two) for one, two in turns)
     growth_mib = max(growth for _, growth in found["empty"])
-    measure.write("scale", rows, ratios, options=vars(given), client_growth_mib=growth_mib, setting=setting)
     title = f"Through Dask, {setting['processors']} cores, one thread per worker"
-    measure.save(measure.points(rows, title), "scale")
-    measure.say(rows, ratios)
+    measure.publish("scale", rows, ratios, title, options=vars(given), client_growth_mib=growth_mib, setting=setting)
     print(f"the client's memory grew by at most {growth_mib:.0f} MiB over {given.empty:,} empty partitions")
 
 

@@ -46,9 +46,7 @@ def main():
         "three_kernels_of_reproduce": 3 * middle["a kernel's first answer"] / middle["maskkit reproduce, warm"],
     }
     heavy = heaviest("import maskkit.audit")
-    measure.write("start", rows, ratios, heaviest_imports=heavy, setting=setting)
-    measure.save(measure.points(rows, "Until something useful appears"), "start")
-    measure.say(rows, ratios)
+    measure.publish("start", rows, ratios, "Until something useful appears", heaviest_imports=heavy, setting=setting)
     for name, own in heavy:
         print(f"{own:8.3f} s  {name}")
 

@@ -60,10 +60,8 @@ def main():
         one = seconds[f"head, one thread, {where}"]
         for how in ("spinning", "as maskkit has it"):
             ratios[f"head, {where}: all threads, {how} / one"] = seconds[f"head, all threads, {how}, {where}"] / one
-    measure.write("threads", rows, ratios, setting=setting)
     title = f"A photo through a network, a head's ten epochs, {setting['processors']} cores"
-    measure.save(measure.points(rows, title), "threads")
-    measure.say(rows, ratios)
+    measure.publish("threads", rows, ratios, title, setting=setting)
 
 
 def ways(networks, given):
