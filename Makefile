@@ -51,8 +51,9 @@ quote = '$(subst ','\'',$(1))'
 
 # Only what stands on make's command line is passed on: the defaults are notebooks/report.yaml's, and a variable
 # of the user's environment that happens to be called ARCH is none of ours. `value`: a $ in a path stays a $.
-SETTINGS = $(foreach name,DATA ARCH WEIGHTS RUN SEED DEVICE LANGUAGE AGAINST GROUPS COMPARE,$(if $(filter command,$(origin $(name))),$(if \
-	$(value $(name)),--set $(name)=$(call quote,$(value $(name))))))
+told = $(if $(filter command,$(origin $(1))),$(value $(1)))
+SETTINGS = $(foreach name,DATA ARCH WEIGHTS RUN SEED DEVICE LANGUAGE AGAINST GROUPS COMPARE,$(if \
+	$(call told,$(name)),--set $(name)=$(call quote,$(call told,$(name)))))
 
 # Relative paths mean the caller's folder. With `make -C clone` (its sign is the flag w) that is the shell's, PWD.
 CALLER = $(if $(findstring w,$(filter-out --%,$(firstword -$(MAKEFLAGS)))),$(value PWD),$(CURDIR))
@@ -98,7 +99,7 @@ chromium:  ## the browser for test-browser, by apt-get where none is there
 
 # DATA and WEIGHTS as above, WEIGHTS a file of ResNet18; the scripts run in the caller's folder, as `reproduce` does.
 BENCH = cd $(call quote,$(CALLER)) && PYTHONPATH=$(call quote,$(CURDIR)) $(call quote,$(CURDIR)/.venv/bin/python)
-given = $(if $(filter command,$(origin $(1))),$(if $(value $(1)),--$(2) $(call quote,$(value $(1)))))
+given = $(if $(call told,$(1)),--$(2) $(call quote,$(call told,$(1))))
 BENCH_WEIGHTS = $(call given,WEIGHTS,weights)
 BENCH_SETTINGS = $(call given,DATA,data) $(BENCH_WEIGHTS)
 BENCHMARKS := $(CURDIR)/benchmarks
