@@ -26,7 +26,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageEnhance
 
-from maskkit import claims, compare, data, features, model, runs, splits, survey, train
+from maskkit import claims, compare, data, decoding, features, folders, model, runs, splits, survey, train
 
 N_SPLITS, N_ALONE = 1000, 10
 IMPORTS = "from maskkit import audit, audit_figures, compare, page_audit, subject; print(compare.status_mib('VmRSS'))"
@@ -46,7 +46,7 @@ def main():
         return
     with tempfile.TemporaryDirectory() as place:
         few = Path(place) / "few"
-        rows, _ = data.curate(data.find(arguments.folder), few, per_class=100, split="grouped", seed=0)
+        rows, _ = data.curate(folders.find(arguments.folder), few, per_class=100, split="grouped", seed=0)
         ways = time_splits(few, rows, arguments.weights, arguments.repeats, Path(place) / "cache")
         audits = time_audits(few / "data-mask", arguments, Path(place))
     slow, fast = (ways[name]["median_seconds"] for name in ("one_by_one", "at_once"))
@@ -157,13 +157,13 @@ def measure_grown(arguments):
 def grow(folder, place, n):
     """A folder of n photos, as many of each class: those below `folder`, then versions of them, turned, cut, re-lit."""
     chance = random.Random(0)
-    files = survey.find_files(data.find(folder))
+    files = survey.find_files(folders.find(folder))
     classes = sorted({file["label"] for file in files})
     for label in classes:
         photos = [file["path"] for file in files if file["label"] == label]
         (place / label).mkdir(parents=True)
         for index in range(n // len(classes)):
-            image = data.decode(photos[index % len(photos)])
+            image = decoding.decode(photos[index % len(photos)])
             if index >= len(photos):
                 image = version(image, chance)
             image.save(place / label / f"{index:05d}.png")

@@ -20,7 +20,7 @@ from pathlib import Path
 import measure
 import torch
 
-from maskkit import compare, data, features, model
+from maskkit import compare, data, decoding, features, folders, model, parallel
 
 ALLOWED = 1e-4  # of the largest output, against the plain network
 
@@ -61,13 +61,13 @@ def main():
 
 def listed(given, n):
     """Up to n photos, half of each of the first two classes, as drawn from seed 0."""
-    source = data.find(given)
-    folders = sorted(data.class_folders(source.folder).items())
+    source = folders.find(given)
+    classes = sorted(folders.class_folders(source.folder).items())
     rows = [
-        {"path": path, "label": label, "sha256": data.sha256(path)}
-        for label, folder in folders[:2] for path in data.list_photos(folder)[: n // 2]
+        {"path": path, "label": label, "sha256": decoding.sha256(path)}
+        for label, folder in classes[:2] for path in folders.list_photos(folder)[: n // 2]
     ]  # fmt: skip
-    return data.Photos(rows, [label for label, _ in folders], model.Transform())
+    return data.Photos(rows, [label for label, _ in classes], model.Transform())
 
 
 def matrix_rate(device, size=2048, times=5):
@@ -91,8 +91,8 @@ def steps(photos, repeats):
     images = [photos.image(index) for index in range(len(photos))]
     paths = [photos.path(index) for index in range(len(photos))]
     ways = {
-        "step: read and hash": lambda: [data.sha256(path) for path in paths],
-        "step: decode": lambda: [data.decode(path) for path in paths],
+        "step: read and hash": lambda: [decoding.sha256(path) for path in paths],
+        "step: decode": lambda: [decoding.decode(path) for path in paths],
         "step: resize and normalise": lambda: [photos.transform(image) for image in images],
     }
     with compare.untouched(threads=1):
@@ -166,7 +166,7 @@ def files(network, arch, photos, repeats, device):
     small = torch.stack([resized(photos.image(index)) for index in range(len(photos))])  # the uint8 cache
 
     def ahead(workers):
-        taken = data.in_threads(lambda index: photos[index][0], range(len(photos)), workers)
+        taken = parallel.in_threads(lambda index: photos[index][0], range(len(photos)), workers)
         consume(taken)
 
     def consume(images):
@@ -175,7 +175,7 @@ def files(network, arch, photos, repeats, device):
             features.pass_images(backbone, batch, device)
 
     mean, std = (torch.tensor(values)[:, None, None] for values in (photos.transform.mean, photos.transform.std))
-    threads = sorted({1, 2, data.WORKERS})
+    threads = sorted({1, 2, parallel.WORKERS})
     ways = {"from files, no thread ahead": lambda: consume(photos[index][0] for index in range(len(photos)))}
     ways |= {f"from files, {n} threads ahead": functools.partial(ahead, n) for n in threads}
     ways["from a uint8 cache"] = lambda: consume((pixels / 255 - mean) / std for pixels in small)

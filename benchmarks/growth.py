@@ -25,7 +25,7 @@ import measure
 import numpy as np
 from PIL import Image
 
-from maskkit import compare, data, features, model, train
+from maskkit import compare, data, features, folders, model, train
 
 RECIPE = {"epochs": 10, "batch_size": 16, "learning_rate": 0.001, "seed": 0}
 
@@ -78,12 +78,12 @@ def grown(rows, ending):
 
 def make(folder, given, size, n_classes):
     """A folder of `size` photos in `n_classes` folders: DATA's own for two classes, drawn pictures for the rest."""
-    source = data.class_folders(data.find(given).folder)
+    source = folders.class_folders(folders.find(given).folder)
     rng, draw = np.random.default_rng(0), random.Random(0)
     for place in range(n_classes):
         below = folder / f"class_{place:03d}"
         below.mkdir(parents=True)
-        own = data.list_photos(source[sorted(source)[place]]) if n_classes == 2 else []
+        own = folders.list_photos(source[sorted(source)[place]]) if n_classes == 2 else []
         n = size // n_classes
         for index, path in enumerate(own[:n]):
             os.symlink(path, below / f"own-{index:05d}.png")
@@ -124,7 +124,7 @@ def run(given):
         parts[name] = time.perf_counter() - start - sum(parts.values())
 
     arch, weights = ("resnet18", weights) if weights else ("mobilenet_v2", "packaged")
-    data.curate(data.find(given.folder), place, per_class=0, split="grouped", seed=0)
+    data.curate(folders.find(given.folder), place, per_class=0, split="grouped", seed=0)
     split = data.read_split(place)
     classes = data.classes(split[0])
     sets = [data.MaskDataset(part, place, classes, model.Transform()) for part in split]

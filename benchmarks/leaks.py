@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from maskkit import compare, data, features, leaks, model, paths, runs, survey
+from maskkit import compare, data, features, folders, leaks, model, paths, runs, survey
 
 
 def detectors(photos, backbone):
@@ -81,7 +81,7 @@ def main():
     parser.add_argument("truth", type=Path)
     parser.add_argument("--weights")
     arguments = parser.parse_args()
-    files = survey.find_files(data.find(arguments.folder))
+    files = survey.find_files(folders.find(arguments.folder))
     imported = compare.status_mib("VmHWM")
     with runs.Stopwatch() as watch:
         photos = survey.read(files)

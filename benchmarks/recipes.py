@@ -21,7 +21,7 @@ import torch
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from maskkit import augment, data, features, intervals, model, paths, runs, train
+from maskkit import augment, data, decoding, features, folders, intervals, model, paths, runs, train
 
 CPU = torch.device("cpu")
 REPORT = {"size_px": 224, "augment": "none", "views": 1, "epochs": 10, "tail_epochs": 0, "tail_share": 1.0,
@@ -61,7 +61,7 @@ class Sight:
 def learn(source, rows, run_dir, recipe, seed):
     """The tail (`model.cut`) of a network trained as 02_train does it."""
     transform = model.Transform(recipe["size_px"])
-    parts = [data.MaskDataset(part, run_dir, data.REPORT_CLASSES, transform) for part in rows]
+    parts = [data.MaskDataset(part, run_dir, folders.REPORT_CLASSES, transform) for part in rows]
     views = augment.views(parts[0], recipe["augment"], recipe["views"], seed)
     network = model.build(source, 2, seed)
     settings = FIXED | {"seed": seed, "keep": recipe["keep"]}
@@ -93,11 +93,11 @@ def balanced(hit, labels):
 def listed(folder, n, transform):
     """Up to n photos of each class below a folder, drawn by a fixed seed."""
     rows = []
-    for label, below in sorted(data.class_folders(Path(folder)).items()):
-        photos = data.list_photos(below)
+    for label, below in sorted(folders.class_folders(Path(folder)).items()):
+        photos = folders.list_photos(below)
         random.Random(0).shuffle(photos)
-        rows += [{"path": path, "label": label, "sha256": data.sha256(path)} for path in sorted(photos[:n])]
-    return data.Photos(rows, data.REPORT_CLASSES, transform)
+        rows += [{"path": path, "label": label, "sha256": decoding.sha256(path)} for path in sorted(photos[:n])]
+    return data.Photos(rows, folders.REPORT_CLASSES, transform)
 
 
 def read_groups(train_folder):
@@ -124,7 +124,7 @@ def measure(name, source, given, seeds, n_photos, n_test, elsewhere):
             drawn, _ = data.curate(given, run_dir, per_class=100, split="grouped", seed=seed)
             parts = data.read_split(run_dir)
             tail = learn(source, parts, run_dir, recipe, seed)
-            held = data.MaskDataset(parts[1], run_dir, data.REPORT_CLASSES, transform)
+            held = data.MaskDataset(parts[1], run_dir, folders.REPORT_CLASSES, transform)
             street = augment.through(held, augment.View(transform, "street", 0, 0))
             found = torch.cat([logits(tail, sight(held)), logits(tail, sight(street))])
             losses.append(nn.functional.cross_entropy(found, held.label_tensor().repeat(2)).item())
@@ -205,7 +205,7 @@ if __name__ == "__main__":
     options.add_argument("--workers", type=int, default=2, help="recipes measured at once")
     given = options.parse_args()
     origin, names = model.pretrained("resnet18", given.weights), given.only or list(RECIPES)
-    settings = (origin, data.find(given.data), given.seeds, given.photos, given.test, given.elsewhere)
+    settings = (origin, folders.find(given.data), given.seeds, given.photos, given.test, given.elsewhere)
     with concurrent.futures.ProcessPoolExecutor(given.workers, multiprocessing.get_context("spawn")) as pool:
         waiting, rows = [pool.submit(measure, name, *settings) for name in names], []
         for one in waiting:  # a recipe takes minutes: each is written as soon as those before it are there

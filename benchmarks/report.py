@@ -38,7 +38,7 @@ from sklearn.svm import LinearSVC
 from torch import nn
 from torch.utils.data import DataLoader
 
-from maskkit import data, evaluate, features, model, paths, plots, runs, survey, train
+from maskkit import data, decoding, evaluate, features, folders, model, paths, plots, runs, survey, train
 
 CPU = torch.device("cpu")
 RECIPE = {"epochs": 10, "batch_size": 16, "learning_rate": 0.001, "seed": 0}  # the report's
@@ -54,7 +54,7 @@ class Bench:
         self.per_class, self.transform = (20, model.Transform(96)) if self.quick else (100, model.Transform())
         self.run_dir = self.place / "drawn"
         self.predict = {}  # {way: function of `data.Photos` to class indices}
-        self.source = data.find(given.data)
+        self.source = folders.find(given.data)
         if not (self.run_dir / "split.csv").is_file():
             self.draw(self.run_dir)
         self.rows = [row for part in data.read_split(self.run_dir) for row in part]
@@ -261,8 +261,8 @@ def asked(source, elsewhere, classes, transform):
 
 def listed(folder, classes, transform):
     rows = [
-        {"path": path, "label": label, "sha256": data.sha256(path)}
-        for label, below in sorted(data.class_folders(folder).items()) for path in data.list_photos(below)
+        {"path": path, "label": label, "sha256": decoding.sha256(path)}
+        for label, below in sorted(folders.class_folders(folder).items()) for path in folders.list_photos(below)
     ]  # fmt: skip
     return data.Photos(rows, classes, transform)
 

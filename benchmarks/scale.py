@@ -19,7 +19,7 @@ from pathlib import Path
 
 import measure
 
-from maskkit import cluster, compare, data, model, paths, sweep
+from maskkit import cluster, compare, folders, model, paths, sweep
 
 
 def nothing(number):
@@ -63,7 +63,8 @@ def make_model(folder):
     """A run's two files: MobileNetV2 with packaged weights and a head that has learned nothing."""
     source = model.pretrained("mobilenet_v2", "packaged")
     network = model.build(source, 2, seed=0)
-    model.save(network, folder, source=source, classes=data.REPORT_CLASSES, transform=model.Transform(), parameters={})
+    transform = model.Transform()
+    model.save(network, folder, source=source, classes=folders.REPORT_CLASSES, transform=transform, parameters={})
     return folder
 
 
@@ -78,7 +79,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         paths.CACHE = Path(folder) / "cache"
         run = make_model(Path(folder))
-        drawn = sorted(data.find("demo").folder.rglob("*.jpg")) or sorted(data.find("demo").folder.rglob("*.png"))
+        drawn = sorted(folders.find("demo").folder.rglob("*.jpg")) or sorted(folders.find("demo").folder.rglob("*.png"))
         files = [str(drawn[index % len(drawn)]) for index in range(given.photos)]
         time_sweep(2)  # draws the faces, fills the cache
         with cluster.clients(n_workers=2) as two, cluster.clients(n_workers=1) as one:

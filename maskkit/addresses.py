@@ -4,7 +4,7 @@ import io
 import posixpath
 from pathlib import Path
 
-from maskkit import data, runs
+from maskkit import folders, runs
 
 
 def is_address(name):
@@ -30,7 +30,7 @@ def split(address):
 def find(address):
     """The files at or below an address, as addresses, in order; litter left out."""
     system, path = split(address)
-    found = [name for name in system.find(path) if not any(map(data.is_hidden, below(name, path)))]
+    found = [name for name in system.find(path) if not any(map(folders.is_hidden, below(name, path)))]
     if not found and not system.exists(path):
         raise FileNotFoundError(f"there is no file or folder {address}")
     return [system.unstrip_protocol(name) for name in sorted(found)]

@@ -12,6 +12,7 @@ from maskkit import (
     audit_figures,
     calibration,
     data,
+    folders,
     leaks,
     lights,
     model,
@@ -83,7 +84,7 @@ def audit(
 
 def read(folder, say):
     """(source, survey) of the photos that parameter DATA means."""
-    source = data.find(folder)
+    source = folders.find(folder)
     files = survey.find_files(source)
     if not files:
         raise ValueError(f"DATA: {source.folder} holds class folders, but no file in them")

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from maskkit import data, kept, model, paths, plots, plots_audit, regions, sections
+from maskkit import data, decoding, kept, model, paths, plots, plots_audit, regions, sections
 from maskkit.subject import choose
 
 MAP_PHOTOS = 6
@@ -37,7 +37,7 @@ def draw_odd(odd, photos, out):
     """A sheet of odd photos, some of each kind."""
     shown = [(row, sections.ODD[kind]) for kind, found in odd.items() for row, _ in found[:4]][:SHEET_PHOTOS]
     if shown:
-        images = [None if "reason" in row else data.decode(row["path"]) for row, _ in shown]
+        images = [None if "reason" in row else decoding.decode(row["path"]) for row, _ in shown]
         files, problems = [row["file"] for row, _ in shown], [problem for _, problem in shown]
         keep(plots_audit.odd_files(images, files, problems, photos), out, "files")
 
@@ -91,7 +91,7 @@ def draw_against_mistakes(result, others, out):
         return
     rows = {row["file"]: row for row in others.rows}
     classes = result["classes"]
-    images = [data.decode(rows[one["file"]]["path"]) for one in wrong]
+    images = [decoding.decode(rows[one["file"]]["path"]) for one in wrong]
     labels = [classes.index(one["label"]) for one in wrong]
     said = np.zeros((len(wrong), len(classes)))
     for row, one in zip(said, wrong, strict=True):

@@ -1,6 +1,6 @@
 """The report's statements, each held against what this run found."""
 
-from maskkit import data, evaluate
+from maskkit import evaluate, folders
 
 # Deteksi Penggunaan Masker (June 2025): its numbers, nowhere else in the code.
 REPORT_BEST = (39, 40)
@@ -23,7 +23,7 @@ def compare(metrics, history):
         dicts of text: claim, report, here, verdict ("same", "within the interval", "differs", "not comparable"),
         rule (how the verdict was reached).
     """
-    ours = tuple(metrics["classes"]) == data.REPORT_CLASSES
+    ours = tuple(metrics["classes"]) == folders.REPORT_CLASSES
     sized = ours and (metrics["n_train"], metrics["n_val"]) == REPORT_PARTS
     return [
         parts(metrics, ours),

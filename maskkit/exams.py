@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from maskkit import augment, data, leaks, model, splits, survey
+from maskkit import augment, data, decoding, leaks, model, splits, survey
 from maskkit.subject import choose, detect
 
 SPARE = 1.5  # candidates looked at per photo wanted: some are versions of drawn ones
@@ -57,8 +57,8 @@ def find(drawn, source, against, *, n, seed):
     """The photos to be measured on: `unseen`, the same as `street`, and `elsewhere` where there is another source.
 
     Args:
-        source: the `data.Source` the run was drawn from; of the 12K set Test is taken, else what was not drawn.
-        against: the `data.Source` of other photos, or None.
+        source: the `folders.Source` the run was drawn from; of the 12K set Test is taken, else what was not drawn.
+        against: the `folders.Source` of other photos, or None.
         n: photos of each at most, evenly from the classes.
 
     Returns:
@@ -89,7 +89,7 @@ def unseen(drawn, source, n, seed):
     known = {row["sha256"] for row in drawn.photos.rows}
     files = survey.find_files(source)
     own = [row for row in files if row["part"] == "Test"] or files
-    candidates = sample([row for row in own if data.sha256(row["path"]) not in known], round(SPARE * n), seed)
+    candidates = sample([row for row in own if decoding.sha256(row["path"]) not in known], round(SPARE * n), seed)
     photos = drawn.photos
     learned = [{"path": photos.path(i), "file": row["file"], "label": row["label"], "part": "drawn"}
                for i, row in enumerate(photos.rows)]  # fmt: skip

@@ -18,6 +18,7 @@ from maskkit import (
     claims,
     corrections,
     data,
+    decoding,
     evaluate,
     features,
     model,
@@ -318,7 +319,7 @@ class Explorer:
         Raises:
             ValueError: it is not a photo.
         """
-        image = data.decode_open(io.BytesIO(photo))
+        image = decoding.decode_open(io.BytesIO(photo))
         pixels = self.transform(image)[None]
         with torch.inference_mode():
             probabilities = self.network(pixels).softmax(1)[0].numpy()

@@ -18,7 +18,7 @@ import safetensors
 import safetensors.numpy
 import torch
 
-from maskkit import data, halving, model, runs
+from maskkit import halving, model, parallel, runs
 from maskkit.progress import bar
 
 BATCH = {"cpu": 16, "cuda": 256}  # photos per pass; benchmarks/README.md has the measurement
@@ -111,7 +111,7 @@ def passes(module, dataset, indices, device):
     Threads read, decode and resize the next photos while the module works on these.
     """
     module = module.eval().to(device)
-    with contextlib.closing(data.in_threads(lambda index: dataset[index][0], indices)) as photos:
+    with contextlib.closing(parallel.in_threads(lambda index: dataset[index][0], indices)) as photos:
         while batch := list(itertools.islice(photos, BATCH[device.type])):
             yield pass_images(module, batch, device)
 

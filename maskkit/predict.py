@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from maskkit import addresses, data, runs
+from maskkit import addresses, decoding, folders, parallel, runs
 
 COLUMNS = ("file", "label", "probability", "note")
 SHOWN = 96  # the least sure photos that a page shows: enough to judge by eye, under a megabyte of pictures
@@ -148,14 +148,14 @@ def find(arguments, stdin):
 def walk(folder):
     """Every file below a folder, litter left out, in order; linked folders are entered, each folder only once."""
     seen, failed = set(), []
-    for here, folders, files in os.walk(folder, followlinks=True, onerror=failed.append):
+    for here, below, files in os.walk(folder, followlinks=True, onerror=failed.append):
         about = os.stat(here)
         if (about.st_dev, about.st_ino) in seen:
-            folders.clear()
+            below.clear()
             continue
         seen.add((about.st_dev, about.st_ino))
-        folders[:] = sorted(name for name in folders if not data.is_hidden(Path(name)))
-        yield from (os.path.join(here, name) for name in sorted(files) if not data.is_hidden(Path(name)))
+        below[:] = sorted(name for name in below if not folders.is_hidden(Path(name)))
+        yield from (os.path.join(here, name) for name in sorted(files) if not folders.is_hidden(Path(name)))
     yield from (error.filename for error in failed)  # a folder that cannot be listed: `read` will say why
 
 
@@ -167,10 +167,10 @@ def read(name):
     """
     try:
         if addresses.is_address(name):
-            return data.decode_open(addresses.open_photo(name))
+            return decoding.decode_open(addresses.open_photo(name))
         if os.path.isdir(name):
             raise ValueError("a folder that cannot be read")
-        return data.decode(name)
+        return decoding.decode(name)
     except OSError as error:
         raise ValueError(error.strerror or str(error)) from error
 
@@ -190,7 +190,7 @@ def predict(files, classifier):
         except ValueError as error:
             return name, None, str(error)
 
-    prepared = data.in_threads(prepare, files, min(4, data.WORKERS))  # a phone's photo takes 150 MB meanwhile
+    prepared = parallel.in_threads(prepare, files, min(4, parallel.WORKERS))  # a phone's photo takes 150 MB meanwhile
     while batch := list(itertools.islice(prepared, classifier.batch)):
         yield from rows_of(batch, classifier)
 

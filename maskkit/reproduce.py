@@ -230,10 +230,10 @@ def further(name, parameter_file, texts, say=print):
 
 def check_sources(settings, say):
     """Find photos, corrections and weights before any kernel starts; say first what fell back from auto."""
-    from maskkit import corrections, data, languages
+    from maskkit import corrections, folders, languages
 
     languages.need(settings.get("LANGUAGE", "en"))
-    source = data.find(settings["DATA"])
+    source = folders.find(settings["DATA"])
     if source.note:
         say(f"FALLING BACK: {source.note}")
     network = f"{settings['ARCH']}, weights {Path(settings['WEIGHTS']).name}"

@@ -14,7 +14,7 @@ import skimage
 from PIL import Image, ImageOps
 from skimage.feature import hog
 
-from maskkit import data, kept
+from maskkit import decoding, folders, kept, parallel
 from maskkit.progress import bar
 
 VERSION = 1  # of what `measure` says of a file: raise it with any change there, for the cache
@@ -78,14 +78,14 @@ def find_files(source):
     folder, found = source.folder, []
     parts = {"": folder}
     if folder.name == "Train":
-        siblings = {name: folder.parent / name for name in data.PARTS_12K}
+        siblings = {name: folder.parent / name for name in folders.PARTS_12K}
         parts = {name: place for name, place in siblings.items() if place.is_dir()}
     root = folder.parent if folder.name == "Train" else folder
     for part, place in parts.items():
-        for label, below in data.class_folders(place).items():
+        for label, below in folders.class_folders(place).items():
             found += [
                 {"path": path, "file": path.relative_to(root).as_posix(), "label": label, "part": part}
-                for path in data.list_photos(below)
+                for path in folders.list_photos(below)
             ]
     return sorted(found, key=lambda row: row["file"])
 
@@ -124,7 +124,7 @@ def read(files, workers=None, *, cache=None):
 def measure_all(files, workers):
     """{ARRAYS of the photos, and "found": JSON, MEASURES or why it cannot be decoded, file by file}, numpy arrays."""
     found, own = [], []
-    measured = data.in_threads(measure, [row["path"] for row in files], workers or min(8, data.WORKERS))
+    measured = parallel.in_threads(measure, [row["path"] for row in files], workers or min(8, parallel.WORKERS))
     for one, arrays in bar(measured, total=len(files), desc="reading", unit=" photos"):
         found.append(one)
         own += [] if arrays is None else [arrays]
@@ -142,7 +142,7 @@ def said(files):
 def content(path):
     """A file's sha256, or why it cannot be read."""
     try:
-        return data.sha256(path)
+        return decoding.sha256(path)
     except (OSError, ValueError) as error:
         return str(error)
 
@@ -150,9 +150,9 @@ def content(path):
 def measure(path):
     """(MEASURES, arrays of `Survey` in order) of one file, or (why it cannot be decoded, None)."""
     try:
-        image = data.decode(path)
+        image = decoding.decode(path)
         said, metadata = describe(path)
-        digest = data.sha256(path)
+        digest = decoding.sha256(path)
     except (ValueError, OSError) as error:
         return str(error), None
     medium = image.resize((64, 64), Image.Resampling.BILINEAR)
@@ -175,11 +175,11 @@ def measure(path):
 
 def describe(path):
     """((width, height) as stored, metadata float32 (9,)): what the file's head says, no pixel looked at."""
-    with open(path, "rb") as file, data.head(file) as image:
+    with open(path, "rb") as file, decoding.head(file) as image:
         tables = getattr(image, "quantization", None) or {}
         dpi = image.info.get("dpi", (0, 0))[0]
         values = (
-            data.FORMATS.index(image.format),
+            decoding.FORMATS.index(image.format),
             len(image.getbands()),
             image.mode in ("P", "1"),
             "exif" in image.info,

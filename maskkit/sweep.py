@@ -427,11 +427,11 @@ def resolve(todo, folder, broke, say):
 
     A recipe whose own cannot be had is broken.
     """
-    from maskkit import data, model
+    from maskkit import folders, model
 
     @functools.cache
     def find(name):
-        return outcome_of(data.find, name)
+        return outcome_of(folders.find, name)
 
     @functools.cache
     def pretrained(arch, weights):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from maskkit import data, demo, exams, model
+from maskkit import data, demo, exams, folders, model
 
 
 def draw_photo(seed, size_px=48, bright=False):
@@ -43,18 +43,18 @@ def curated(photo_folder, tmp_path):
     """(run_dir, rows) of the 30 photos: 24 train, 6 validation."""
     run_dir = tmp_path / "run"
     run_dir.mkdir()
-    rows, _ = data.curate(data.find(str(photo_folder)), run_dir, per_class=0, split="grouped", seed=0)
+    rows, _ = data.curate(folders.find(str(photo_folder)), run_dir, per_class=0, split="grouped", seed=0)
     return run_dir, rows
 
 
 @pytest.fixture
 def face_source(demo_set, tmp_path):
     """A folder of 28 drawn faces a class."""
-    for name in data.REPORT_CLASSES:
+    for name in folders.REPORT_CLASSES:
         (tmp_path / "faces" / name).mkdir(parents=True)
         for path in sorted((demo_set / name).iterdir())[:28]:
             shutil.copy(path, tmp_path / "faces" / name)
-    return data.find(str(tmp_path / "faces"))
+    return folders.find(str(tmp_path / "faces"))
 
 
 @pytest.fixture

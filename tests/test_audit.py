@@ -10,7 +10,7 @@ import torch
 from conftest import draw_photo, fill
 from PIL import Image
 
-from maskkit import __main__, audit, claims, data, leaks, lights, model, page_audit, paths, sections, shortcuts
+from maskkit import __main__, audit, claims, data, folders, leaks, lights, model, page_audit, paths, sections, shortcuts
 
 RECIPE = claims.REPORT_RECIPE | {"learning_rate": 0.05}
 
@@ -150,7 +150,7 @@ def test_the_recipe_is_report_yaml_s():
 @pytest.fixture(scope="module")
 def faces(demo_set):
     """Fills a folder with n drawn faces for each of some class names; two names have masks, as there are."""
-    drawn = [sorted((demo_set / name).glob("*")) for name in data.REPORT_CLASSES]
+    drawn = [sorted((demo_set / name).glob("*")) for name in folders.REPORT_CLASSES]
 
     def fill_faces(root, numbers):
         for place, (name, n) in enumerate(numbers.items()):
@@ -165,7 +165,7 @@ def faces(demo_set):
 @pytest.fixture(scope="module")
 def drawn(faces, tmp_path_factory):
     """30 drawn faces a class, with a black one, a copy in both classes, a mirrored one and a text file."""
-    root = faces(tmp_path_factory.mktemp("audit") / "faces <b>", dict.fromkeys(data.REPORT_CLASSES, 30))
+    root = faces(tmp_path_factory.mktemp("audit") / "faces <b>", dict.fromkeys(folders.REPORT_CLASSES, 30))
     first = sorted((root / "with_mask").iterdir())[0]
     shutil.copy(first, root / "without_mask" / "copy.png")
     Image.open(first).transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(root / "with_mask" / "mirror.png")
@@ -181,7 +181,7 @@ def whole(drawn, tmp_path_factory):
     patch = pytest.MonkeyPatch()
     patch.setattr(paths, "CACHE", out / "cache")
     patch.setattr(sections, "N_SPLITS", 30)
-    elsewhere = fill(out / "elsewhere", data.REPORT_CLASSES, 12, size_px=64)
+    elsewhere = fill(out / "elsewhere", folders.REPORT_CLASSES, 12, size_px=64)
     before = {path: path.read_bytes() for path in drawn.rglob("*.*")}
     result = audit.audit(
         drawn, out, arch="mobilenet_v2", weights="packaged", compare="run", against=elsewhere, say=lambda _: None
@@ -223,12 +223,12 @@ def test_what_was_planted_is_found(whole, drawn):
 def test_groups_can_be_handed_to_curate(whole, drawn, tmp_path):
     _, out = whole
     rows, _ = data.curate(
-        data.find(str(drawn)), tmp_path, per_class=0, split="grouped", seed=0, groups=out / "groups.csv"
+        folders.find(str(drawn)), tmp_path, per_class=0, split="grouped", seed=0, groups=out / "groups.csv"
     )
     part = {row["source"]: row["part"] for row in rows}
     assert part["with_mask/mirror.png"] == part["without_mask/copy.png"] == "train"  # a group across classes trains
     with pytest.raises(FileNotFoundError, match="GROUPS"):
-        data.curate(data.find(str(drawn)), tmp_path, per_class=0, split="grouped", seed=0, groups="nowhere.csv")
+        data.curate(folders.find(str(drawn)), tmp_path, per_class=0, split="grouped", seed=0, groups="nowhere.csv")
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
     with pytest.raises(ValueError, match="sha256 and group"):
         data.read_groups(tmp_path / "other.csv")

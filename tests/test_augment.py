@@ -4,7 +4,7 @@ import torch
 from conftest import draw_photo
 from PIL import Image
 
-from maskkit import augment, data, model
+from maskkit import augment, data, folders, model, parallel
 
 
 def gradient():
@@ -63,7 +63,7 @@ def test_shifts_do_what_their_names_say():
 
 def test_views_of_a_dataset(curated, dwarf):
     run_dir, rows = curated
-    photos = data.MaskDataset(rows, run_dir, data.REPORT_CLASSES, dwarf)
+    photos = data.MaskDataset(rows, run_dir, folders.REPORT_CLASSES, dwarf)
     assert augment.views(photos, "none", 1, seed=0) == [photos]
     seen = augment.views(photos, "strong", 3, seed=5)
     assert [(part.transform.seed, part.transform.index) for part in seen] == [(5, 0), (5, 1), (5, 2)]
@@ -81,7 +81,7 @@ def test_views_of_a_dataset(curated, dwarf):
 def test_views_out_of_range(curated, dwarf, name, n, message):
     run_dir, rows = curated
     with pytest.raises(ValueError, match=message):
-        augment.views(data.MaskDataset(rows, run_dir, data.REPORT_CLASSES, dwarf), name, n, seed=0)
+        augment.views(data.MaskDataset(rows, run_dir, folders.REPORT_CLASSES, dwarf), name, n, seed=0)
 
 
 @pytest.mark.parametrize("name", ["report", "strong"])
@@ -90,6 +90,6 @@ def test_threads_that_draw_views_get_the_same_ones_and_leave_chance_alone(name, 
     state = torch.get_rng_state()
     alone = [view(photo) for photo in photos]
     for _ in range(3):
-        together = list(data.in_threads(view, photos, workers=4))
+        together = list(parallel.in_threads(view, photos, workers=4))
         assert all(torch.equal(first, second) for first, second in zip(alone, together, strict=True))
     assert torch.equal(torch.get_rng_state(), state)

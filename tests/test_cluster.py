@@ -16,7 +16,7 @@ import pytest
 import torch
 from conftest import draw_photo, fill
 
-from maskkit import __main__, addresses, cluster, data, features, model, paths, predict, runs, sweep
+from maskkit import __main__, addresses, cluster, data, decoding, features, model, paths, predict, runs, sweep
 from maskkit.parallel import torch_threads
 
 # --- without a cluster --------------------------------------------------------------------------
@@ -376,7 +376,7 @@ def test_a_prediction_survives_its_workers_photo_by_photo(client, trained, tmp_p
 @pytest.mark.slow
 def test_features_extracted_by_workers_are_those_of_one_process(client, photo_folder, tmp_path):
     rows = [
-        {"path": str(path), "label": path.parent.name, "sha256": data.sha256(path)}
+        {"path": str(path), "label": path.parent.name, "sha256": decoding.sha256(path)}
         for path in sorted(photo_folder.rglob("*.png"))
     ]
     photos = data.Photos(rows, ("with_mask", "without_mask"), model.Transform(64))

@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from maskkit import corrections, data, paths, runs
+from maskkit import corrections, data, folders, paths, runs
 
 GIVEN = {"sha256": "a" * 64, "source": "x/1.png", "found": "x"}
 
@@ -61,7 +61,7 @@ def test_a_damaged_file_is_named_with_its_line(tmp_path, text, message):
 
 def curate(folder, run_dir, file):
     run_dir.mkdir(exist_ok=True)
-    source = data.find(str(folder))
+    source = folders.find(str(folder))
     return data.curate(source, run_dir, per_class=12, split="grouped", seed=0, correct_by=str(file) if file else "")
 
 

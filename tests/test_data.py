@@ -7,11 +7,11 @@ import pytest
 from conftest import draw_photo, fill
 from PIL import Image
 
-from maskkit import data, kaggle, paths, runs
+from maskkit import data, decoding, demo, folders, kaggle, parallel, paths, runs
 
 
 def curate(folder, run_dir, **settings):
-    return data.curate(data.find(str(folder)), run_dir, **{"per_class": 0, "split": "grouped", "seed": 0} | settings)
+    return data.curate(folders.find(str(folder)), run_dir, **{"per_class": 0, "split": "grouped", "seed": 0} | settings)
 
 
 @pytest.fixture
@@ -37,34 +37,34 @@ def test_12k_layout_is_found_from_above_and_below_and_draws_from_train_only(layo
 
 
 def test_named_test_part_is_a_plain_folder_with_our_class_names(layout_12k):
-    source = data.find(str(layout_12k / "Face Mask Dataset" / "Test"))
+    source = folders.find(str(layout_12k / "Face Mask Dataset" / "Test"))
     assert (source.kind, source.photos) == ("folder", "Test")
-    assert tuple(data.class_folders(source.folder)) == data.REPORT_CLASSES
+    assert tuple(folders.class_folders(source.folder)) == folders.REPORT_CLASSES
 
 
 def test_refusals_say_what_to_do(tmp_path, photo_folder):
     archive = tmp_path / "photos.zip"
     archive.write_bytes(b"PK")
     with pytest.raises(ValueError, match="unpack it first"):
-        data.find(str(archive))
+        folders.find(str(archive))
     with pytest.raises(FileNotFoundError, match="one sub-folder per class"):
-        data.find(str(tmp_path / "nowhere"))
+        folders.find(str(tmp_path / "nowhere"))
     with pytest.raises(ValueError, match="give the folder above it"):
-        data.find(str(photo_folder / "with_mask"))
+        folders.find(str(photo_folder / "with_mask"))
     (photo_folder / "WithMask").mkdir()
     with pytest.raises(ValueError, match="are both class 'with_mask'"):
-        data.find(str(photo_folder))
+        folders.find(str(photo_folder))
 
 
 def test_auto_falls_back_to_the_demo_set_loudly_and_kaggle_does_not(monkeypatch, tmp_path):
     monkeypatch.setattr(paths, "DATA", tmp_path)
     monkeypatch.setattr(kaggle, "DOWNLOAD", "raise SystemExit('no route to host')")
-    monkeypatch.setattr(data.demo, "make", lambda folder: folder)
-    source = data.find("auto")
+    monkeypatch.setattr(demo, "make", lambda folder: folder)
+    source = folders.find("auto")
     assert (source.kind, source.photos) == ("demo", "demo (Kaggle not reached)")
     assert "no route to host" in source.note and "By hand" in source.note
     with pytest.raises(FileNotFoundError, match="no route to host(.|\n)*By hand"):
-        data.find("kaggle")
+        folders.find("kaggle")
 
 
 def test_a_long_reason_is_cut_between_words_and_says_so():
@@ -84,7 +84,7 @@ def test_what_kaggle_gave_is_found_again_without_a_download(monkeypatch, tmp_pat
     monkeypatch.setattr(kaggle, "DOWNLOAD", "raise SystemExit('asked twice')")
     kaggle.fetched_folder().parent.mkdir(parents=True)
     layout_12k.rename(kaggle.fetched_folder())
-    assert data.find("auto").kind == "kaggle"
+    assert folders.find("auto").kind == "kaggle"
 
 
 # --- decoding -----------------------------------------------------------------------------------
@@ -116,25 +116,25 @@ RED = Image.new("RGB", (8, 8), (255, 0, 0))
 def test_grey_photos_of_any_depth_keep_their_scale(tmp_path, image, format, expected):
     path = tmp_path / "photo"
     path.write_bytes(encoded(image, format))
-    pixels = np.asarray(data.decode(path))
+    pixels = np.asarray(decoding.decode(path))
     assert pixels.shape == (8, 8, 3) and (pixels == pixels[..., :1]).all()
     assert np.allclose(pixels.reshape(-1, 3)[[0, 32, 63], 0], expected, atol=3)
 
 
 def test_a_dark_16_bit_photo_stays_dark(tmp_path):
     Image.fromarray(np.full((8, 8), 200, np.uint16)).save(tmp_path / "dark.png")
-    assert np.asarray(data.decode(tmp_path / "dark.png")).max() <= 1
+    assert np.asarray(decoding.decode(tmp_path / "dark.png")).max() <= 1
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
 def test_transparency_lies_on_white(tmp_path, mode):
     (tmp_path / "clear.png").write_bytes(encoded(CLEAR.convert(mode), "PNG"))
-    assert np.asarray(data.decode(tmp_path / "clear.png")).min() == 255
+    assert np.asarray(decoding.decode(tmp_path / "clear.png")).min() == 255
 
 
 def test_cmyk_red_stays_red(tmp_path):
     (tmp_path / "red.jpg").write_bytes(encoded(RED.convert("CMYK"), "JPEG"))
-    red, green, blue = np.asarray(data.decode(tmp_path / "red.jpg"))[4, 4]
+    red, green, blue = np.asarray(decoding.decode(tmp_path / "red.jpg"))[4, 4]
     assert red > 240 and green < 15 and blue < 15
 
 
@@ -143,7 +143,7 @@ def test_exif_turn_is_applied_and_suffix_ignored(tmp_path):
     exif = Image.Exif()
     exif[274] = 6  # orientation: turn right
     (tmp_path / "turned.png").write_bytes(encoded(wide, "JPEG", exif=exif))
-    assert data.decode(tmp_path / "turned.png").size == (10, 20)
+    assert decoding.decode(tmp_path / "turned.png").size == (10, 20)
 
 
 @pytest.mark.parametrize(
@@ -159,14 +159,14 @@ def test_exif_turn_is_applied_and_suffix_ignored(tmp_path):
 def test_broken_files_say_why(tmp_path, content, reason):
     (tmp_path / "x.jpg").write_bytes(content)
     with pytest.raises(ValueError, match=reason):
-        data.decode(tmp_path / "x.jpg")
+        decoding.decode(tmp_path / "x.jpg")
 
 
 def test_a_huge_photo_is_refused_before_it_is_decoded(tmp_path, monkeypatch):
     Image.new("1", (9000, 9000)).save(tmp_path / "huge.png")
     monkeypatch.setattr(Image.Image, "load", lambda self: pytest.fail("decoded"))
     with pytest.raises(ValueError, match="over the limit"):
-        data.decode(tmp_path / "huge.png")
+        decoding.decode(tmp_path / "huge.png")
 
 
 # --- drawing and splitting ----------------------------------------------------------------------
@@ -175,11 +175,11 @@ def test_a_huge_photo_is_refused_before_it_is_decoded(tmp_path, monkeypatch):
 def test_the_report_s_200_photos_give_80_and_20_of_each_class(tmp_path):
     fill(tmp_path / "photos", ("with_mask", "without_mask"), 110, size_px=8)
     rows, _ = curate(tmp_path / "photos", tmp_path / "run", per_class=100)
-    both = data.REPORT_CLASSES
+    both = folders.REPORT_CLASSES
     assert data.counts(rows) == {"train": dict.fromkeys(both, 80), "val": dict.fromkeys(both, 20)}
     assert data.summary(rows) == "160 train, 40 validation, classes with_mask, without_mask"
     assert len({row["file"] for row in rows}) == len({row["source"] for row in rows}) == 200
-    assert all(data.sha256(tmp_path / "run" / "data-mask" / row["file"]) == row["sha256"] for row in rows)
+    assert all(decoding.sha256(tmp_path / "run" / "data-mask" / row["file"]) == row["sha256"] for row in rows)
 
 
 def test_no_group_sits_in_both_parts(layout_12k, tmp_path):
@@ -283,7 +283,7 @@ def test_settings_out_of_range(photo_folder, tmp_path, settings):
 
 def test_a_removed_photo_and_a_changed_one_are_named(curated, dwarf):
     run_dir, rows = curated
-    dataset = data.MaskDataset(rows, run_dir, data.REPORT_CLASSES, dwarf)
+    dataset = data.MaskDataset(rows, run_dir, folders.REPORT_CLASSES, dwarf)
     victim = run_dir / "data-mask" / rows[0]["file"]
     victim.unlink()  # data-mask holds hard links: writing in place would change the user's photo
     victim.write_bytes(encoded(draw_photo(999), "PNG"))
@@ -304,7 +304,7 @@ def test_threads_give_results_in_order_and_run_only_a_few_ahead():
         time.sleep(0.001 * (item % 3))
         return item * 10
 
-    taken = data.in_threads(work, range(100), workers=2)
+    taken = parallel.in_threads(work, range(100), workers=2)
     assert [next(taken) for _ in range(10)] == [item * 10 for item in range(10)]
     time.sleep(0.1)  # long enough for all 100, if nothing held the threads back
     taken.close()
@@ -312,7 +312,7 @@ def test_threads_give_results_in_order_and_run_only_a_few_ahead():
 
 
 def test_an_item_that_fails_in_a_thread_fails_where_it_is_taken():
-    taken = data.in_threads(lambda item: 1 // item, [2, 1, 0, 1], workers=2)
+    taken = parallel.in_threads(lambda item: 1 // item, [2, 1, 0, 1], workers=2)
     assert [next(taken), next(taken)] == [0, 1]
     with pytest.raises(ZeroDivisionError):
         next(taken)

@@ -7,9 +7,9 @@ import torch
 from conftest import fill
 from PIL import ImageOps
 
-from maskkit import augment, data, exams, model, paths
+from maskkit import augment, data, exams, folders, model, paths
 
-CLASSES = data.REPORT_CLASSES
+CLASSES = folders.REPORT_CLASSES
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +31,7 @@ def test_exams_hold_no_version_of_a_drawn_photo(drawn_faces, face_source, tmp_pa
     first = next(i for i, row in enumerate(drawn_faces.photos.rows) if row["label"] == "with_mask")
     ImageOps.mirror(drawn_faces.photos.image(first)).save(face_source.folder / "with_mask" / "mirrored.png")
     shutil.copy(drawn_faces.photos.path(first), other / "with_mask")
-    unseen, street, elsewhere = exams.find(drawn_faces, face_source, data.find(str(other)), n=12, seed=0)
+    unseen, street, elsewhere = exams.find(drawn_faces, face_source, folders.find(str(other)), n=12, seed=0)
     assert [exam.name for exam in (unseen, street, elsewhere)] == ["unseen", "street", "elsewhere"]
     files = {row["file"] for row in unseen.rows}
     assert len(unseen.rows) == 12 and "with_mask/mirrored.png" not in files
@@ -51,7 +51,7 @@ def test_without_photos_left_over_it_says_so(face_source, tmp_path):
 def test_another_source_needs_the_same_classes(drawn_faces, face_source, tmp_path):
     other = fill(tmp_path / "other", ("cats", "dogs"), 3)
     with pytest.raises(ValueError, match="AGAINST holds the classes cats, dogs, the run with_mask, without_mask"):
-        exams.find(drawn_faces, face_source, data.find(str(other)), n=10, seed=0)
+        exams.find(drawn_faces, face_source, folders.find(str(other)), n=10, seed=0)
 
 
 def test_views_of_an_exam_are_shown_as_asked(drawn_faces, face_source):

@@ -8,7 +8,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from maskkit import corrections, data, explore, explore_widgets, features, model, paths, plots_explore, runs, train
+from maskkit import (
+    corrections,
+    data,
+    explore,
+    explore_widgets,
+    features,
+    folders,
+    model,
+    paths,
+    plots_explore,
+    runs,
+    train,
+)
 
 SETTINGS = {"epochs": 3, "batch_size": 8, "learning_rate": 0.01, "seed": 0}
 
@@ -16,14 +28,14 @@ SETTINGS = {"epochs": 3, "batch_size": 8, "learning_rate": 0.01, "seed": 0}
 def learn(run_dir, dwarf):
     """01 and 02 with a random shufflenet at 64 px; returns the history."""
     parts = data.read_split(run_dir)
-    photos = [data.MaskDataset(rows, run_dir, data.REPORT_CLASSES, dwarf) for rows in parts]
+    photos = [data.MaskDataset(rows, run_dir, folders.REPORT_CLASSES, dwarf) for rows in parts]
     source = model.pretrained("shufflenet_v2_x0_5", "none")
     network = model.build(source, 2, seed=0)
     cpu = model.device("cpu")
     X = [features.extract(network, source.arch, part, cache=paths.CACHE, device=cpu)[0] for part in photos]
     pairs = [(x, part.label_tensor()) for x, part in zip(X, photos, strict=True)]
     fitted = train.fit_head(network, source.arch, *pairs, **SETTINGS)
-    model.save(network, run_dir, source=source, classes=data.REPORT_CLASSES, transform=dwarf, parameters=SETTINGS)
+    model.save(network, run_dir, source=source, classes=folders.REPORT_CLASSES, transform=dwarf, parameters=SETTINGS)
     runs.record(run_dir, best=fitted.best, last=fitted.last, photos="drawn", network="shufflenet")
     return fitted.history
 
@@ -63,7 +75,7 @@ def test_a_change_reaches_the_numbers_that_a_new_run_reaches(explorer, photo_fol
     explorer.change(first(explorer, 1), None)
     again = tmp_path / "again"
     again.mkdir()
-    data.curate(data.find(str(photo_folder)), again, per_class=0, split="grouped", seed=0, correct_by="auto")
+    data.curate(folders.find(str(photo_folder)), again, per_class=0, split="grouped", seed=0, correct_by="auto")
     history = learn(again, dwarf)
     assert history == explorer.learned.history != before.history
     for row, new in zip(history, explorer.learned.history, strict=True):

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from maskkit import compare, data, features, model
+from maskkit import compare, data, features, folders, model
 
 RANDOM = model.Pretrained("resnet18", "none", None, "")
 CPU = torch.device("cpu")
@@ -10,7 +10,7 @@ CPU = torch.device("cpu")
 @pytest.fixture
 def dataset(curated, dwarf):
     run_dir, rows = curated
-    return data.MaskDataset(rows, run_dir, data.REPORT_CLASSES, dwarf)
+    return data.MaskDataset(rows, run_dir, folders.REPORT_CLASSES, dwarf)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageOps
 
-from maskkit import data, leaks, survey
+from maskkit import folders, leaks, survey
 
 CHANGES = {
     "mirrored": ImageOps.mirror,
@@ -19,7 +19,7 @@ CHANGES = {
 def faces(demo_set, tmp_path_factory):
     """A folder of 40 drawn faces, and a version of the first of each class for each of CHANGES."""
     root = tmp_path_factory.mktemp("faces")
-    for name in data.REPORT_CLASSES:
+    for name in folders.REPORT_CLASSES:
         (root / name).mkdir()
         for index, path in enumerate(sorted((demo_set / name).glob("*"))[:20]):
             image = Image.open(path).convert("RGB").resize((160, 160))
@@ -27,7 +27,7 @@ def faces(demo_set, tmp_path_factory):
             if index == 0:
                 for change, make in CHANGES.items():
                     make(image).save(root / name / f"00 {change}.png")
-    return survey.read(survey.find_files(data.find(str(root))))
+    return survey.read(survey.find_files(folders.find(str(root))))
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def family(faces, groups, name):
 
 def test_aligned_versions_are_found_and_nothing_else(faces, usable):
     groups = leaks.components(len(faces), leaks.aligned(faces.small, faces.colours, usable))
-    for name in data.REPORT_CLASSES:
+    for name in folders.REPORT_CLASSES:
         assert family(faces, groups, name) == {f"{name}/00.png"} | {f"{name}/00 {change}.png" for change in CHANGES}
     assert leaks.in_company(groups).sum() == 2 * (1 + len(CHANGES))
 

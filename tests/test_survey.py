@@ -3,12 +3,12 @@ import pytest
 from conftest import draw_photo
 from PIL import Image
 
-from maskkit import data, survey
+from maskkit import folders, survey
 
 
 @pytest.fixture
 def read(photo_folder):
-    return lambda: survey.read(survey.find_files(data.find(str(photo_folder))))
+    return lambda: survey.read(survey.find_files(folders.find(str(photo_folder))))
 
 
 def test_every_photo_is_measured_and_the_broken_are_listed(photo_folder, read):
@@ -26,7 +26,7 @@ def test_every_photo_is_measured_and_the_broken_are_listed(photo_folder, read):
 
 
 def test_the_order_does_not_depend_on_workers(photo_folder):
-    files = survey.find_files(data.find(str(photo_folder)))
+    files = survey.find_files(folders.find(str(photo_folder)))
     one, many = survey.read(files, workers=1), survey.read(files, workers=5)
     assert one.rows == many.rows and np.array_equal(one.hog, many.hog)
 
@@ -37,7 +37,7 @@ def test_the_12k_layout_has_parts(tmp_path):
             folder = tmp_path / "Face Mask Dataset" / part / name
             folder.mkdir(parents=True)
             draw_photo(hash((part, name)) % 1000).save(folder / "1.png")
-    files = survey.find_files(data.find(str(tmp_path)))
+    files = survey.find_files(folders.find(str(tmp_path)))
     assert [row["file"] for row in files][0] == "Test/WithMask/1.png"
     assert {row["part"] for row in files} == {"Train", "Test"} and files[0]["label"] == "with_mask"
 
@@ -82,7 +82,7 @@ def test_a_jpeg_s_head_tells_more_than_a_png_s(tmp_path):
 
 def test_what_was_read_once_is_not_read_again(photo_folder, tmp_path, monkeypatch):
     (photo_folder / "with_mask" / "text.jpg").write_text("no photo")
-    files = survey.find_files(data.find(str(photo_folder)))
+    files = survey.find_files(folders.find(str(photo_folder)))
     first = survey.read(files, cache=tmp_path / "cache")
     own_measure = survey.measure
     monkeypatch.setattr(survey, "measure", None)
@@ -96,7 +96,7 @@ def test_what_was_read_once_is_not_read_again(photo_folder, tmp_path, monkeypatc
 
 
 def test_a_damaged_copy_of_a_survey_is_named_and_made_anew(photo_folder, tmp_path):
-    files = survey.find_files(data.find(str(photo_folder)))
+    files = survey.find_files(folders.find(str(photo_folder)))
     first = survey.read(files, cache=tmp_path)
     (path,) = tmp_path.glob("survey-*.safetensors")
     path.write_bytes(path.read_bytes()[:-100])

@@ -106,13 +106,13 @@ def test_every_recipe_has_its_numbers_and_finished_ones_are_skipped(tiny, tmp_pa
 
 def test_a_recipe_gives_the_numbers_of_02_train(tiny, tmp_path):
     """The notebook's own steps, spelled out as it does."""
-    from maskkit import data, features, train
+    from maskkit import data, features, folders, train
 
     given = tiny | {"EPOCHS": 3, "SEED": 1, "AUGMENT": "report", "VIEWS": 2}
     found, _ = go(given, tmp_path / "out")
     (key,) = found.rows
     (tmp_path / "run").mkdir()
-    data.curate(data.find(tiny["DATA"]), tmp_path / "run", per_class=10, split="grouped", seed=1)
+    data.curate(folders.find(tiny["DATA"]), tmp_path / "run", per_class=10, split="grouped", seed=1)
     parts, transform = data.read_split(tmp_path / "run"), model.Transform(32)
     classes = data.classes(parts[0])
     network = model.build(model.pretrained("resnet18", "none"), 2, seed=1)

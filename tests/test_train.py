@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from maskkit import augment, data, features, model, train
+from maskkit import augment, data, features, folders, model, train
 from maskkit.parallel import torch_threads
 
 RANDOM = model.Pretrained("resnet18", "none", None, "")
@@ -20,7 +20,7 @@ CPU = torch.device("cpu")
 def photos(curated, dwarf):
     """(train, val) as MaskDatasets of 24 and 6 drawn photos."""
     run_dir, _ = curated
-    return tuple(data.MaskDataset(rows, run_dir, data.REPORT_CLASSES, dwarf) for rows in data.read_split(run_dir))
+    return tuple(data.MaskDataset(rows, run_dir, folders.REPORT_CLASSES, dwarf) for rows in data.read_split(run_dir))
 
 
 def cached(network, photos, cache):

@@ -14,7 +14,7 @@ import pytest
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell
 
-from maskkit import __main__, data, kaggle, model, paths, reproduce, upload
+from maskkit import __main__, folders, kaggle, model, paths, reproduce, upload
 
 REPORT = paths.NOTEBOOKS / "report.yaml"
 # The documented fields and their values: docs/kernels_metadata.md and docs/datasets_metadata.md of Kaggle's CLI.
@@ -160,7 +160,7 @@ def test_kaggle_s_mounted_photos_are_found(tmp_path, monkeypatch, nested):
     train = tmp_path / nested / "Face Mask Dataset" / "Train"
     for name in ("WithMask", "WithoutMask"):
         (train / name).mkdir(parents=True)
-    assert data.find("auto") == data.Source("kaggle", "Kaggle 12K", train)
+    assert folders.find("auto") == folders.Source("kaggle", "Kaggle 12K", train)
 
 
 def test_files_of_this_machine_and_wrong_names_are_refused(tmp_path, quick):

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import nbformat
 
-from maskkit import data, features, paths, plots, reproduce, runs, train  # noqa: F401  loaded once, in the fork server
+from maskkit import paths, plots, reproduce, runs
 
 NAME = "dwarf"
 PARAMETERS = {

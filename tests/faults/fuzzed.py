@@ -1,6 +1,6 @@
 """Mutated encodings of photos, and the process that reads them: `python -m faults.fuzzed` takes paths, a line each.
 
-It answers each path with a line of JSON: how `data.decode`, the audit and predict took the file. One photo may take
+It answers each path with a line of JSON: how `decoding.decode`, the audit and predict took the file. One photo may take
 LIMIT seconds of processor time in each, after which the kernel ends the process; a busy machine does not count.
 """
 
@@ -118,7 +118,7 @@ class Reader:
 
 
 def main():
-    from maskkit import data, predict, survey
+    from maskkit import decoding, predict, survey
 
     def peak():
         with open("/proc/self/status") as file:
@@ -128,7 +128,7 @@ def main():
     before = peak()
     for line in sys.stdin:
         path, answer = Path(line.rstrip("\n")), {}
-        for name, way in (("prepare", data.decode), ("predict", predict.read), ("audit", survey.measure)):
+        for name, way in (("prepare", decoding.decode), ("predict", predict.read), ("audit", survey.measure)):
             signal.setitimer(signal.ITIMER_PROF, LIMIT)  # its signal ends the process, inside a decoder too
             try:
                 found = way(path)

@@ -9,7 +9,7 @@ import pytest
 from conftest import fill
 
 from faults import dwarf
-from maskkit import data, paths
+from maskkit import data, folders, paths
 
 # Changed all at once: a run that is the same in all of them is the same in each.
 SURROUNDINGS = {"PYTHONHASHSEED": "1", "LC_ALL": "C", "LANG": "C", "TZ": "Pacific/Kiritimati", "CLOCK": "back"}
@@ -56,7 +56,7 @@ def test_the_same_bytes_whatever_order_the_folder_lists(photo_folder, tmp_path, 
         (tmp_path / name).mkdir()
         with monkeypatch.context() as patch:
             reorder(patch, turn)
-            source = data.find(str(photo_folder))
+            source = folders.find(str(photo_folder))
             data.curate(source, tmp_path / name, per_class=12, split="grouped", seed=0)
         found.append((tmp_path / name / "split.csv").read_bytes())
     assert found[0] == found[1]

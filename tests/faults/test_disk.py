@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from maskkit import audit, data, features, leaks, model, paths, plots, reproduce, runs, train
+from maskkit import audit, data, features, folders, leaks, model, paths, plots, reproduce, runs, train
 
 CALLS = ("mkstemp", "write", "replace")
 FAULTS = {"disk full": errno.ENOSPC, "permission denied": errno.EACCES}
@@ -37,7 +37,7 @@ def inject(monkeypatch, call, number):
 def writers(curated, tmp_path):
     """{file: a function that writes it}, for each kind of file that maskkit writes."""
     run_dir, _ = curated
-    source = data.find(str(tmp_path / "photos"))
+    source = folders.find(str(tmp_path / "photos"))
     plain = model.Pretrained("mobilenet_v2", "none", None, "")
     network = model.build(plain, 2, seed=0)
     transform = model.Transform(size_px=32)

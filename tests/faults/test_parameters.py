@@ -10,7 +10,7 @@ import torch
 from papermill.iorw import load_notebook_node
 from torch.utils.data import TensorDataset
 
-from maskkit import __main__, data, paths, reproduce, runs, train
+from maskkit import __main__, data, folders, paths, reproduce, runs, train
 
 NOTEBOOKS = paths.NOTEBOOKS
 fault = lambda name: pytest.mark.fault("parameters", name)  # noqa: E731 (a mark's short name)
@@ -176,9 +176,9 @@ def test_a_notebook_out_of_order_says_which_file_is_missing(
 ):
     run_dir = runs.folder("x")
     runs.start(run_dir)
-    runs.record(run_dir, photos="drawn", classes=list(data.REPORT_CLASSES))
+    runs.record(run_dir, photos="drawn", classes=list(folders.REPORT_CLASSES))
     if "split" in there:
-        data.curate(data.find(str(photo_folder)), run_dir, per_class=0, split="grouped", seed=0)
+        data.curate(folders.find(str(photo_folder)), run_dir, per_class=0, split="grouped", seed=0)
     if "history" in there:
         runs.write_csv(run_dir / "history.csv", fit().history, train.HISTORY_COLUMNS)
     with pytest.raises(FileNotFoundError) as raised:

@@ -17,7 +17,7 @@ import pytest
 from conftest import draw_photo, fill
 from PIL import Image, ImageFile, ImageOps
 
-from maskkit import data, predict, runs, sections, survey
+from maskkit import data, decoding, folders, predict, runs, sections, survey
 
 RED, SIZE = (255, 0, 0), (12, 8)
 
@@ -31,7 +31,7 @@ def fault(name, *values, id=None):
 
 @pytest.fixture(scope="session")
 def good(tmp_path_factory):
-    return fill(tmp_path_factory.mktemp("good") / "set", data.REPORT_CLASSES, 10, size_px=16)
+    return fill(tmp_path_factory.mktemp("good") / "set", folders.REPORT_CLASSES, 10, size_px=16)
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def photos(good, tmp_path):
 
 def prepare(folder, tmp_path):
     """{name: why it was refused, "" where it was taken} of the files that prepare saw."""
-    rows, rejected = data.curate(data.find(str(folder)), tmp_path / "run", per_class=0, split="random", seed=0)
+    rows, rejected = data.curate(folders.find(str(folder)), tmp_path / "run", per_class=0, split="random", seed=0)
     assert runs.read_csv(tmp_path / "run" / "rejected.csv") == rejected
     assert runs.read_csv(tmp_path / "run" / "split.csv") == rows
     assert data.read_split(tmp_path / "run")
@@ -52,7 +52,7 @@ def prepare(folder, tmp_path):
 
 
 def audit(folder, tmp_path):
-    photos = survey.read(survey.find_files(data.find(str(folder))), workers=2, cache=tmp_path / "cache")
+    photos = survey.read(survey.find_files(folders.find(str(folder))), workers=2, cache=tmp_path / "cache")
     assert np.isfinite(photos.metadata).all() and np.isfinite(photos.sharpness).all()
     return {row["file"]: "" for row in photos.rows} | {row["file"]: row["reason"] for row in photos.broken}
 
@@ -140,13 +140,13 @@ def test_what_is_no_photo_is_set_aside_with_its_reason(way, photos, tmp_path, co
 # Run in a process of its own: memory above the imports while each file is refused.
 PEAK = """
 import sys
-from maskkit import data, predict, runs, sections, survey
+from maskkit import decoding, predict, runs, sections, survey
 def peak():
     return int(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
 before = peak()
 for name in sys.argv[1:]:
     try:
-        data.decode(name)
+        decoding.decode(name)
     except ValueError:
         print((peak() - before) // 1024)
 """
@@ -215,7 +215,7 @@ PHOTOS = [
 def test_an_odd_photo_is_taken_once(way, photos, tmp_path, name, content, colour):
     (photos / "with_mask" / name).write_bytes(content)
     assert outcome(way, photos, tmp_path, name) == ""
-    pixels = np.asarray(data.decode(photos / "with_mask" / name)).astype(int)
+    pixels = np.asarray(decoding.decode(photos / "with_mask" / name)).astype(int)
     assert np.abs(pixels - colour).max() <= 6
 
 
@@ -232,7 +232,7 @@ DEEP = [
 def test_deep_greys_are_scaled_not_clipped(way, photos, tmp_path, image, format):
     (photos / "with_mask" / "x.tif").write_bytes(encoded(image, format))
     assert outcome(way, photos, tmp_path, "x.tif") == ""
-    pixels = np.asarray(data.decode(photos / "with_mask" / "x.tif"))[..., 0].ravel()
+    pixels = np.asarray(decoding.decode(photos / "with_mask" / "x.tif"))[..., 0].ravel()
     assert np.abs(pixels - np.linspace(0, 255, 96)).max() <= 1
 
 
@@ -250,17 +250,17 @@ def test_exif_turns_are_applied(way, photos, tmp_path, turn):
         2: np.fliplr, 3: lambda a: np.rot90(a, 2), 4: np.flipud, 5: lambda a: a.transpose(1, 0, 2),
         6: lambda a: np.rot90(a, -1), 7: lambda a: np.rot90(a, 2).transpose(1, 0, 2), 8: np.rot90,
     }[turn]  # fmt: skip
-    assert np.array_equal(np.asarray(data.decode(photos / "with_mask" / "x.png")), upright(np.asarray(stored)))
+    assert np.array_equal(np.asarray(decoding.decode(photos / "with_mask" / "x.png")), upright(np.asarray(stored)))
 
 
 @pytest.mark.fault("photos", "same bytes in both classes")
 def test_the_same_bytes_in_both_classes_never_validate_and_are_named(photos, tmp_path):
     shutil.copy(photos / "with_mask" / "000.png", photos / "without_mask" / "copy.png")
-    rows, rejected = data.curate(data.find(str(photos)), tmp_path / "run", per_class=0, split="grouped", seed=0)
+    rows, rejected = data.curate(folders.find(str(photos)), tmp_path / "run", per_class=0, split="grouped", seed=0)
     twins = [row for row in rows if row["source"] in ("with_mask/000.png", "without_mask/copy.png")]
     assert len({row["group"] for row in twins}) == 1 and [row["part"] for row in twins] == ["train", "train"]
     assert "1 photos lie in two classes" in data.remarks(rows, rejected, 0)
-    found = survey.read(survey.find_files(data.find(str(photos))))
+    found = survey.read(survey.find_files(folders.find(str(photos))))
     odd = {row["file"] for row, _ in sections.odd_photos(found, None)["same_bytes_in_two_classes"]}
     assert odd == {"with_mask/000.png", "without_mask/copy.png"}
 

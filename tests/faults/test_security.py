@@ -13,7 +13,7 @@ from conftest import draw_photo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maskkit import data, evaluate, kaggle, page_predict, paths, predict, runs
+from maskkit import data, decoding, evaluate, kaggle, page_predict, paths, predict, runs
 
 ROOT = Path(__file__).resolve().parents[2]
 fault = lambda name: pytest.mark.fault("security", name)  # noqa: E731 (a mark's short name)
@@ -107,7 +107,7 @@ def test_other_formats_of_pillow_are_refused_whatever_their_name(tmp_path, forma
         pytest.skip(f"Pillow here does not write {format}")
     (tmp_path / "x").rename(tmp_path / "x.jpg")
     with pytest.raises(ValueError, match=r"not a photo of a known kind \(JPEG, PNG, WEBP, BMP, GIF, TIFF\)"):
-        data.decode(tmp_path / "x.jpg")
+        decoding.decode(tmp_path / "x.jpg")
 
 
 # --- what is written ----------------------------------------------------------------------------

@@ -9,14 +9,14 @@ import pytest
 from conftest import draw_photo, fill
 
 from faults.test_photos import snapshot
-from maskkit import __main__, audit, data, features, model, subject, survey
+from maskkit import __main__, audit, data, decoding, features, folders, model, subject, survey
 
 fault = lambda name: pytest.mark.fault("sets", name)  # noqa: E731 (a mark's short name)
 
 
 def prepare(folder, run_dir, **settings):
     settings = {"per_class": 0, "split": "grouped", "seed": 0} | settings
-    return data.curate(data.find(str(folder)), run_dir, **settings)
+    return data.curate(folders.find(str(folder)), run_dir, **settings)
 
 
 @fault("empty class")
@@ -33,7 +33,7 @@ def test_an_empty_class_is_named(photo_folder, tmp_path):
 def test_a_missing_class_is_an_error_that_lists_what_is_there(photo_folder, capsys):
     shutil.rmtree(photo_folder / "without_mask")
     with pytest.raises(ValueError, match="one sub-folder of photos per class, two or more; it holds with_mask"):
-        data.find(str(photo_folder))
+        folders.find(str(photo_folder))
     assert __main__.main(["audit", str(photo_folder)]) == 2
     assert capsys.readouterr().err.startswith(f"maskkit: DATA: {photo_folder} must hold one sub-folder")
 
@@ -44,7 +44,7 @@ def test_a_third_folder_is_a_third_class_and_said(photo_folder, tmp_path, traine
     rows, rejected = prepare(photo_folder, tmp_path / "run", split="random")
     assert data.summary(rows).endswith("classes originals, with_mask, without_mask")
     assert "15 photos lie in two classes or more" in data.remarks(rows, rejected, 0)
-    found = survey.read(survey.find_files(data.find(str(photo_folder))))
+    found = survey.read(survey.find_files(folders.find(str(photo_folder))))
     with pytest.raises(ValueError, match="trained on with_mask, without_mask, but the photos are originals, with_mask"):
         subject.find_nets(trained, "auto", "auto", "run", found.classes)
 
@@ -79,14 +79,14 @@ def test_folders_swapped_after_prepare_do_not_move_the_run_s_labels(photo_folder
 @fault("re-spelled class names")
 def test_kaggle_s_spelling_is_ours_and_another_one_another_class(photo_folder, trained):
     (photo_folder / "with_mask").rename(photo_folder / "WithMask")
-    assert tuple(data.class_folders(photo_folder)) == data.REPORT_CLASSES
+    assert tuple(folders.class_folders(photo_folder)) == folders.REPORT_CLASSES
     (photo_folder / "WithMask").rename(photo_folder / "With Mask")
-    classes = tuple(data.class_folders(photo_folder))
+    classes = tuple(folders.class_folders(photo_folder))
     with pytest.raises(ValueError, match="trained on with_mask, without_mask, but the photos are With Mask, with"):
         model.load(trained, classes=classes)
     fill(photo_folder, ("with_mask", "WithMask"), 1)
     with pytest.raises(ValueError, match="are both class 'with_mask'; keep one"):
-        data.find(str(photo_folder))
+        folders.find(str(photo_folder))
 
 
 @fault("too few photos")
@@ -121,13 +121,13 @@ def test_a_photo_removed_before_training_is_missed_although_its_features_are_cac
 @fault("photo changed before training")
 def test_a_photo_changed_before_training_is_named_although_its_features_are_cached(cached, photo_folder):
     run_dir, photo = cached
-    old = data.sha256(photo)
+    old = decoding.sha256(photo)
     photo.unlink()  # a hard link to the user's own
     draw_photo(4711).save(photo)
     with pytest.raises(ValueError) as raised:
         data.read_split(run_dir)
     said = str(raised.value)
-    assert str(photo) in said and old[:12] in said and data.sha256(photo)[:12] in said and "run 01_prepare" in said
+    assert str(photo) in said and old[:12] in said and decoding.sha256(photo)[:12] in said and "run 01_prepare" in said
 
 
 @fault("photo changed before training")
@@ -149,5 +149,5 @@ def test_a_read_only_folder_is_copied_from_and_stays_as_it_is(photo_folder, tmp_
         rows, _ = prepare(photo_folder, tmp_path / "run")
         copies = [tmp_path / "run" / "data-mask" / row["file"] for row in rows]
         assert len(data.read_split(tmp_path / "run")[0]) == 24 and all(path.stat().st_mode & 0o200 for path in copies)
-    found = survey.read(survey.find_files(data.find(str(photo_folder))))
+    found = survey.read(survey.find_files(folders.find(str(photo_folder))))
     assert len(found) == 30 and np.isfinite(found.hog).all() and snapshot(photo_folder) == before
