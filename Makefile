@@ -10,7 +10,7 @@ PYTEST = OMP_NUM_THREADS=1 .venv/bin/python -m pytest --numprocesses $(WORKERS) 
 # The kernel named python3 is .venv's, whatever the user's own Jupyter has under that name.
 export JUPYTER_PREFER_ENV_PATH := 1
 
-.PHONY: help reproduce improve trust test slow faults faults-table test-notebooks test-browser chromium bench bench-quick lab lint refresh lock clean
+.PHONY: help reproduce improve trust test test-processors slow faults faults-table test-notebooks test-browser chromium bench bench-quick lab lint refresh lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -76,6 +76,9 @@ test: .venv/.installed  ## the tests, then the three notebooks' outputs; needs n
 
 slow: .venv/.installed  ## the tests that take minutes
 	$(PYTEST) -m slow
+
+test-processors: .venv/.installed  ## the numeric tests and the report under emulated processors, one and two threads
+	.venv/bin/python tests/check_processors.py
 
 faults: .venv/.installed  ## the long form of tests/faults: 10,000 fuzzed files, 200 kills
 	FAULTS=long $(PYTEST) tests/faults

@@ -141,7 +141,7 @@ class Bench:
         criterion = nn.CrossEntropyLoss()
         optimizer = torch.optim.Adam(model.head(network, self.arch).parameters(), lr=RECIPE["learning_rate"])
         torch.manual_seed(RECIPE["seed"])
-        history, best, kept = [], -1, None
+        history, kept = [], None
         for epoch in range(1, epochs + 1):
             entry = {"epoch": epoch}
             for loader, name in zip(loaders, ("train", "val"), strict=True):
@@ -162,8 +162,8 @@ class Bench:
                         n += len(labels)
                 entry |= {f"{name}_loss": loss_sum / n, f"{name}_accuracy": correct / n, f"{name}_correct": correct}
             history.append(entry)
-            if entry["val_correct"] > best:
-                best, kept = entry["val_correct"], {k: v.clone() for k, v in network.state_dict().items()}
+            if evaluate.best_epoch(history) is entry:  # the epoch that maskkit keeps, so that only the speed differs
+                kept = {k: v.clone() for k, v in network.state_dict().items()}
         network.load_state_dict(kept)
         probabilities, _ = evaluate.predict(network, loaders[1], CPU)
         if n_batches is None:

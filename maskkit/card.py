@@ -80,23 +80,27 @@ def numbers(metrics):
     if missing:
         return f"Not measured yet: metrics.json holds no {' and no '.join(missing)}; run 02_train.ipynb."
     best, last = metrics["best"], metrics["last"]
+    keep = metrics.get("keep", "best")
     rows = [
-        [f"best epoch ({best['epoch']}), the weights kept", page.accuracy(best)],
-        [f"last epoch ({last['epoch']})", page.accuracy(last)],
+        [f"{name} epoch ({score['epoch']})" + (", the weights kept" if name == keep else ""), page.accuracy(score)]
+        for name, score in (("best", best), ("last", last))
     ]
     overall = table(("validation photos classified correctly", "result"), rows)
-    chosen = "The best epoch was chosen on the photos it is scored on, which flatters; the last was not."
-    return f"{overall}\n\n{chosen}\n\n{per_class(metrics.get('per_class_scores'))}"
+    chosen = (
+        "Best is the epoch with the highest validation accuracy and, among equals, the lowest validation loss. It was "
+        "chosen on the photos it is scored on, which flatters; the last epoch was not."
+    )
+    return f"{overall}\n\n{chosen}\n\n{per_class(metrics.get('per_class_scores'), keep)}"
 
 
-def per_class(scores):
+def per_class(scores, keep):
     if not scores:
         return "Per class: not measured yet; run 03_evaluate.ipynb."
     rows = []
     for score in scores:
         precision, recall, f1 = (markup.percent(score[key], "undefined") for key in ("precision", "recall", "f1"))
         rows.append([score["class"], score["n"], precision, f"{recall} ({markup.ends(score['recall_interval'])})", f1])
-    return table(("class, best epoch", "photos", "precision", "recall (95 % interval)", "F1"), rows)
+    return table((f"class, {keep} epoch", "photos", "precision", "recall (95 % interval)", "F1"), rows)
 
 
 def audit_lights(run_dir, name):

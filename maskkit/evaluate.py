@@ -74,6 +74,28 @@ def say(score):
     return f"{score['correct']} of {score['n']} ({share:.1f} %, 95 % interval {low:.1f}-{high:.1f} %)"
 
 
+def is_better(correct, loss, most, lowest):
+    """Whether an epoch beats the best so far: more validation photos right, or as many at a lower validation loss.
+
+    The report keeps the epoch with the best validation accuracy. With 40 photos many epochs are equal; the first of
+    them is often an unfinished head, the one with the lowest loss is not (docs/design.md has the figures).
+
+    Args:
+        correct, loss: photos right and mean loss of the epoch, numbers or tensors of one element per head.
+        most, lowest: the same of the best epoch so far.
+    """
+    return (correct > most) | ((correct == most) & (loss < lowest))
+
+
+def best_epoch(history):
+    """The row of `train.fit`'s history that `is_better` than all others; the first where rows are equal in both."""
+    best = history[0]
+    for row in history[1:]:
+        if is_better(row["val_accuracy"], row["val_loss"], best["val_accuracy"], best["val_loss"]):
+            best = row
+    return best
+
+
 def per_class(matrix, classes):
     """Precision, recall and F1 of each class, from a confusion matrix.
 

@@ -1,5 +1,8 @@
 """A frozen backbone sees each photo once: its features are kept on disk, for all runs.
 
+Features computed with another number of threads, beside other photos or on another processor agree within 1e-4 of the
+largest, not to the last digit; the cache does not tell them apart.
+
 The cache is a folder per key (weights + architecture + transform + dtype) of shard files; each holds the
 features of up to SHARD photos and the photos' sha256. Shards are only ever added, whole, so that any number of
 processes may fill and read one cache at once.
@@ -120,8 +123,8 @@ def passes(module, dataset, indices, device):
 def pass_images(module, images, device):
     """What the module makes of a list of images (3, H, W), at most BATCH: an array (n, ...).
 
-    A short batch is filled up with zeros: the arithmetic library may sum in another order for another batch
-    size, and a photo's features must not depend on how many neighbours it had.
+    A short batch is filled up with zeros, so that every pass has one shape: the arithmetic library may sum in another
+    order for another shape, which changes the last digits of a feature.
     """
     on_gpu = device.type == "cuda"  # from pinned memory the copy runs while the next photos are decoded
     filled = torch.zeros(BATCH[device.type], *images[0].shape, pin_memory=on_gpu)

@@ -380,8 +380,10 @@ def preview(run_dir, name, width_px):
 
 
 def best_epoch(history):
-    """The row of the best validation accuracy, the earliest of equals."""
-    return max(history, key=lambda row: row["val_accuracy"])
+    """`evaluate.best_epoch`; imported late, since evaluate brings torch with it."""
+    from maskkit import evaluate
+
+    return evaluate.best_epoch(history)
 
 
 def validation_photos(history):

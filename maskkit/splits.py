@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from maskkit import data, model
+from maskkit import data, evaluate, model
 from maskkit.progress import bar
 
 CHUNK = 64  # heads trained at once: their weights and Adam's two moments stay in a processor's cache
@@ -77,7 +77,7 @@ def fit_chunk(X, y, train, val, n_classes, epochs, batch_size, learning_rate, se
     weight.grad, bias.grad = torch.zeros_like(weight), torch.zeros_like(bias)
     one_hot = nn.functional.one_hot(y, n_classes).to(X.dtype)
     best_weight, best_bias = weight.clone(), bias.clone()
-    most = torch.full((len(seeds),), -1)
+    most, lowest = torch.full((len(seeds),), -1), torch.full((len(seeds),), torch.inf)
     best_epoch, history = torch.zeros(len(seeds), dtype=torch.long), []
     for epoch in range(1, epochs + 1):
         shuffled = torch.stack([torch.randperm(train.shape[1], generator=order) for order in orders])
@@ -90,8 +90,11 @@ def fit_chunk(X, y, train, val, n_classes, epochs, batch_size, learning_rate, se
             optimizer.step()
         logits = torch.baddbmm(bias[:, None], X[val], weight.transpose(1, 2))
         correct = (logits.argmax(2) == y[val]).sum(1)
-        better = correct > most if val.shape[1] else torch.ones_like(most, dtype=torch.bool)
-        most, best_epoch[better] = torch.maximum(most, correct), epoch
+        loss = nn.functional.cross_entropy(logits.flatten(0, 1), y[val].flatten(), reduction="none")
+        loss = loss.reshape(val.shape).mean(1)
+        # Without validation photos the last epoch is the best.
+        better = evaluate.is_better(correct, loss, most, lowest) if val.shape[1] else torch.ones_like(most).bool()
+        most[better], lowest[better], best_epoch[better] = correct[better], loss[better], epoch
         best_weight[better], best_bias[better] = weight[better], bias[better]
         history.append(correct)
     return torch.stack(history, 1).numpy(), best_epoch.numpy(), Heads(best_weight, best_bias), Heads(weight, bias)

@@ -71,7 +71,7 @@ def fit(
     Returns:
         a `Fit`: history (one dict of HISTORY_COLUMNS per epoch; losses are means over photos, accuracies counts
         over counts, the training part measured while it learns, the other at `share`), the best epoch by validation
-        accuracy (the earliest of equals) and the last.
+        accuracy (`evaluate.is_better`: the lowest validation loss decides among equals) and the last.
 
     Raises:
         ValueError: a part is empty, nothing would learn, or a number is out of range.
@@ -111,7 +111,7 @@ def fit(
                 "val_correct": val_correct,
             }
         )
-        if best is None or val_correct > best["correct"]:
+        if evaluate.best_epoch(history)["epoch"] == epoch:
             best = {"epoch": epoch} | evaluate.score(val_correct, len(val))
             best_state = copy.deepcopy(network.state_dict())
         network.load_state_dict(reached, strict=False)

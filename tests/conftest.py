@@ -8,6 +8,28 @@ from PIL import Image
 
 from maskkit import data, demo, exams, folders, model
 
+TOLERANCE = 1e-4  # of probabilities: what batch shapes, thread counts, processors and code paths may change (design.md)
+
+
+def same_answers(rows, others):
+    """Whether two tables of predictions agree: files and notes, probabilities within TOLERANCE, labels up to ties.
+
+    Args:
+        rows, others: dicts with the columns of a prediction table, values as text or as numbers.
+    """
+    return len(rows) == len(others) and all(map(same_answer, rows, others))
+
+
+def same_answer(row, other):
+    """`same_answers` of one row; a photo as likely of one class as of another may get either label."""
+    if any((row[name] or "") != (other[name] or "") for name in ("file", "note")):
+        return False
+    if not row["label"] or not other["label"]:
+        return not row["label"] and not other["label"]
+    first, second = float(row["probability"]), float(other["probability"])
+    tie = first < 0.5 + TOLERANCE and len({row["label"], other["label"]}) == 2  # of two classes
+    return abs(first - second) <= TOLERANCE and (row["label"] == other["label"] or tie)
+
 
 def draw_photo(seed, size_px=48, bright=False):
     """Noise, bright below the middle where `bright`: two classes that a network can tell apart."""

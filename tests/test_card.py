@@ -37,6 +37,14 @@ def test_numbers_have_intervals_and_what_is_missing_is_named(run_dir):
     assert "| learned from | 160 photos |" in said and "without their consent" in said
 
 
+@pytest.mark.parametrize(("keep", "n"), [("best", 7), ("last", 10)])
+def test_the_kept_epoch_is_named(run_dir, keep, n):
+    runs.record(run_dir, keep=keep)
+    said = card.write(run_dir).read_text(encoding="utf-8")
+    assert f"| {keep} epoch ({n}), the weights kept |" in said and said.count("the weights kept") == 1
+    assert f"| class, {keep} epoch |" in said and "among equals, the lowest validation loss" in said
+
+
 def test_the_audits_lights_are_in_it(run_dir):
     entry = {"value": 0.1, "interval": [0.08, 0.12], "n": 40, "sentence": "4 of 40 | leak"}
     found = {name: lights.unknown(name, "no second folder was given") for name in lights.TITLES}

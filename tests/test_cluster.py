@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import draw_photo, fill
+from conftest import TOLERANCE, draw_photo, fill, same_answers
 
 from maskkit import __main__, addresses, cluster, data, decoding, features, model, paths, predict, runs, sweep
 from maskkit.parallel import torch_threads
@@ -69,12 +69,13 @@ def parts(out):
     return [row for content in contents for row in read_csv(content)], manifest
 
 
-def test_partitions_together_are_the_table_of_one_process(many, trained, tmp_path):
+@pytest.mark.numeric
+def test_partitions_together_answer_as_one_process(many, trained, tmp_path):
     files, _ = predict.find([str(many)], None)
     out = tmp_path / "out"
     cluster.predict(None, trained, files, out, part=8)
     rows, manifest = parts(out)
-    assert rows == single(many, trained, tmp_path / "one.csv")
+    assert same_answers(rows, single(many, trained, tmp_path / "one.csv"))
     assert manifest["complete"] and [entry["files"] for entry in manifest["partitions"]] == [8, 8, 8, 1]
     assert sum(entry["photos"] for entry in manifest["partitions"]) == 22
     assert sum(entry["skipped"] for entry in manifest["partitions"]) == 3
@@ -136,20 +137,19 @@ def test_a_prediction_cut_off_lists_the_tables_that_are_done(many, trained, tmp_
     assert manifest["partitions"] == ended and not manifest["complete"]
 
 
+@pytest.mark.numeric
 def test_parquet_holds_the_same_rows(many, trained, tmp_path):
     parquet = pytest.importorskip("pyarrow.parquet")
     assert __main__.main(["predict", str(many), "--model", str(trained), "--out", str(tmp_path / "out"),
                           "--format", "parquet"]) == 0  # fmt: skip
     (entry,) = json.loads((tmp_path / "out" / "manifest.json").read_text())["partitions"]
     rows = parquet.read_table(tmp_path / "out" / entry["file"]).to_pylist()
-    one = single(many, trained, tmp_path / "one.csv")
-    assert [row["label"] or "" for row in rows] == [row["label"] for row in one]
     assert [row["file"] for row in rows] == predict.find([str(many)], None)[0]
-    assert all(f"{row['probability']:.6f}" == own["probability"] for row, own in zip(rows, one, strict=True)
-               if row["label"])  # fmt: skip
+    assert same_answers(rows, single(many, trained, tmp_path / "one.csv"))
     assert b"\\udcff" in cluster.as_parquet([{"file": "\udcff", "label": None, "probability": None, "note": "x"}])
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("kind", ["memory://test", "file://{}"])
 def test_photos_and_tables_at_addresses(many, trained, tmp_path, kind):
     fsspec = pytest.importorskip("fsspec")
@@ -161,10 +161,12 @@ def test_photos_and_tables_at_addresses(many, trained, tmp_path, kind):
     assert len(files) == 25 and not empty and all(addresses.is_address(name) for name in files)
     cluster.predict(None, trained, files, f"{base}/out", part=8)
     rows, manifest = parts(f"{base}/out")
-    own = {Path(row["file"]).name: row for row in single(many, trained, tmp_path / "one.csv")}
     assert manifest["complete"] and len(rows) == 25
-    for row in rows:
-        assert row | {"file": ""} == own[Path(row["file"]).name] | {"file": ""}
+    one, rows = (
+        sorted((row | {"file": Path(row["file"]).name} for row in table), key=lambda row: row["file"])
+        for table in (single(many, trained, tmp_path / "one.csv"), rows)
+    )
+    assert same_answers(rows, one)
     system.rm(addresses.split(base)[1], recursive=True)
 
 
@@ -309,7 +311,7 @@ def kill_a_busy_worker(client):
 
 
 @pytest.mark.slow
-def test_a_sweep_survives_its_workers_and_gives_the_numbers_of_one_process(client, photo_folder, tmp_path, monkeypatch):
+def test_a_sweep_survives_its_workers_and_agrees_with_one_process(client, photo_folder, tmp_path, monkeypatch):
     monkeypatch.setattr(sweep, "through_notebooks", lambda *arguments: None)
     monkeypatch.setattr(sweep, "SECONDS", 0)
     monkeypatch.setattr(sweep, "WARM", 4)
@@ -330,10 +332,13 @@ def test_a_sweep_survives_its_workers_and_gives_the_numbers_of_one_process(clien
         one = sweep.run(given, tmp_path / "one-out", say=lambda words: None)
     assert killed and many.counts == {"done": 12, "broken": 0, "open": 0}
 
-    def numbers(found):
-        return {key: row | {"seconds": 0} for key, row in found.rows.items()}
-
-    assert numbers(many) == numbers(one)
+    assert many.rows.keys() == one.rows.keys()
+    for key, row in many.rows.items():  # workers may have another number of threads: counts move by a photo at most
+        own = one.rows[key]
+        for name in ("best_correct", "last_correct"):
+            assert abs(row[name] - own[name]) <= 1, (key, name)
+        for name in ("train_loss", "val_loss"):
+            assert row[name] == pytest.approx(own[name], abs=TOLERANCE), (key, name)
     workers = {runs.read_json(path)["run"]["worker"] for path in (tmp_path / "many-out").glob("recipes/*/result.json")}
     assert len(workers) >= 2
     for folder in (tmp_path / "many").iterdir():  # each photo once, although recipes share them and start together
@@ -368,7 +373,7 @@ def test_a_prediction_survives_its_workers_photo_by_photo(client, trained, tmp_p
     with torch_threads(1):
         one = single(folder, trained, tmp_path / "one.csv")
     rows, manifest = parts(tmp_path / "out")
-    assert killed and manifest["complete"] and rows == one
+    assert killed and manifest["complete"] and same_answers(rows, one)
     tables = sorted(path.name for path in (tmp_path / "out").iterdir() if path.name.startswith("part-"))
     assert tables == [entry["file"] for entry in manifest["partitions"]] and len(tables) == 13
 
@@ -386,9 +391,9 @@ def test_features_extracted_by_workers_are_those_of_one_process(client, photo_fo
         own, _ = features.extract(
             backbone.network(), "resnet18", photos, cache=tmp_path / "one", device=model.device("cpu")
         )
-    assert n == 30 and torch.equal(X, own)
+    assert n == 30 and (X - own).abs().max() <= TOLERANCE * own.abs().max()
     again, n = cluster.extract(client, backbone, photos, cache=tmp_path / "many", chunk=7)
-    assert n == 0 and torch.equal(again, own)
+    assert n == 0 and torch.equal(again, X)
 
 
 @pytest.mark.slow

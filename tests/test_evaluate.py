@@ -6,6 +6,8 @@ from torch import nn
 
 from maskkit import evaluate
 
+pytestmark = pytest.mark.numeric
+
 
 def test_wilson_gives_the_textbook_interval():
     assert evaluate.wilson(39, 40) == pytest.approx((0.8712, 0.9956), abs=1e-4)

@@ -1,3 +1,4 @@
+import csv
 import json
 import subprocess
 import sys
@@ -6,9 +7,11 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from conftest import draw_photo
+from conftest import draw_photo, same_answers
 
 from maskkit import __main__, __version__, export, model, predict
+
+pytestmark = pytest.mark.numeric
 
 
 @pytest.fixture(scope="module")
@@ -85,10 +88,7 @@ def test_predict_takes_the_file_and_needs_no_torch(trained, exported, tmp_path, 
     arguments = ["predict", tmp_path / "photos", "--onnx", exported[0]]
     done = subprocess.run([sys.executable, "-c", call, *arguments], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    pairs = zip(ours.splitlines()[1:], done.stdout.splitlines()[1:], strict=True)
-    for one, other in (tuple(line.split(",") for line in pair) for pair in pairs):
-        assert one[:2] + one[3:] == other[:2] + other[3:]
-        assert float(one[2] or 0) == pytest.approx(float(other[2] or 0), abs=1e-4)
+    assert same_answers(*(list(csv.DictReader(table.splitlines())) for table in (ours, done.stdout)))
 
 
 @pytest.fixture

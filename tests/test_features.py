@@ -1,7 +1,11 @@
 import pytest
 import torch
+from conftest import TOLERANCE
 
 from maskkit import compare, data, features, folders, model
+from maskkit.parallel import torch_threads
+
+pytestmark = pytest.mark.numeric
 
 RANDOM = model.Pretrained("resnet18", "none", None, "")
 CPU = torch.device("cpu")
@@ -37,11 +41,16 @@ def test_a_second_run_computes_nothing_and_gets_the_same(network, dataset, tmp_p
     assert computed == 0 and torch.equal(first, second)
 
 
-def test_a_photo_s_features_do_not_depend_on_its_neighbours(network, dataset, tmp_path):
+def test_a_photo_s_features_are_its_own_within_the_tolerance(network, dataset, tmp_path):
+    """Whatever its neighbours in the batch, and with another number of threads."""
     together, _ = extract(network, dataset, tmp_path / "a")
+    assert together.std(0).max() > 100 * TOLERANCE * together.abs().max()  # photos differ by far more
+    with torch_threads(2 if torch.get_num_threads() == 1 else 1):
+        threads, _ = extract(network, dataset, tmp_path / "threads")
+    assert (together - threads).abs().max() <= TOLERANCE * together.abs().max()
     dataset.rows = dataset.rows[-1:]
     alone, _ = extract(network, dataset, tmp_path / "b")
-    assert torch.equal(together[-1], alone[0])
+    assert (together[-1] - alone[0]).abs().max() <= TOLERANCE * together.abs().max()
 
 
 def test_other_weights_or_another_size_never_share_features(network, dataset, tmp_path):

@@ -28,6 +28,7 @@ def small(found):
     return [exams.Exam(exam.name, exam.words, exam.rows, exam.groups, model.Transform(64)) for exam in found[:1]]
 
 
+@pytest.mark.numeric
 def test_frozen_and_unfrozen_answer_the_exam_and_leave_the_network_as_it_was(net, drawn_faces, face_source):
     drawn_faces.photos.transform = model.Transform(64)
     asked = small(exams.find(drawn_faces, face_source, None, n=12, seed=0))

@@ -171,13 +171,14 @@ def test_confusion_draws_the_wilson_interval_of_each_row():
     )
 
 
-def test_training_curves_mark_the_earliest_best_epoch_on_a_0_100_axis():
+def test_training_curves_mark_the_epoch_that_is_kept_on_a_0_100_axis():
     rows = history(4)
     rows[0].update(val_accuracy=0.5, val_correct=20)
+    rows[3].update(val_loss=0.4)  # epochs 2 to 4 are equal in accuracy; epoch 3 has the lowest loss of these
     fig = plots.training_curves(rows, "demo", "resnet18")
     loss, accuracy = fig.axes
     assert accuracy.get_ylim() == (0, 100) and loss.get_ylim()[0] == 0
-    assert "39 of 40 (97.5 %)" in heading(fig) and "epoch 2 of 4" in heading(fig)
+    assert "39 of 40 (97.5 %)" in heading(fig) and "epoch 3 of 4" in heading(fig)
     assert accuracy.lines[1].get_ydata()[-1] == pytest.approx(97.5)
     low, high = evaluate.wilson(39, 40)
     band = accuracy.collections[0].get_datalim(accuracy.transData)

@@ -45,6 +45,7 @@ def command(capfd, monkeypatch):
     return run
 
 
+@pytest.mark.numeric
 def test_three_good_and_three_bad_files(command, photos, trained):
     code, rows, told = command(photos, "--model", trained)
     assert code == 0 and told.endswith("3 photos, 3 files skipped\n" + NEXT)
@@ -54,7 +55,7 @@ def test_three_good_and_three_bad_files(command, photos, trained):
     good = found[f"{photos}/a b.png"]
     with torch.inference_mode():
         own = network(description["transform"](draw_photo(0, size_px=40))[None]).softmax(1)[0]
-    assert float(good["probability"]) == pytest.approx(float(own.max()), abs=1e-5)
+    assert float(good["probability"]) == pytest.approx(float(own.max()), abs=1e-4)
     assert good["label"] == description["classes"][int(own.argmax())] and good["note"] == ""
     notes = {os.path.basename(name): row["note"] for name, row in found.items() if not row["label"]}
     assert set(notes) == {"text.jpg", "empty.png", "cut.png"} and all(notes.values())

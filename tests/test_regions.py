@@ -6,6 +6,8 @@ from torch import nn
 
 from maskkit import audit_figures, model, paths, regions, subject
 
+pytestmark = pytest.mark.numeric
+
 CPU = torch.device("cpu")
 
 

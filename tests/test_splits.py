@@ -4,6 +4,8 @@ import torch
 
 from maskkit import data, model, splits, train
 
+pytestmark = pytest.mark.numeric
+
 RECIPE = {"epochs": 4, "batch_size": 16, "learning_rate": 0.001}
 
 
@@ -30,6 +32,25 @@ def test_many_heads_at_once_are_fit_head_by_head(photos, n_train):
         assert torch.allclose(found.last.weight[seed], alone.last_state["weight"], atol=1e-5)
         assert torch.allclose(found.best.weight[seed], alone.best_state["weight"], atol=1e-5)
         assert torch.allclose(found.best.bias[seed], alone.best_state["bias"], atol=1e-5)
+
+
+def test_among_equal_accuracies_many_heads_keep_what_one_head_keeps(photos):
+    """Classes so far apart that most epochs are right for all: the losses decide."""
+    X, y = photos
+    X = X + 3 * y[:, None]
+    places = torch.stack([torch.randperm(60, generator=torch.Generator().manual_seed(seed)) for seed in range(8)])
+    recipe = RECIPE | {"epochs": 12, "learning_rate": 0.05}
+    found = splits.fit_many(X, y, places[:, :48], places[:, 48:], n_classes=2, seeds=range(8), **recipe)
+    equals = 0
+    for seed, order in enumerate(places):
+        parts = [torch.utils.data.TensorDataset(X[part], y[part]) for part in (order[:48], order[48:])]
+        alone = train.fit(model.new_head(24, 2, seed), *parts, seed=seed, device=torch.device("cpu"), **recipe)
+        most = max(row["val_correct"] for row in alone.history)
+        best = [row for row in alone.history if row["val_correct"] == most]
+        equals += len(best) > 1
+        assert found.best_epoch[seed] == alone.best["epoch"] == min(best, key=lambda row: row["val_loss"])["epoch"]
+        assert torch.allclose(found.best.weight[seed], alone.best_state["weight"], atol=1e-5)
+    assert equals >= 6
 
 
 def test_it_leaves_the_random_state_alone(photos):

@@ -2,6 +2,7 @@ import csv
 import dataclasses
 
 import pytest
+from conftest import TOLERANCE
 
 from maskkit import __main__, cluster, live, model, page_sweep, paths, ranking, runs, sweep
 
@@ -104,6 +105,7 @@ def test_every_recipe_has_its_numbers_and_finished_ones_are_skipped(tiny, tmp_pa
     assert all(again[key] == row for key, row in rows.items())
 
 
+@pytest.mark.numeric
 def test_a_recipe_gives_the_numbers_of_02_train(tiny, tmp_path):
     """The notebook's own steps, spelled out as it does."""
     from maskkit import data, features, folders, train
@@ -128,8 +130,9 @@ def test_a_recipe_gives_the_numbers_of_02_train(tiny, tmp_path):
         epochs=3, batch_size=16, learning_rate=0.001, seed=1,
     )  # fmt: skip
     result = runs.read_json(tmp_path / "out" / "recipes" / key / "result.json")
-    assert n_computed == 0 and result["best"] == own.best and result["last"] == own.last
-    assert result["val_loss"] == own.history[-1]["val_loss"]
+    assert n_computed == 0 and result["val_loss"] == pytest.approx(own.history[-1]["val_loss"], abs=TOLERANCE)
+    for name in ("best", "last"):
+        assert abs(result[name]["correct"] - getattr(own, name)["correct"]) <= 1
     assert result["right"].count("1") == own.last["correct"] and len(result["right"]) == len(val)
 
 

@@ -5,11 +5,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from conftest import TOLERANCE
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from maskkit import augment, data, features, folders, model, train
+from maskkit import augment, data, evaluate, features, folders, model, train
 from maskkit.parallel import torch_threads
+
+pytestmark = pytest.mark.numeric
 
 RANDOM = model.Pretrained("resnet18", "none", None, "")
 SETTINGS = {"epochs": 3, "batch_size": 7, "learning_rate": 0.01, "seed": 3}  # 24 photos: the last batch has 3
@@ -35,8 +38,13 @@ def losses(result):
     return [epoch[name] for epoch in result.history for name in ("train_loss", "val_loss")]
 
 
-def counts(result):
-    return [(epoch["train_accuracy"], epoch["val_correct"]) for epoch in result.history]
+def within_a_photo(first, second):
+    """Whether two trainings were right for as many of the 24 and 6 photos in every epoch, to within one."""
+    return all(
+        abs(24 * (one["train_accuracy"] - other["train_accuracy"])) < 1.5
+        and abs(one["val_correct"] - other["val_correct"]) <= 1
+        for one, other in zip(first.history, second.history, strict=True)
+    )
 
 
 def test_cached_features_and_the_plain_loop_over_photos_agree(photos, tmp_path):
@@ -44,10 +52,11 @@ def test_cached_features_and_the_plain_loop_over_photos_agree(photos, tmp_path):
     plain = train.fit(plain_network, *photos, **SETTINGS, device=CPU)
     quick = cached(cached_network, photos, tmp_path)
     assert losses(quick) == pytest.approx(losses(plain), abs=1e-5)
-    assert counts(quick) == counts(plain) and quick.best == plain.best
+    assert within_a_photo(quick, plain)
     images = torch.stack([photos[1][index][0] for index in range(len(photos[1]))])
-    plain_network.load_state_dict(plain.best_state)
-    assert torch.equal(plain_network.eval()(images).argmax(1), cached_network.eval()(images).argmax(1))
+    cached_network.fc.load_state_dict(quick.last_state)
+    answers = [network.eval()(images).softmax(1) for network in (plain_network, cached_network)]
+    assert (answers[0] - answers[1]).abs().max() <= TOLERANCE
 
 
 def test_without_eval_the_two_would_differ(photos, tmp_path, monkeypatch):
@@ -96,21 +105,30 @@ def test_losses_and_accuracy_by_hand_with_a_short_last_batch():
     assert epoch["val_loss"] == pytest.approx((2 * right + wrong) / 3, abs=1e-6)
 
 
-def test_the_best_epoch_is_the_earliest_of_equals(monkeypatch):
-    correct = iter([1, 2, 2, 1])
+@pytest.mark.parametrize(
+    ("measured", "kept"),
+    [
+        ([(1, 0.1), (2, 0.5), (2, 0.4), (1, 0.2)], 3),  # the lowest loss among the most correct, not of all
+        ([(2, 0.5), (2, 0.6), (2, 0.4), (2, 0.45)], 3),
+        ([(2, 0.5), (2, 0.5), (1, 0.5), (2, 0.5)], 1),  # equal in both: the first
+    ],
+)
+def test_among_equal_accuracies_the_epoch_of_the_lowest_validation_loss_is_kept(monkeypatch, measured, kept):
+    validation = iter([(loss, correct) for correct, loss in measured])
 
     def run_epoch(network, dataset, order, batch_size, device, optimizer=None):
         with torch.no_grad():
             network.bias += 1 if optimizer else 0
-        return 0.5, 1 if optimizer else next(correct)
+        return (0.5, 1) if optimizer else next(validation)
 
     monkeypatch.setattr(train, "run_epoch", run_epoch)
     network = nn.Linear(1, 1)
     nn.init.zeros_(network.bias)
     part = TensorDataset(torch.zeros(2, 1), torch.zeros(2))
     result = train.fit(network, part, part, epochs=4, batch_size=2, learning_rate=1, seed=0, device=CPU)
-    assert (result.best["epoch"], result.best["correct"], result.last["epoch"]) == (2, 2, 4)
-    assert (result.best_state["bias"].item(), result.last_state["bias"].item()) == (2, 4)
+    assert (result.best["epoch"], result.best["correct"], result.last["epoch"]) == (kept, 2, 4)
+    assert (result.best_state["bias"].item(), result.last_state["bias"].item()) == (kept, 4)
+    assert evaluate.best_epoch(result.history)["epoch"] == kept  # the figures mark the epoch that is kept
 
 
 def test_same_seed_same_history_another_seed_another():
@@ -162,7 +180,7 @@ def test_a_tail_on_its_trunk_s_outputs_learns_as_the_whole_network_on_the_photos
     quick = train.fit_tail(
         cut, arch, seen, val_photos, tail_learning_rate=1e-4, keep="last", device=CPU, **SETTINGS
     )
-    assert losses(quick) == pytest.approx(losses(plain), abs=1e-4) and counts(quick) == counts(plain)
+    assert losses(quick) == pytest.approx(losses(plain), abs=1e-4) and within_a_photo(quick, plain)
     moved = {name for name, value in cut.state_dict().items() if not torch.equal(value, before[name])}
     assert moved == {name for name, weight in cut.named_parameters() if weight.requires_grad}  # no batch norm
 
