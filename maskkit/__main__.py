@@ -34,9 +34,25 @@ FAULT = "please report the lines above, with the command and what `maskkit docto
 MAX_TOLD = 10  # skipped files named on the terminal; the table names all
 
 
+class Parser(argparse.ArgumentParser):
+    """argparse's, with a hint where a file's name looks like an option."""
+
+    words: tuple[str, ...] = ()  # of the command line
+
+    def parse_args(self, args=None, namespace=None):
+        Parser.words = tuple(sys.argv[1:] if args is None else args)
+        return super().parse_args(args, namespace)
+
+    def error(self, message):
+        given = self.words[: self.words.index("--")] if "--" in self.words else self.words
+        dashed = next((word for word in given if word[:1] == "-" != word and os.path.lexists(word)), None)
+        hint = f"; a file whose name begins with a dash is given as {shlex.quote(f'./{dashed}')}" if dashed else ""
+        super().error(message + hint)
+
+
 def parser():
     purpose = "Repeat the face-mask report; say how far its number holds."
-    top = argparse.ArgumentParser(prog="maskkit", description=purpose)
+    top = Parser(prog="maskkit", description=purpose)
     top.add_argument("--version", action="version", version=f"maskkit {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
@@ -240,6 +256,10 @@ def run_improve(arguments):
 
 
 def run_audit(arguments):
+    from maskkit import parameters
+
+    parameters.check({"ARCH": arguments.arch, "WEIGHTS": arguments.weights, "DEVICE": arguments.device,
+                      "SEED": arguments.seed})  # fmt: skip
     from maskkit import audit, page_audit, paths, runs
 
     run = None if arguments.model is None else runs.find(arguments.model)
@@ -261,9 +281,11 @@ def print_lights(result):
 
 
 def run_reproduce(arguments):
-    from maskkit import evaluate, reproduce, runs
+    from maskkit import reproduce, runs
 
     run_dir = reproduce.reproduce(*parameters_of(arguments))
+    from maskkit import evaluate  # here, so that a mistake is said before torch is loaded
+
     metrics = runs.read_metrics(run_dir)
     print(f"best epoch {metrics['best']['epoch']}: {evaluate.say(metrics['best'])}")
     print(f"last epoch {metrics['last']['epoch']}: {evaluate.say(metrics['last'])}")
@@ -407,14 +429,19 @@ def run_card(arguments):
 def run_runs(arguments):
     from maskkit import ledger, paths
 
-    rows = ledger.listing()
-    if not rows:
+    rows, unfinished = ledger.listing(), ledger.unfinished()
+    if rows:
+        print(ledger.table(ledger.COLUMNS, [row.values() for row in rows]))
+    else:
         print(f"{show(paths.RUNS)} holds no run yet")
+    if unfinished:
+        print("unfinished, begun anew by the same command (`make clean` removes them):")
+        print("\n".join(f"  {name}" for name in unfinished))
+    names = [row["run"] for row in rows if ledger.is_evaluated(paths.RUNS / row["run"])]
+    if not names:
         print_next("reproduce")
-        return
-    print(ledger.table(ledger.COLUMNS, [row.values() for row in rows]))
-    names = [row["run"] for row in rows]
-    print_next(*(["compare", *names[:2]] if len(names) > 1 else ["trust", "--set", f"RUN={names[0]}"]))
+    else:
+        print_next(*(["compare", *names[:2]] if len(names) > 1 else ["trust", "--set", f"RUN={names[0]}"]))
 
 
 def run_compare(arguments):

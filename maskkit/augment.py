@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torchvision.transforms import v2
 
-from maskkit import model
+from maskkit import model, parameters
 
 FRAME_PX = 224  # chains turn, cut and colour in a frame of this side, so that their pixels mean the same everywhere
 MARGIN_PX = 112  # mirrored border around the frame, so that turning and zooming out need no black corners
@@ -164,12 +164,9 @@ def views(photos, augmentation, n, seed):
     Raises:
         ValueError: an unknown name, or "none" with n other than 1, or no view.
     """
+    parameters.check({"AUGMENT": augmentation, "VIEWS": n})
     if augmentation == "none":
-        if n != 1:
-            raise ValueError(f"AUGMENT='none' has one view of each photo, so VIEWS must be 1, got {n}")
         return [photos]
-    if n < 1:
-        raise ValueError(f"VIEWS must be at least 1, got {n}")
     return [through(photos, View(photos.transform, augmentation, seed, index)) for index in range(n)]
 
 

@@ -24,7 +24,7 @@ import safetensors.torch
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from maskkit import evaluate, model, runs
+from maskkit import evaluate, model, parameters, runs
 from maskkit.parallel import torch_threads
 from maskkit.progress import bar
 
@@ -66,8 +66,8 @@ def networks(archs, *, weights, accuracy, n_classes, size_px, engines, batches, 
     """
     if not archs or len(set(archs)) < len(archs):
         raise ValueError(f"compare.networks takes one architecture or more, each once, got {list(archs)}")
-    if not set(engines) <= set(ENGINES):
-        raise ValueError(f"engines must be of {', '.join(ENGINES)}, got {', '.join(engines)}")
+    if engines:
+        parameters.need("ENGINES", ", ".join(engines))
     for arch in archs:
         model.architecture(arch)
     generator = torch.Generator().manual_seed(seed)

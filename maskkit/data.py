@@ -10,12 +10,12 @@ import shutil
 from collections import Counter, defaultdict
 from pathlib import Path
 
-from maskkit import corrections, decoding, folders, parallel, runs
+from maskkit import corrections, decoding, folders, parallel, parameters, runs
+from maskkit.parameters import MIN_PER_CLASS
 from maskkit.progress import bar
 
 N_ORIGINALS_12K = 893  # in the whole set; only then is an augmented file's rank that of its original
 MAX_NAME = 240  # bytes of a file name in data-mask/: file systems take 255, and a number may come before it
-MIN_PER_CLASS = 10  # fewer leave no validation part worth a percentage
 VAL_SHARE = 0.2  # the report's 80 / 20
 SPLIT_COLUMNS = ("file", "label", "part", "sha256", "group", "source")
 REJECTED_COLUMNS = ("source", "label", "reason")
@@ -60,10 +60,7 @@ def choose(source, *, per_class, split, seed, groups="", correct_by=""):
     Raises:
         ValueError: an unknown split, a class with too few good photos, or corrections that leave it none.
     """
-    if split not in ("grouped", "random"):
-        raise ValueError(f"SPLIT must be 'grouped' or 'random', got {split!r}")
-    if per_class and per_class < MIN_PER_CLASS:
-        raise ValueError(f"PER_CLASS must be 0 (all) or at least {MIN_PER_CLASS}, got {per_class}")
+    parameters.check({"SPLIT": split, "PER_CLASS": per_class, "SEED": seed})
     drawn, rejected = draw(source, per_class, seed)
     group = name_groups(drawn, source.folder, read_groups(groups) if groups else {})
     part = assign_parts(drawn, group if split == "grouped" else {photo: str(photo) for photo in drawn}, seed)

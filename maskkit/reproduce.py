@@ -10,7 +10,7 @@ from pathlib import Path
 import nbformat
 import yaml
 
-from maskkit import paths, runs
+from maskkit import parameters, paths, runs
 
 REPORT_NOTEBOOKS = ("01_prepare.ipynb", "02_train.ipynb", "03_evaluate.ipynb")
 QUIET_KERNEL = ["--IPKernelApp.log_level=50"]  # its own chatter; a cell's errors come another way
@@ -90,7 +90,7 @@ def check(settings, texts, notebooks):
         {notebook: {name: value}}; a relative path among the values means the caller's folder.
 
     Raises:
-        ValueError: a name that no notebook declares, or a text that is not of its type.
+        ValueError: a name that no notebook declares, a text that is not of its type, or a value out of range.
         TypeError: a value of another type than the notebook's default.
     """
     return check_against({notebook: declared(notebook) for notebook in notebooks}, settings, texts)
@@ -108,6 +108,8 @@ def check_against(names, settings, texts):
         default, notebook = defaults[name]
         value = read_text(name, value, default) if name in texts else value
         values[name] = absolute(name, typed(name, value, default, notebook.name))
+    for notebook in notebooks:
+        parameters.check({name: values.get(name, default) for name, default in names[notebook].items()})
     return {notebook: {name: values[name] for name in names[notebook] if name in values} for notebook in notebooks}
 
 
@@ -228,26 +230,43 @@ def further(name, parameter_file, texts, say=print):
     return run_dir
 
 
+def check_named(settings):
+    """Make sure that files named in settings are there, and that torch knows the network and the device.
+
+    Raises:
+        FileNotFoundError, ValueError: one is not.
+    """
+    for name in ("WEIGHTS", "GROUPS"):
+        value = settings.get(name, "")
+        if value and value not in PATH_PARAMETERS[name] and not Path(value).is_file():
+            raise FileNotFoundError(f"{name}: there is no file {value}")
+    arch, device = settings.get("ARCH", "auto"), settings.get("DEVICE", "auto")
+    if arch not in ("auto", "resnet18", "mobilenet_v2") or device == "cuda":
+        from maskkit import model  # seconds, so only where the name alone does not tell
+
+        if arch != "auto":
+            model.architecture(arch)
+        model.device(device)
+
+
 def check_sources(settings, say):
     """Find photos, corrections and weights before any kernel starts; say first what fell back from auto."""
-    from maskkit import corrections, folders, languages
+    from maskkit import corrections, folders
 
-    languages.need(settings.get("LANGUAGE", "en"))
+    check_named(settings)
+    corrected = corrections.find(settings.get("CORRECTIONS", ""))
     source = folders.find(settings["DATA"])
     if source.note:
         say(f"FALLING BACK: {source.note}")
     network = f"{settings['ARCH']}, weights {Path(settings['WEIGHTS']).name}"
-    if settings["WEIGHTS"] in ("auto", "imagenet"):  # else 02_train finds out, without torch imported here
+    if settings["WEIGHTS"] in ("auto", "imagenet"):  # others are found by 02_train, without torch imported here
         from maskkit import model
 
         found = model.pretrained(settings["ARCH"], settings["WEIGHTS"])
         network = found.title
         if found.note:
             say(f"FALLING BACK: {found.note}")
-    elif settings["WEIGHTS"] not in PATH_PARAMETERS["WEIGHTS"] and not Path(settings["WEIGHTS"]).is_file():
-        raise FileNotFoundError(f"WEIGHTS: there is no file {settings['WEIGHTS']}")
     say(f"photos: {source.photos}; network: {network}")
-    corrected = corrections.find(settings.get("CORRECTIONS", ""))
     if corrected:
         say(f"corrected by hand: {corrections.say(corrected)}, as far as they are drawn")
 

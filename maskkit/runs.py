@@ -20,7 +20,7 @@ from pathlib import Path
 
 import filelock
 
-from maskkit import __version__, paths
+from maskkit import __version__, parameters, paths
 
 FORMULA = re.compile(r"'*[=+\-@\t\r\n]")  # what makes a spreadsheet run a cell (OWASP, CSV injection)
 PART = ".part"  # `maskkit reproduce` works in runs/<name>.<8 digits>.part and renames it when every notebook has passed
@@ -35,9 +35,7 @@ def path(run):
     Raises:
         ValueError: the name is not a plain folder name.
     """
-    if not re.fullmatch(r"\w[\w .+=-]*", run):
-        raise ValueError(f"RUN must be a plain folder name such as 'report' (letters, digits, . _ -), got {run!r}")
-    return paths.RUNS / run
+    return paths.RUNS / parameters.need("RUN", run)
 
 
 def find(run):
@@ -48,6 +46,8 @@ def find(run):
         ValueError: it is a file.
     """
     given = Path(run).expanduser()
+    if any(len(os.fsencode(part)) > 255 for part in given.parts):  # longer than any file's name: looking would fail
+        raise FileNotFoundError(f"--model: there is no run {run[:40]}... ({len(run)} letters)")
     if given.is_file():
         raise ValueError(f"--model: {run} is a file; give a run's name, or the folder with model.json")
     named = paths.RUNS / run

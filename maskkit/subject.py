@@ -6,7 +6,20 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from maskkit import calibration, claims, data, features, leaks, model, paths, runs, sections, splits, survey
+from maskkit import (
+    calibration,
+    claims,
+    data,
+    features,
+    leaks,
+    model,
+    parameters,
+    paths,
+    runs,
+    sections,
+    splits,
+    survey,
+)
 
 BACKBONES = ("resnet18", "mobilenet_v2")
 ENOUGH = 100  # unseen photos, from which on a rate of them is worth more than the 40 of the validation part
@@ -122,8 +135,7 @@ def find_nets(run, arch, weights, compare, classes):
     Raises:
         ValueError: `compare` is neither "both" nor "run", an unknown architecture, or a model of other classes.
     """
-    if compare not in ("both", "run"):
-        raise ValueError(f"COMPARE must be 'both' or 'run', got {compare!r}")
+    parameters.need("COMPARE", compare)
     nets, recipe, words, named = {}, recipe_of({}), "trained here", arch
     if run:
         network, description = model.load(run, classes=classes)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import yaml
 
-from maskkit import cluster, languages, paths, reproduce, runs
+from maskkit import cluster, paths, reproduce, runs
 
 VERSION = 1  # of SWEEP.yaml and of the folder
 MOST = 100_000  # recipes of one file
@@ -60,7 +60,6 @@ def read(source):
     for settings in grid(given) if listed is None else complete(listed):
         checked = reproduce.check_against(names, settings, {})
         recipe = defaults | {key: value for own in checked.values() for key, value in own.items()}
-        languages.need(recipe["LANGUAGE"])
         recipes[key_of(recipe)] = recipe
     return name, recipes
 

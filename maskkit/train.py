@@ -13,12 +13,11 @@ import torch
 from torch import nn
 from torch.utils.data import TensorDataset, default_collate
 
-from maskkit import evaluate, features, halving, model, runs
+from maskkit import evaluate, features, halving, model, parameters, runs
 from maskkit.parallel import torch_threads
 from maskkit.progress import bar
 
 HISTORY_COLUMNS = ("epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "val_correct")
-MAX_TAIL_RATE = 1e-4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,9 +36,7 @@ class Fit:
         Raises:
             ValueError: something else is asked for.
         """
-        if keep not in ("best", "last"):
-            raise ValueError(f"KEEP must be 'best' or 'last', got {keep!r}")
-        return self.best_state if keep == "best" else self.last_state
+        return self.best_state if parameters.need("KEEP", keep) == "best" else self.last_state
 
 
 def fit(
@@ -77,7 +74,7 @@ def fit(
         ValueError: a part is empty, nothing would learn, or a number is out of range.
     """
     views = train if isinstance(train, list) else [train]
-    check(network, views[0], val, epochs, batch_size, learning_rate, share)
+    check(network, views[0], val, epochs, batch_size, learning_rate, share, seed)
     network.to(device)
     first = {name: weight.detach().clone() for name, weight in learning(network)} if share < 1 else {}
     optimizer = torch.optim.Adam(rates(network, learning_rate, slow))
@@ -204,23 +201,16 @@ def resume(path, mark, network, optimizer, order):
     return content["history"], content["best"], content["best_state"]
 
 
-def check(network, train, val, epochs, batch_size, learning_rate, share):
+def check(network, train, val, epochs, batch_size, learning_rate, share, seed):
     if not len(train) or not len(val):
         raise ValueError(f"there are {len(train)} training and {len(val)} validation photos; both parts need some")
-    if epochs < 1:
-        raise ValueError(f"EPOCHS must be at least 1, got {epochs}")
-    if batch_size < 1:
-        raise ValueError(f"BATCH_SIZE must be at least 1, got {batch_size}")
-    if not 0 < learning_rate < math.inf:
-        raise ValueError(f"LEARNING_RATE must be above 0 and finite, got {learning_rate}")
-    check_share(share)
+    parameters.need("EPOCHS", epochs)
+    parameters.need("BATCH_SIZE", batch_size)
+    parameters.need("LEARNING_RATE", learning_rate)
+    parameters.need("TAIL_SHARE", share)
+    parameters.need("SEED", seed)
     if not any(weight.requires_grad for weight in network.parameters()):
         raise ValueError("no weight of the network has requires_grad, so nothing would learn")
-
-
-def check_share(share):
-    if not 0 < share <= 1:
-        raise ValueError(f"TAIL_SHARE must be above 0 and at most 1, got {share}")
 
 
 def set_mode(network):
@@ -334,9 +324,8 @@ def fit_tail(network, arch, train, val, *, tail_learning_rate, tail_share=1.0, k
     Raises:
         ValueError: as `fit`; or a rate above 1e-4, at which a few hundred photos undo what ImageNet taught.
     """
-    if not 0 < tail_learning_rate <= MAX_TAIL_RATE:
-        raise ValueError(f"TAIL_LEARNING_RATE must be above 0 and at most {MAX_TAIL_RATE}, got {tail_learning_rate}")
-    check_share(tail_share)  # here too: before the photos pass the trunk
+    parameters.need("TAIL_LEARNING_RATE", tail_learning_rate)
+    parameters.need("TAIL_SHARE", tail_share)  # here too: before the photos pass the trunk
     trunk, tail = model.cut(model.unfreeze(network, arch), arch)
     *views, val = (
         TensorDataset(features.outputs(trunk, part, device), part.label_tensor()) for part in (*train, val)

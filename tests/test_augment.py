@@ -77,7 +77,7 @@ def test_views_of_a_dataset(curated, dwarf):
     [
         ("none", 4, "VIEWS must be 1, got 4"),
         ("strong", 0, "VIEWS must be at least 1"),
-        ("weak", 2, "AUGMENT must be 'none' or one of report, strong"),
+        ("weak", 2, "AUGMENT must be 'none', 'report' or 'strong', got 'weak'"),
     ],
 )
 def test_views_out_of_range(curated, dwarf, name, n, message):

@@ -43,6 +43,18 @@ def test_runs_are_listed_the_latest_first(capsys):
     assert capsys.readouterr().out.splitlines()[-1].endswith("compare new old")
 
 
+def test_what_was_cut_off_is_listed_apart_and_not_compared(capsys):
+    make("old")
+    make("new.0123abcd.part", finished="2026-02-01")
+    runs.record(paths.RUNS / "begun", photos="demo", run={"finished": "2026-03-01"})
+    (paths.RUNS / "cut.89abcdef.part").mkdir()
+    assert [row["run"] for row in ledger.listing()] == ["begun", "old"]
+    assert __main__.main(["runs"]) == 0
+    *_, heading, first, second, then = capsys.readouterr().out.splitlines()
+    assert heading.startswith("unfinished") and [first, second] == ["  cut.89abcdef.part", "  new.0123abcd.part"]
+    assert then.endswith("trust --set RUN=old")
+
+
 def test_lights_are_counted():
     from test_page_audit import sample
 

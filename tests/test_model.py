@@ -136,8 +136,8 @@ def test_wrong_shapes_and_nan_are_named(tmp_path):
 @pytest.mark.parametrize(
     ("arch", "weights", "error", "message"),
     [
-        ("vgg", "auto", ValueError, "ARCH must be 'auto' or one of resnet18, mobilenet_v2"),
-        ("resnet18", "packaged", ValueError, "for mobilenet_v2 only"),
+        ("vgg", "auto", ValueError, "ARCH must be 'auto', 'resnet18', 'mobilenet_v2' or another"),
+        ("resnet18", "packaged", ValueError, "for ARCH='mobilenet_v2' only"),
         ("resnet18", "nowhere.pth", FileNotFoundError, "there is no file"),
     ],
 )

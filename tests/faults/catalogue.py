@@ -33,8 +33,9 @@ EXPECTED = {
         "wrong hash of downloaded weights", "half-downloaded file",
     ),
     "parameters": (
-        "wrong type", "unknown name", "unknown language", "negative learning rate", "NaN learning rate", "zero epochs",
-        "batch larger than the set", "path with quotes", "notebook run alone", "notebook out of order",
+        "wrong type", "out of range", "unknown name", "unknown language", "negative learning rate", "NaN learning rate",
+        "zero epochs", "batch larger than the set", "path with quotes", "notebook run alone",
+        "notebook out of order",
     ),
     "security": (
         "code that runs a file or a string", "photo format not allowed", "HTML in a name", "formula in a CSV cell",

@@ -2,6 +2,9 @@
 
 import ast
 import math
+import os
+import subprocess
+import sys
 
 import nbformat
 import papermill.parameterize
@@ -10,7 +13,7 @@ import torch
 from papermill.iorw import load_notebook_node
 from torch.utils.data import TensorDataset
 
-from maskkit import __main__, data, folders, paths, reproduce, runs, train
+from maskkit import __main__, augment, compare, data, folders, parameters, paths, reproduce, runs, train
 
 NOTEBOOKS = paths.NOTEBOOKS
 fault = lambda name: pytest.mark.fault("parameters", name)  # noqa: E731 (a mark's short name)
@@ -80,6 +83,89 @@ def fit(**settings):
     torch.manual_seed(0)
     settings = {"epochs": 2, "batch_size": 16, "learning_rate": 0.01, "seed": 0} | settings
     return train.fit(torch.nn.Linear(3, 2), photos, photos, device=torch.device("cpu"), **settings)
+
+
+OUT_OF_RANGE = [
+    ("SEED=-1", "SEED must be a whole number from 0 to 4294967295, got -1"),
+    ("SEED=99999999999999999999", "SEED must be a whole number from 0 to 4294967295, got 99999999999999999999"),
+    ("EPOCHS=0", "EPOCHS must be at least 1, got 0"),
+    ("BATCH_SIZE=0", "BATCH_SIZE must be at least 1, got 0"),
+    ("PER_CLASS=-5", "PER_CLASS must be 0 (all) or at least 10, got -5"),
+    ("PER_CLASS=9", "PER_CLASS must be 0 (all) or at least 10, got 9"),
+    ("SPLIT=foo", "SPLIT must be 'grouped', 'random' or 'given', got 'foo'"),
+    ("DEVICE=tpu", "DEVICE must be 'auto', 'cpu' or 'cuda', got 'tpu'"),
+    ("ARCH=no_such", "ARCH must be 'auto', 'resnet18', 'mobilenet_v2' or another classifier of torchvision"),
+    ("ARCH=vgg16 WEIGHTS=packaged", "WEIGHTS='packaged' is there for ARCH='mobilenet_v2' only, got ARCH='vgg16'"),
+    ("LEARNING_RATE=-0.1", "LEARNING_RATE must be above 0 and finite, got -0.1"),
+    ("SIZE_PX=3", "SIZE_PX must be a whole number from 16 to 2048, got 3"),
+    ("AUGMENT=street", "AUGMENT must be 'none', 'report' or 'strong', got 'street'"),
+    ("VIEWS=0 AUGMENT=report", "VIEWS must be at least 1, got 0"),
+    ("VIEWS=2", "AUGMENT='none' has one view of each photo, so VIEWS must be 1, got 2"),
+    ("TAIL_EPOCHS=-1", "TAIL_EPOCHS must be at least 0, got -1"),
+    ("TAIL_LEARNING_RATE=0.01", "TAIL_LEARNING_RATE must be above 0 and at most 0.0001, got 0.01"),
+    ("TAIL_SHARE=0", "TAIL_SHARE must be above 0 and at most 1, got 0"),
+    ("KEEP=first", "KEEP must be 'best' or 'last', got 'first'"),
+    ("LANGUAGE=fr", "LANGUAGE must be 'en' (English) or 'id' (Indonesian), got 'fr'"),
+    ("RUN=../x", "RUN must be a plain folder name"),
+    ("RUN=" + "x" * 260, "at most 200 bytes long, got 'xxx"),
+]
+
+
+@fault("out of range")
+@pytest.mark.parametrize(("settings", "message"), OUT_OF_RANGE, ids=[setting[:30] for setting, _ in OUT_OF_RANGE])
+def test_a_value_out_of_range_is_named_before_anything_starts(refused, settings, message):
+    assert message in refused(*settings.split(" "))
+
+
+@fault("out of range")
+def test_the_answer_needs_no_torch_and_leaves_nothing(tmp_path):
+    """As a user meets it: another process, its own runs/, and what a slow import would cost."""
+    (tmp_path / "notebooks").symlink_to(NOTEBOOKS)
+    code = (
+        "import sys; from maskkit.__main__ import main; code = main(['reproduce', '--set', 'SEED=-1']); "
+        "print(code, {'torch', 'torchvision', 'sklearn', 'matplotlib'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(paths.SOURCE)},
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.stdout == "2 set()\n" and done.stderr.startswith("maskkit: SEED must be")
+    assert [path.name for path in tmp_path.iterdir()] == ["notebooks"]
+
+
+@fault("out of range")
+@pytest.mark.parametrize(
+    ("command", "setting", "message"),
+    [
+        ("trust", "COMPARE=neither", "COMPARE must be 'run' or 'both', got 'neither'"),
+        ("improve", "ENGINES=eager, warp", "ENGINES must be a list of eager, compiled, onnxruntime, cuda"),
+        ("improve", "SPLITS=1", "SPLITS must be at least 2, got 1"),
+        ("improve", "TRY_VIEWS=0", "TRY_VIEWS must be at least 1, got 0"),
+    ],
+)
+def test_further_notebooks_are_checked_too(monkeypatch, capsys, command, setting, message):
+    monkeypatch.setattr(reproduce, "execute", lambda *_, **__: pytest.fail("it went on"))
+    assert __main__.main([command, "--set", setting]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_every_parameter_that_is_no_path_has_a_rule_and_every_default_keeps_it():
+    declared = {name: value for path in sorted(NOTEBOOKS.glob("0*.ipynb"))
+                for name, value in reproduce.declared(path).items()}  # fmt: skip
+    assert declared.keys() - reproduce.PATH_PARAMETERS.keys() == parameters.RULES.keys()
+    for path in NOTEBOOKS.glob("0*.ipynb"):
+        parameters.check(reproduce.declared(path))
+    for path in NOTEBOOKS.glob("*.yaml"):
+        if path.name != "sweep.yaml":
+            parameters.check(reproduce.read_parameters(path))
+
+
+def test_choices_are_those_of_the_functions_that_take_them():
+    import torchvision
+
+    assert set(parameters.AUGMENT) == {"none", *augment.TRAINING}
+    assert tuple(compare.ENGINES) == parameters.ENGINES
+    assert parameters.classifiers() == set(torchvision.models.list_models(module=torchvision.models))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,32 @@
+"""Every place that names the extras names the same ones."""
+
+import re
+import tomllib
+
+from maskkit import doctor, paths
+
+
+def test_extras_are_the_same_wherever_they_are_named():
+    project = tomllib.loads((paths.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = list(project["optional-dependencies"])
+    makefile, environment, readme = (
+        (paths.ROOT / name).read_text(encoding="utf-8") for name in ("Makefile", "environment.yml", "README.md")
+    )
+    everyday = [name for name in extras if name != "bench"]  # fastai, for `make bench` alone
+    (installed,) = re.findall(r"--editable '\.\[([a-z,]+,[a-z,]+)\]'", makefile)
+    assert installed.split(",") == everyday
+    assert re.findall(r"--extra ([a-z]+)", makefile) == everyday
+    (conda,) = re.findall(r"-e \.\[([a-z,]+)\]", environment)
+    assert conda.split(",") == everyday
+    assert set(re.findall(r"^\| `\[([a-z]+)\]`", readme, re.MULTILINE)) == set(extras)
+    assert set(doctor.EXTRAS) == set(everyday)
+
+
+def test_the_lock_file_holds_what_the_extras_ask_for():
+    project = tomllib.loads((paths.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    asked = project["dependencies"] + [
+        one for name, packages in project["optional-dependencies"].items() if name != "bench" for one in packages
+    ]
+    names = {re.match(r"[\w.-]+", one)[0].lower().replace("_", "-") for one in asked}
+    lock = (paths.ROOT / "requirements.lock").read_text(encoding="utf-8")
+    assert names <= set(re.findall(r"^([\w.-]+)==", lock, re.MULTILINE))
