@@ -55,10 +55,20 @@ def fetch(time_limit=TIME_LIMIT):
     return fetched_folder()
 
 
+BY_HAND = f"open {PAGE}, press Download, unpack the archive anywhere, and give that folder as DATA"
+
+
 def explain(reason):
     """What was tried, why it failed, and the steps by hand; without the password of a proxy's address."""
     reason = textwrap.shorten(re.sub(r"//[^/@\s]+@", "//...@", reason), 300, placeholder=" ...")
-    return (
-        f"Tried to download {PAGE} through kagglehub: {reason}\n"
-        f"By hand: open the page, press Download, unpack the archive anywhere, and give that folder as DATA."
-    )
+    return f"Tried to download {PAGE} through kagglehub: {reason}\nBy hand: {BY_HAND}."
+
+
+def how_to(error):
+    """The rest of a note: how to use the real photos, in its first line; what went wrong, in further ones.
+
+    Args:
+        error: as `fetch` raises it.
+    """
+    tried = str(error).partition("\nBy hand")[0]
+    return f"How to use the real photos: {BY_HAND}.\n{tried}"
