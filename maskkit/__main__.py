@@ -240,6 +240,11 @@ def run_improve(arguments):
 
 
 def run_audit(arguments):
+    from maskkit import folders
+
+    for name, given in (("DATA", arguments.folder), ("--against", arguments.against)):
+        if given not in ("", "auto", "kaggle", "demo"):
+            folders.find(given, name)  # here, so that a mistake is said before torch is loaded
     from maskkit import audit, page_audit, paths, runs
 
     run = None if arguments.model is None else runs.find(arguments.model)
@@ -261,9 +266,11 @@ def print_lights(result):
 
 
 def run_reproduce(arguments):
-    from maskkit import evaluate, reproduce, runs
+    from maskkit import reproduce, runs
 
     run_dir = reproduce.reproduce(*parameters_of(arguments))
+    from maskkit import evaluate  # here, so that a mistake is said before torch is loaded
+
     metrics = runs.read_metrics(run_dir)
     print(f"best epoch {metrics['best']['epoch']}: {evaluate.say(metrics['best'])}")
     print(f"last epoch {metrics['last']['epoch']}: {evaluate.say(metrics['last'])}")

@@ -110,7 +110,7 @@ def check_enough(source: folders.Source, split: str) -> None:
             n = sum(1 for _ in itertools.islice(folders.each_photo(folder), least))
             if n < least:
                 files = f"{n} file" if n == 1 else f"{n} files"
-                raise ValueError(f"{folder} holds {files}; class {label!r} needs at least {least} photos")
+                raise ValueError(f"DATA: {folder} holds {files}; class {label!r} needs at least {least} photos")
 
 
 def draw(source, classes, per_class, seed, least=MIN_PER_CLASS):

@@ -217,14 +217,14 @@ def search(root: Path, depth: int) -> list[Source]:
         for folder in level[: MOST_FOLDERS - seen]:
             below = subfolders(folder)
             seen += 1
-            if not holds_report_classes(below):
-                deeper += below
-                continue
             try:
+                if not holds_report_classes(below):
+                    deeper += below
+                    continue
                 parts, remarks = read_level(folder)
                 name = folder.relative_to(root).as_posix()
                 found.append(make_source("kaggle", name if name != "." else root.name, folder, parts, remarks))
-            except ValueError as error:
+            except (ValueError, PermissionError) as error:
                 problems.append(error)
         level = deeper
     if problems and not found:
@@ -551,13 +551,20 @@ def walk(folder: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
     """(folder, names of folders, names of files) of a folder and those below, litter left out, sorted.
 
     A link to a folder stands among the files: entered, it could lead to another class.
+
+    Raises:
+        OSError: a folder cannot be listed; its photos would go missing without a word.
     """
-    for here, folders, files in os.walk(folder):
+    for here, folders, files in os.walk(folder, onerror=refuse):
         place = Path(here)
         names = sorted(name for name in folders if not is_litter(name))
         links = [name for name in names if os.path.islink(os.path.join(here, name))]
         folders[:] = [name for name in names if name not in links]
         yield place, list(folders), sorted([name for name in files if not is_litter(name, here)] + links)
+
+
+def refuse(error: OSError) -> None:
+    raise error
 
 
 def class_folders(folder: Path) -> dict[str, Path]:
