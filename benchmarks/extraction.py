@@ -62,7 +62,7 @@ def main():
 def listed(given, n):
     """Up to n photos, half of each of the first two classes, as drawn from seed 0."""
     source = folders.find(given)
-    classes = sorted(folders.class_folders(source.folder).items())
+    classes = sorted(source.training.items())
     rows = [
         {"path": path, "label": label, "sha256": decoding.sha256(path)}
         for label, folder in classes[:2] for path in folders.list_photos(folder)[: n // 2]

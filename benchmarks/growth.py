@@ -78,7 +78,7 @@ def grown(rows, ending):
 
 def make(folder, given, size, n_classes):
     """A folder of `size` photos in `n_classes` folders: DATA's own for two classes, drawn pictures for the rest."""
-    source = folders.class_folders(folders.find(given).folder)
+    source = folders.find(given).training
     rng, draw = np.random.default_rng(0), random.Random(0)
     for place in range(n_classes):
         below = folder / f"class_{place:03d}"

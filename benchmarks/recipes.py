@@ -100,16 +100,16 @@ def listed(folder, n, transform):
     return data.Photos(rows, folders.REPORT_CLASSES, transform)
 
 
-def read_groups(train_folder):
+def read_groups(folder):
     """{path below the set's folder: group} of source_groups.csv, empty where there is none."""
-    path = train_folder.parent.parent / "source_groups.csv"
+    path = folder.parent / "source_groups.csv"
     return {row["path"]: row["group"] for row in runs.read_csv(path)} if path.is_file() else {}
 
 
 def measure(name, source, given, seeds, n_photos, n_test, elsewhere):
     """A recipe's row: over the same photos and the same draws for each, so that rows can be compared."""
     groups, sight, recipe = read_groups(given.folder), Sight(source), RECIPES[name]
-    whole, transform = given.folder.parent, model.Transform(RECIPES[name]["size_px"])
+    whole, transform = given.folder, model.Transform(RECIPES[name]["size_px"])
 
     def group(path):
         return groups.get(Path(path).relative_to(whole).as_posix(), str(path))

@@ -254,15 +254,15 @@ def hogs(photos):
 
 def asked(source, elsewhere, classes, transform):
     """{exam: photos}: the 12K set's Test part where there is one, and photos from elsewhere."""
-    test = source.folder.parent / "Test"
-    folders = {"Test": test if source.folder.name == "Train" and test.is_dir() else None, "elsewhere": elsewhere}
-    return {name: listed(Path(folder), classes, transform) for name, folder in folders.items() if folder}
+    exams = {"Test": source.parts.get("Test"), "elsewhere": folders.class_folders(Path(elsewhere)) if elsewhere else {}}
+    return {name: listed(own, classes, transform) for name, own in exams.items() if own}
 
 
-def listed(folder, classes, transform):
+def listed(own, classes, transform):
+    """The photos of {class: folder}."""
     rows = [
         {"path": path, "label": label, "sha256": decoding.sha256(path)}
-        for label, below in sorted(folders.class_folders(folder).items()) for path in folders.list_photos(below)
+        for label, below in sorted(own.items()) for path in folders.list_photos(below)
     ]  # fmt: skip
     return data.Photos(rows, classes, transform)
 

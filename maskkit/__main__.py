@@ -256,10 +256,13 @@ def run_improve(arguments):
 
 
 def run_audit(arguments):
-    from maskkit import parameters
+    from maskkit import folders, parameters
 
     parameters.check({"ARCH": arguments.arch, "WEIGHTS": arguments.weights, "DEVICE": arguments.device,
                       "SEED": arguments.seed})  # fmt: skip
+    for name, given in (("DATA", arguments.folder), ("--against", arguments.against)):
+        if given not in ("", "auto", "kaggle", "demo"):
+            folders.find(given, name)  # here, so that a mistake is said before torch is loaded
     from maskkit import audit, page_audit, paths, runs
 
     run = None if arguments.model is None else runs.find(arguments.model)

@@ -30,15 +30,15 @@ def split(address):
 def find(address):
     """The files at or below an address, as addresses, in order; litter left out."""
     system, path = split(address)
-    found = [name for name in system.find(path) if not any(map(folders.is_hidden, below(name, path)))]
+    found = [name for name in system.find(path) if not any(map(folders.is_litter, below(name, path)))]
     if not found and not system.exists(path):
         raise FileNotFoundError(f"there is no file or folder {address}")
     return [system.unstrip_protocol(name) for name in sorted(found)]
 
 
 def below(name, folder):
-    """The parts of a path below a folder."""
-    return [Path(part) for part in name.removeprefix(folder).split("/") if part]
+    """The parts of a path below a folder, names."""
+    return [part for part in name.removeprefix(folder).split("/") if part]
 
 
 def read(address):

@@ -160,7 +160,8 @@ def all_leaks(subject, seed):
     parts, found = subject.parts, subject.found
     entries = sections.leak_entries(found, parts, subject.photos.labels, seed)
     own = np.isin(parts, ("Test", "Validation"))
-    held = [sections.held_out_leaks(found, parts == "Train", own, "Test and Validation")]
+    words = " and ".join(part for part in ("Test", "Validation") if part in parts) or "Test and Validation"
+    held = [sections.held_out_leaks(found, parts == "Train", own, words)]
     if not subject.words.startswith("trained here"):
         held.append(sections.held_out_leaks(found, subject.training, subject.validation, "the run's validation part"))
     measured = [one for one in held if one["value"] is not None]

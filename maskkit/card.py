@@ -68,7 +68,7 @@ def write(run_dir):
 
 def intro(metrics, classes):
     found = [metrics[key] for key in ("source_note", "weights_note") if metrics.get(key)]
-    notes = "".join(f"\n\n> **Not what was asked for first:** {escape(note)}" for note in found)
+    notes = "".join(f"\n\n> **Not what was asked for first:** {escape(page.plain(note)[0])}" for note in found)
     return (
         f"Tells {escape(' from '.join(classes))} in a photo of one face. {value(metrics, 'network')} with "
         f"{value(metrics, 'weights')} weights, trained on {value(metrics, 'photos')}.{notes}"

@@ -1,12 +1,13 @@
 """The report's 100 + 100 photos drawn and split, and each turned into a tensor.
 
-folder of photos -> `folders.find` -> `curate` (writes data-mask/, split.csv, rejected.csv) -> `MaskDataset`.
+folder of photos -> `folders.find` -> `curate` (writes data-mask/ and three tables) -> `MaskDataset`.
 """
 
+import itertools
 import os
 import random
-import re
 import shutil
+import stat
 from collections import Counter, defaultdict
 from pathlib import Path
 
@@ -14,28 +15,31 @@ from maskkit import corrections, decoding, folders, parallel, parameters, runs
 from maskkit.parameters import MIN_PER_CLASS
 from maskkit.progress import bar
 
-N_ORIGINALS_12K = 893  # in the whole set; only then is an augmented file's rank that of its original
 MAX_NAME = 240  # bytes of a file name in data-mask/: file systems take 255, and a number may come before it
 VAL_SHARE = 0.2  # the report's 80 / 20
 SPLIT_COLUMNS = ("file", "label", "part", "sha256", "group", "source")
 REJECTED_COLUMNS = ("source", "label", "reason")
+CONFLICT_COLUMNS = ("sha256", "source", "label", "drawn")
 PARTS = ("train", "val")
 
 
 def curate(source, run_dir, **settings):
-    """`choose` photos, link them into data-mask/<class>/, and write split.csv and rejected.csv.
+    """`choose` photos, link them into data-mask/<class>/, and write split.csv, rejected.csv and conflicts.csv.
 
     Args:
-        run_dir: the run's folder; its data-mask/, split.csv and rejected.csv are made anew.
+        run_dir: the run's folder; its data-mask/ and these tables are made anew.
         settings: as `choose`.
 
     Returns:
         (rows, rejected), and raises, as `choose`.
     """
+    run_dir = Path(run_dir)
     rows, rejected = choose(source, **settings)
-    link_photos(rows, source.folder, Path(run_dir) / "data-mask")
-    runs.write_csv(Path(run_dir) / "split.csv", rows, SPLIT_COLUMNS)
-    runs.write_csv(Path(run_dir) / "rejected.csv", rejected, REJECTED_COLUMNS)
+    link_photos(rows, source.folder, run_dir / "data-mask")
+    runs.write_csv(run_dir / "split.csv", rows, SPLIT_COLUMNS)
+    runs.write_csv(run_dir / "rejected.csv", rejected, REJECTED_COLUMNS)
+    found = find_conflicts(source, rows, split=settings["split"], correct_by=settings.get("correct_by", ""))
+    runs.write_csv(run_dir / "conflicts.csv", found, CONFLICT_COLUMNS)
     return rows, rejected
 
 
@@ -47,9 +51,11 @@ def choose(source, *, per_class, split, seed, groups="", correct_by=""):
     photos that were corrected and in nothing else.
 
     Args:
-        source: what `folders.find` returned.
+        source: what `folders.find` returned. Photos are drawn from its training part where it has parts.
         per_class: photos per class; 0 takes all; a class that has fewer (at least 10) gives what it has.
-        split: "grouped" keeps photos of one original in one part; "random" is the report's own draw.
+        split: "grouped" keeps photos of one original in one part; "random" is the report's own draw; "given" trains
+            on the photos drawn from the source's training part and validates on all of its validation part (the test
+            part where it has no other), whatever their groups: leaks between them are the audit's to find.
         seed: of the draw and the split.
         groups: a groups.csv of `maskkit audit`, whose groups are kept together too; "" has none.
         correct_by: as parameter CORRECTIONS: "auto", a corrections.csv, or "" for none.
@@ -58,20 +64,55 @@ def choose(source, *, per_class, split, seed, groups="", correct_by=""):
         (rows, rejected): dicts with the columns of split.csv and rejected.csv.
 
     Raises:
-        ValueError: an unknown split, a class with too few good photos, or corrections that leave it none.
+        ValueError: an unknown split, or a given one where the source has no parts, a class with too few good photos,
+            or corrections that leave it none.
     """
     parameters.check({"SPLIT": split, "PER_CLASS": per_class, "SEED": seed})
-    drawn, rejected = draw(source, per_class, seed)
-    group = name_groups(drawn, source.folder, read_groups(groups) if groups else {})
-    part = assign_parts(drawn, group if split == "grouped" else {photo: str(photo) for photo in drawn}, seed)
+    need_validation(source, split)
+    drawn, rejected = draw(source, source.training, per_class, seed)
+    part = dict.fromkeys(drawn, "train")
+    if split == "given":
+        held, unread = draw(source, source.parts[source.validation], 0, seed, least=1)
+        part |= dict.fromkeys(held, "val")
+        drawn, rejected = drawn | held, rejected + unread
+    group = name_groups(drawn, source, read_groups(groups) if groups else {})
+    if split != "given":
+        part = assign_parts(drawn, group if split == "grouped" else {photo: str(photo) for photo in drawn}, seed)
     label, aside = correct(drawn, part, source.folder, corrections.find(correct_by))
-    return name_rows(drawn, label, group, part, source.folder), rejected + aside
+    return name_rows(drawn, label, group, part, source), rejected + aside
 
 
-def draw(source, per_class, seed):
-    """{photo: (label, sha256)} in the order drawn, and the rejected rows."""
+def need_validation(source: folders.Source, split: str) -> None:
+    """Raise ValueError where SPLIT is given and the source has no part to validate on."""
+    if split == "given" and not source.validation:
+        raise ValueError(
+            f"SPLIT='given' needs photos in parts, such as train and val with the same class folders; {source.folder} "
+            "has no validation or test part: use SPLIT='grouped', or name its parts so"
+        )
+
+
+def check_enough(source: folders.Source, split: str) -> None:
+    """Look through a source before anything is read: has each class enough files?
+
+    Raises:
+        ValueError: as `need_validation`; a class folder holds fewer files than a class needs photos.
+    """
+    need_validation(source, split)
+    needed = [(MIN_PER_CLASS, source.training)]
+    if split == "given":
+        needed.append((1, source.parts[source.validation]))
+    for least, classes in needed:
+        for label, folder in sorted(classes.items()):
+            n = sum(1 for _ in itertools.islice(folders.each_photo(folder), least))
+            if n < least:
+                files = f"{n} file" if n == 1 else f"{n} files"
+                raise ValueError(f"DATA: {folder} holds {files}; class {label!r} needs at least {least} photos")
+
+
+def draw(source, classes, per_class, seed, least=MIN_PER_CLASS):
+    """{photo: (label, sha256)} of {class: folder} in the order drawn, and the rejected rows; `least` a class."""
     drawn, rejected = {}, []
-    for label, folder in sorted(folders.class_folders(source.folder).items()):
+    for label, folder in sorted(classes.items()):
         candidates = folders.list_photos(folder)
         random.Random(f"draw {seed} {label}").shuffle(candidates)
         wanted = per_class or len(candidates)
@@ -86,10 +127,10 @@ def draw(source, per_class, seed):
             good += 1
             if good == wanted:
                 break
-        if good < MIN_PER_CLASS:
+        if good < least:
             raise ValueError(
                 f"{folder} holds {good} photos that can be decoded of {len(candidates)} files; "
-                f"class {label!r} needs at least {MIN_PER_CLASS}"
+                f"class {label!r} needs at least {least}"
                 + (f"; the first that failed: {rejected[-1]['source']}: {rejected[-1]['reason']}" if rejected else "")
             )
     return drawn, rejected
@@ -149,37 +190,34 @@ def read_groups(path):
     return {row["sha256"]: row["group"] for row in rows}
 
 
-def name_groups(drawn, root, found):
+def name_groups(drawn, source, found):
     """{photo: group}: photos of one original share a group, named by its smallest key.
 
     `found` is {sha256: group} of an audit.
-    Keys are the bytes' hash everywhere, and in the 12K layout the k of `Augmented_k_*`, which its original
+    Keys are the bytes' hash everywhere, and in the 12K set the k of `Augmented_k_*`, which its original
     shares where all 893 originals are there to be ranked.
     """
-    ranks = rank_originals(root)
+    ranks = rank_originals(source)
     keys = defaultdict(list)
     for photo, (label, digest) in drawn.items():
         keys[f"sha-{digest[:16]}"].append(photo)
         if digest in found:
             keys[found[digest]].append(photo)
-        match = re.match(r"Augmented_(\d+)_", photo.name)
-        if label == "with_mask" and root.name == "Train" and match:
+        match = folders.AUGMENTED_12K.fullmatch(photo.name) if source.is_12k else None
+        if label == "with_mask" and match:
             keys[f"original-{int(match[1]):03d}"].append(photo)
         elif label == "with_mask" and photo.name in ranks:
             keys[f"original-{ranks[photo.name]:03d}"].append(photo)
     return join_keys(keys)
 
 
-def rank_originals(train):
+def rank_originals(source: folders.Source) -> dict[str, int]:
     """{file name: rank} of the 12K set's originals (`N.png`, in name order), empty where not all 893 are there."""
-    originals = {
-        path.name
-        for part in folders.PARTS_12K
-        for path in (train.parent / part / "WithMask").glob("*.png")
-        if re.fullmatch(r"\d+\.png", path.name)
-    }
-    whole = train.name == "Train" and len(originals) == N_ORIGINALS_12K
-    return {name: rank for rank, name in enumerate(sorted(originals))} if whole else {}
+    masked = [classes["with_mask"] for classes in source.parts.values()] if source.is_12k else []
+    names = {path.name for folder in masked for path in folder.glob("*.png")}
+    originals = sorted(filter(folders.ORIGINAL_12K.fullmatch, names))
+    whole = len(originals) == folders.N_ORIGINALS_12K
+    return {name: rank for rank, name in enumerate(originals)} if whole else {}
 
 
 def join_keys(keys):
@@ -245,12 +283,12 @@ def choose_sum(sizes, target):
     return chosen
 
 
-def name_rows(drawn, labels, group, part, root):
+def name_rows(drawn, labels, group, part, source):
     """split.csv's rows of {photo: label}, sorted by file; equal names in a class are told apart by a number."""
-    rows, taken, below = [], Counter(), folders.class_folders(root)
+    rows, taken = [], Counter()
     for photo, label in labels.items():
-        found, digest = drawn[photo]
-        name = "__".join(photo.relative_to(below[found]).parts)
+        _, digest = drawn[photo]
+        name = "__".join(source.name_below(photo))
         if len(os.fsencode(name)) > MAX_NAME:
             name = f"{digest[:16]}{photo.suffix[:8]}"
         taken[label, name] += 1
@@ -263,7 +301,7 @@ def name_rows(drawn, labels, group, part, root):
                 "part": part[photo],
                 "sha256": digest,
                 "group": group[photo],
-                "source": photo.relative_to(root).as_posix(),
+                "source": photo.relative_to(source.folder).as_posix(),
             }
         )
     return sorted(rows, key=lambda row: row["file"])
@@ -294,30 +332,99 @@ def summary(rows):
     return f"{len(rows) - n_val} train, {n_val} validation, classes {', '.join(classes(rows))}"
 
 
-def remarks(rows, rejected, per_class):
-    """What a reader should know of the draw: files set aside, classes that had too few. One line each."""
+def remarks(rows, rejected, per_class, conflicts=None):
+    """What a reader should know of the draw: files set aside, classes that had too few, photos with two labels. One
+    line each; `conflicts`: what `find_conflicts` found, None for those among `rows`.
+    """
     lines = [f"{len(rejected)} files set aside, named in rejected.csv"]
     by_hand = corrected(rows, rejected)
+    aside = [row for row in rejected if row["reason"] == corrections.REASON]
+    origins = [folders.origin(row["source"]) for row in rows + aside]
     for label in classes(rows):
-        n = sum(found_label(row) == label for row in rows)
-        n += sum(row["label"] == label and row["reason"] == corrections.REASON for row in rejected)
+        n = sum(found == label and part in ("", folders.TRAIN) for part, found in origins)
         if n < per_class:
             lines.append(f"{label}: {n} photos are there, {per_class} were asked for; all are used")
     if any(by_hand.values()):
         lines.append(f"corrected by hand: {by_hand['relabelled']} labels, {by_hand['set_aside']} photos set aside")
+    conflicts = conflicts_among(rows) if conflicts is None else conflicts
+    names = defaultdict(list)
+    for row in conflicts:
+        names[row["sha256"]].append(row["source"])
+    if names:
+        shown = "; ".join(" = ".join(own) for own in list(names.values())[:5])
+        more = "; ..." if len(names) > 5 else ""
+        lines.append(
+            f"{len(names)} photos lie in two classes or more with the same bytes: one of their labels is wrong "
+            f"({folders.show(shown)}{more}; all are in conflicts.csv)"
+        )
+    return "\n".join(lines)
+
+
+def find_conflicts(source: folders.Source, rows: list[dict], *, split: str, correct_by: str = "") -> list[dict]:
+    """Files with the same bytes in two classes or more, drawn or not: dicts of CONFLICT_COLUMNS, by bytes.
+
+    Only files of a size that another class has too are hashed. Labels are those corrected by hand, where they are.
+
+    Args:
+        source, split, correct_by: as `choose` was given; rows: what it returned.
+    """
+    parts = [source.training] + ([source.parts[source.validation]] if split == "given" else [])
+    files = [(path, label) for part in parts for label, folder in part.items() for path in folders.list_photos(folder)]
+    known = {row["source"]: row["sha256"] for row in rows}
+    labels_of_size = defaultdict(set)
+    sizes = [size_of(path) for path, _ in files]
+    for (_, label), size in zip(files, sizes, strict=True):
+        labels_of_size[size].add(label)
+    file = corrections.find(correct_by)
+    changed = corrections.labels(file) if file else {}
+    found = []
+    for (path, label), size in zip(files, sizes, strict=True):
+        name = path.relative_to(source.folder).as_posix()
+        digest = known.get(name, "")
+        if size > 0 and len(labels_of_size[size]) > 1:
+            digest = digest or hash_of(path)
+        if digest and changed.get(digest, label):
+            found.append({"sha256": digest, "source": name, "label": changed.get(digest, label),
+                          "drawn": "yes" if name in known else "no"})  # fmt: skip
+    return conflicts_among(found)
+
+
+def conflicts_among(rows: list[dict]) -> list[dict]:
+    """Those of some rows (sha256, source, label, drawn) whose bytes have another label too, by bytes and name."""
     labels = defaultdict(set)
     for row in rows:
         labels[row["sha256"]].add(row["label"])
-    n = sum(len(found) > 1 for found in labels.values())
-    if n:
-        lines.append(f"{n} photos lie in two classes or more with the same bytes: one of their labels is wrong")
-    return "\n".join(lines)
+    found = [{"drawn": "yes"} | {name: row[name] for name in CONFLICT_COLUMNS if name in row} for row in rows
+             if len(labels[row["sha256"]]) > 1]  # fmt: skip
+    return sorted(found, key=lambda row: (row["sha256"], row["source"]))
+
+
+def read_conflicts(run_dir: Path) -> list[dict]:
+    """The rows of the run's conflicts.csv; none where there is no such file, as in runs of earlier versions."""
+    path = Path(run_dir) / "conflicts.csv"
+    return runs.read_csv(path) if path.is_file() else []
+
+
+def size_of(path: Path) -> int:
+    """A regular file's size in bytes, -1 for anything else."""
+    try:
+        about = path.stat()
+    except OSError:
+        return -1
+    return about.st_size if stat.S_ISREG(about.st_mode) else -1
+
+
+def hash_of(path: Path) -> str:
+    """A file's sha256, or "" where it cannot be read."""
+    try:
+        return decoding.sha256(path)
+    except (OSError, ValueError):
+        return ""
 
 
 def found_label(row):
     """The class whose folder the photo of a split row lies in; its label, unless that was corrected."""
-    folder = row["source"].partition("/")[0]
-    return folders.SPELLINGS.get(folder, folder)
+    return folders.origin(row["source"])[1]
 
 
 def corrected(rows, rejected):

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from maskkit import augment, data, decoding, leaks, model, splits, survey
+from maskkit import augment, data, decoding, folders, leaks, model, splits, survey
 from maskkit.subject import choose, detect
 
 SPARE = 1.5  # candidates looked at per photo wanted: some are versions of drawn ones
@@ -40,12 +40,16 @@ class Drawn:
 
 
 def draw(run_dir, *, n_seeds, seed):
-    """The photos of a run's split.csv, split `n_seeds` times as it was once: 20 % validation, no group in both parts.
+    """The photos of a run's split.csv, split `n_seeds` times: 20 % validation, no group in both parts.
+
+    Where the run validated on a part of its own (SPLIT='given'), photos of the training part alone.
 
     Raises:
         FileNotFoundError, ValueError: as `data.read_split`; or too few originals to split.
     """
     rows = [row for part in data.read_split(run_dir) for row in part]
+    given = (folders.VALIDATION, folders.TEST)  # of SPLIT='given': these photos are for measuring
+    rows = [row for row in rows if folders.origin(row["source"])[0] not in given]
     photos = data.MaskDataset(rows, run_dir, data.classes(rows), model.Transform())
     groups = np.unique([row["group"] for row in rows], return_inverse=True)[1]
     everyone = np.ones(len(rows), dtype=bool)
@@ -57,7 +61,8 @@ def find(drawn, source, against, *, n, seed):
     """The photos to be measured on: `unseen`, the same as `street`, and `elsewhere` where there is another source.
 
     Args:
-        source: the `folders.Source` the run was drawn from; of the 12K set Test is taken, else what was not drawn.
+        source: the `folders.Source` the run was drawn from; its test part is taken, its validation part where there
+            is no test part, what was not drawn where there are no parts.
         against: the `folders.Source` of other photos, or None.
         n: photos of each at most, evenly from the classes.
 
@@ -88,7 +93,7 @@ def unseen(drawn, source, n, seed):
     """The exam of photos that nobody learned from: candidates are compared with the drawn ones, versions left out."""
     known = {row["sha256"] for row in drawn.photos.rows}
     files = survey.find_files(source)
-    own = [row for row in files if row["part"] == "Test"] or files
+    own = next((own for part in (folders.TEST, folders.VALIDATION) if (own := of_part(files, part))), files)
     candidates = sample([row for row in own if decoding.sha256(row["path"]) not in known], round(SPARE * n), seed)
     photos = drawn.photos
     learned = [{"path": photos.path(i), "file": row["file"], "label": row["label"], "part": "drawn"}
@@ -102,6 +107,10 @@ def unseen(drawn, source, n, seed):
         raise ValueError(f"no photo of some class of {source.photos} is left that is no version of a drawn one")
     places = choose(free, found.labels, n, seed)
     return Exam("unseen", f"unseen photos of {source.photos}", [found.rows[i] for i in places], groups[places])
+
+
+def of_part(files: list[dict], part: str) -> list[dict]:
+    return [row for row in files if row["part"] == part]
 
 
 def sample(files, n, seed):

@@ -54,6 +54,16 @@ OWN = {
     "sides, and then the number is too good.":
         "Pembagian dilakukan foto demi foto, seperti dalam laporan: salinan mirip dari satu foto dapat berada"
         " di kedua bagian, dan dalam hal itu angkanya terlalu bagus.",
+    "The parts are folders of the photos' own: the training part was learned from, the other one checked. "
+    "Copies of one photo may stand on both sides; the audit counts them.":
+        "Pembagiannya mengikuti folder foto itu sendiri: bagian pelatihan dipelajari, bagian lainnya diuji. "
+        "Salinan dari satu foto dapat berada di kedua bagian; audit menghitungnya.",
+    "{n} photos lie in two classes or more with the same bytes: one of their labels is wrong.":
+        "{n} foto dengan byte yang sama berada di dua kelas atau lebih: salah satu labelnya keliru.",
+    "drawn": "diambil",
+    "yes": "ya",
+    "no": "tidak",
+    "Details": "Rincian",
     "How the parts were drawn is not recorded.": "Cara pembagian datanya tidak tercatat.",
     "The words in the figures, names of files and settings, and what the project has no translation of "
     "are in English. In the figures: training, validation (the two parts), accuracy, loss, epoch, true, "
@@ -359,16 +369,27 @@ STORED = {
     "at most {n} points: two photos of 40": "paling banyak {n} poin: dua foto dari 40",
     "nothing": "tidak ada",
     "{n} folds": "{n} lipatan (fold)",
-    "the Test part, learned from Train photos without a version in it":
-        "bagian Test, dipelajari dari foto Train yang tidak punya versi di dalamnya",
+    "the {part} part, learned from Train photos without a version in it":
+        "bagian {part}, dipelajari dari foto Train yang tidak punya versi di dalamnya",
     "not measured: the network's last stages learned from these photos, so its features know every other "
     "split too":
         "tidak diukur: tahap-tahap terakhir jaringan belajar dari foto ini, jadi fiturnya juga mengenal "
         "setiap pembagian lain",
-    "The report's ResNet18 weights could not be had, so this is MobileNetV2. {error}":
-        "Bobot ResNet18 dari laporan tidak dapat diperoleh, jadi ini MobileNetV2. {error}",
-    "Kaggle's photos could not be had, so these are the drawn demo faces. {error}":
-        "Foto dari Kaggle tidak dapat diperoleh, jadi ini wajah demo yang digambar. {error}",
+    "The report's ResNet18 weights could not be had, so this is MobileNetV2.":
+        "Bobot ResNet18 dari laporan tidak dapat diperoleh, jadi ini MobileNetV2.",
+    "Kaggle's photos could not be had, so these are the drawn demo faces.":
+        "Foto dari Kaggle tidak dapat diperoleh, jadi ini wajah demo yang digambar.",
+    "Kaggle could not be reached, so this run uses synthetic faces.":
+        "Kaggle tidak dapat dihubungi, jadi percobaan ini memakai wajah sintetis.",
+    "No folder mounted in {folder} ({names}) holds with_mask and without_mask, and Kaggle could not be reached, so "
+    "this run uses synthetic faces.":
+        "Tidak ada folder di {folder} ({names}) yang berisi with_mask dan without_mask, dan Kaggle tidak dapat "
+        "dihubungi, jadi percobaan ini memakai wajah sintetis.",
+    "How to use the real photos: open {page}, press Download, unpack the archive anywhere, and give that folder as "
+    "DATA.":
+        "Cara memakai foto yang sebenarnya: buka {page}, tekan Download, ekstrak arsipnya di mana saja, dan berikan "
+        "folder itu sebagai DATA.",
+    "Tried to download {page}: {error}": "Dicoba mengunduh {page}: {error}",
     "set aside by hand": "disisihkan dengan tangan",
     "Luck of the split": "Keberuntungan pembagian data",
     "Leaks between the parts": "Kebocoran antara kedua bagian",

@@ -12,6 +12,7 @@ from maskkit import paths
 HANDLE = "ashishjangra27/face-mask-12k-images-dataset"
 PAGE = f"https://www.kaggle.com/datasets/{HANDLE}"
 TIME_LIMIT = 1800  # seconds for 330 MB; a server that falls silent is given up much sooner, by kagglehub itself
+BY_HAND = "open {page}, press Download, unpack the archive anywhere, and give that folder as DATA."
 DOWNLOAD = "import kagglehub, sys; kagglehub.dataset_download(sys.argv[1])"
 
 
@@ -58,7 +59,14 @@ def fetch(time_limit=TIME_LIMIT):
 def explain(reason):
     """What was tried, why it failed, and the steps by hand; without the password of a proxy's address."""
     reason = textwrap.shorten(re.sub(r"//[^/@\s]+@", "//...@", reason), 300, placeholder=" ...")
-    return (
-        f"Tried to download {PAGE} through kagglehub: {reason}\n"
-        f"By hand: open the page, press Download, unpack the archive anywhere, and give that folder as DATA."
-    )
+    return f"Tried to download {PAGE} through kagglehub: {reason}\nBy hand: {BY_HAND.format(page='the page')}"
+
+
+def how_to(error):
+    """The rest of a note: how to use the real photos, in its first line; what went wrong, in further ones.
+
+    Args:
+        error: as `fetch` raises it.
+    """
+    tried = str(error).partition("\nBy hand")[0]
+    return f"How to use the real photos: {BY_HAND.format(page=PAGE)}\n{tried}"

@@ -163,7 +163,7 @@ def pretrained(arch, weights):
     except FileNotFoundError as error:
         if weights == "imagenet" or arch != "auto":
             raise
-        note = f"The report's ResNet18 weights could not be had, so this is MobileNetV2. {error}"
+        note = f"The report's ResNet18 weights could not be had, so this is MobileNetV2.\n{error}"
         return dataclasses.replace(packaged(EMBEDDED_ARCH), note=note)
 
 

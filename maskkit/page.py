@@ -1,5 +1,6 @@
 """report.html: a run on one page, for readers who never open Python. No script, nothing loaded from afar."""
 
+import re
 import shlex
 from pathlib import Path
 
@@ -28,6 +29,8 @@ PARAMETERS = {
 WAYS = {
     "grouped": "Photos of one original stay together in one part, so that no near copy of a training "
     "photo is among the photos to check.",
+    "given": "The parts are folders of the photos' own: the training part was learned from, the other one checked. "
+    "Copies of one photo may stand on both sides; the audit counts them.",
     "random": "The parts were drawn photo by photo, as the report did: near copies of one photo may "
     "stand on both sides, and then the number is too good.",
 }
@@ -84,7 +87,8 @@ def whole(run_dir, metrics):
         section(say("How far to trust it"), trust(metrics),
                 banner(problem) if problem else page_audit.section(audit, run_dir, name), anchor="trust"),
         section(say("The report's statements, and this run"), claims(run_dir)),
-        section(say("What it was asked to learn from"), figure(run_dir, "split", metrics), splits(metrics), photos),
+        section(say("What it was asked to learn from"), figure(run_dir, "split", metrics), splits(metrics),
+                conflicts(run_dir), photos),
         section(say("Photos that were set aside"), rejected(run_dir)),
         section(say("How it was made"), made(run_dir, metrics)),
         "</main>",
@@ -102,7 +106,7 @@ def headline(metrics, name, privacy, lamps):
     best, last = metrics["best"], metrics["last"]
     notes = [metrics[key] for key in ("source_note", "weights_note") if metrics.get(key)]
     loud = f"<strong>{say('Not what was asked for first:')}</strong>"
-    banners = "".join(f'<p class="banner">{loud} {stored(note)}</p>' for note in notes)
+    banners = "".join(fallback(loud, note) for note in notes)
     parts = say("{photos}: {n_train} to learn, {n_val} to check", photos=value(metrics, "photos"),
                 n_train=value(metrics, "n_train"), n_val=best["n"])  # fmt: skip
     counted = {key: value(metrics, key) for key in ("trainable", "total")}
@@ -122,6 +126,20 @@ def headline(metrics, name, privacy, lamps):
         f"{ruler(kept(metrics))}<p>{text(which_epoch(metrics))}</p>"
         f'{banners}{lamps}<p class="soft">{privacy}</p>{foreign()}{markup.facts(facts)}</header>'
     )
+
+
+def fallback(loud: str, note: str) -> str:
+    """A banner with a note's plain sentence; how to change it and the technical reason are folded away."""
+    sentence, rest = plain(note)
+    folded = "".join(f"<p>{stored(line)}</p>" for line in rest)
+    more = details(say("Details"), folded) if rest else ""
+    return f'<div class="banner"><p>{loud} {stored(sentence)}</p>{more}</div>'
+
+
+def plain(note: str) -> tuple[str, list[str]]:
+    """(first sentence, the other lines) of a note of metrics.json."""
+    sentence, *rest = re.split(r"(?<=\.)\s+", note, maxsplit=1)
+    return sentence, "".join(rest).splitlines()
 
 
 def ruler(result):
@@ -272,6 +290,19 @@ def command(metrics):
     settings |= {key.upper(): run[key] for key in ("groups", "corrections") if key in run}
     settings["RUN"] = f"{run.get('name') or 'report'}-again"
     return "maskkit reproduce" + "".join(f" --set {key}={shlex.quote(str(v))}" for key, v in settings.items())
+
+
+def conflicts(run_dir):
+    """The files that have two labels or more, folded away where they are many; nothing where there are none."""
+    path = run_dir / "conflicts.csv"
+    found = runs.read_csv(path) if path.exists() else []  # earlier versions wrote none
+    if not found:
+        return ""
+    n = len({row["sha256"] for row in found})
+    rows = [[row["source"], row["label"], say("yes") if row["drawn"] == "yes" else say("no")] for row in found]
+    said = say("{n} photos lie in two classes or more with the same bytes: one of their labels is wrong.", n=n)
+    listed = table(said, (say("file"), say("class"), say("drawn")), rows, long=(0,))
+    return listed if len(rows) <= 12 else f"<p>{said}</p>{details(say('{n} files', n=len(rows)), listed)}"
 
 
 def rejected(run_dir):

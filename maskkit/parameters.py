@@ -18,7 +18,7 @@ MIN_PER_CLASS = 10  # fewer leave no validation part worth a percentage
 MAX_RUN = 200  # bytes: file systems take names of 255, and `.<8 digits>.part` and more come behind
 MAX_SEED = 2**32 - 1  # scikit-learn's and numpy's range
 MAX_TAIL_RATE = 1e-4  # above, a few hundred photos undo what ImageNet taught
-SPLITS = ("grouped", "random", "given")
+SPLIT = ("grouped", "random", "given")
 AUGMENT = ("none", "report", "strong")  # `augment.TRAINING`, and none
 ENGINES = ("eager", "compiled", "onnxruntime", "cuda")  # `compare.ENGINES`
 EMBEDDED_ARCH = "mobilenet_v2"  # the one whose weights come as a package
@@ -40,8 +40,8 @@ def whole(least: int, most: float = math.inf, also: tuple[int, ...] = (), words:
 
 
 def number(most: float, words: str) -> Rule:
-    """A finite number above 0 and at most `most`."""
-    return Rule(words, lambda value: type(value) in (int, float) and 0 < value <= most and value < math.inf)
+    """A number above 0 and at most `most`."""
+    return Rule(words, lambda value: type(value) in (int, float) and 0 < value <= most)
 
 
 def choice(*names: str, words: str = "") -> Rule:
@@ -84,7 +84,7 @@ RULES = {
         f"a plain folder name such as 'report' (letters, digits, . _ -), at most {MAX_RUN} bytes long", is_run
     ),
     "PER_CLASS": whole(MIN_PER_CLASS, also=(0,), words=f"0 (all) or at least {MIN_PER_CLASS}"),
-    "SPLIT": choice(*SPLITS),
+    "SPLIT": choice(*SPLIT),
     "SEED": whole(0, MAX_SEED),
     "ARCH": Rule("'auto', 'resnet18', 'mobilenet_v2' or another classifier of torchvision.models", is_arch),
     "SIZE_PX": whole(16, 2048),
@@ -92,7 +92,7 @@ RULES = {
     "VIEWS": at_least_one,
     "EPOCHS": at_least_one,
     "BATCH_SIZE": at_least_one,
-    "LEARNING_RATE": number(math.inf, "above 0 and finite"),
+    "LEARNING_RATE": number(1000, "above 0 and at most 1000"),
     "TAIL_EPOCHS": whole(0),
     "TAIL_LEARNING_RATE": number(MAX_TAIL_RATE, f"above 0 and at most {MAX_TAIL_RATE}"),
     "TAIL_SHARE": number(1, "above 0 and at most 1"),

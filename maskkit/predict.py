@@ -12,7 +12,6 @@ import heapq
 import itertools
 import json
 import os
-from pathlib import Path
 
 import numpy as np
 
@@ -187,8 +186,8 @@ def walk(folder):
             below.clear()
             continue
         seen.add((about.st_dev, about.st_ino))
-        below[:] = sorted(name for name in below if not folders.is_hidden(Path(name)))
-        yield from (os.path.join(here, name) for name in sorted(files) if not folders.is_hidden(Path(name)))
+        below[:] = sorted(name for name in below if not folders.is_litter(name))
+        yield from (os.path.join(here, name) for name in sorted(files) if not folders.is_litter(name, here))
     yield from (error.filename for error in failed)  # a folder that cannot be listed: `read` will say why
 
 

@@ -167,7 +167,7 @@ def reproduce(parameter_file, texts, notebooks=REPORT_NOTEBOOKS, say=print):
     if missing:
         raise FileNotFoundError(f"{missing[0]} is missing; run maskkit inside its source tree (a clone)")
     parameters = check(read_parameters(parameter_file), texts, notebooks)
-    settings = {name: value for values in parameters.values() for name, value in values.items()}
+    settings = {name: value for path in notebooks for name, value in (declared(path) | parameters[path]).items()}
     run_dir = runs.path(settings["RUN"])
     with runs.locked(run_dir):
         check_sources(settings, say)
@@ -202,6 +202,8 @@ def further(name, parameter_file, texts, say=print):
     Returns:
         the run's folder. Raises as `reproduce`.
     """
+    from maskkit import folders
+
     report, notebook = paths.NOTEBOOKS / "report.yaml", paths.NOTEBOOKS / name
     if not notebook.is_file():
         raise FileNotFoundError(f"{notebook} is missing; run maskkit inside its source tree (a clone)")
@@ -210,8 +212,8 @@ def further(name, parameter_file, texts, say=print):
     checked = check(settings, texts, [notebook, *earlier])
     parameters = declared(notebook) | checked[notebook]
     for name in ("AGAINST", "DATA"):
-        if parameters[name] not in PATH_PARAMETERS[name] and not Path(parameters[name]).is_dir():
-            raise FileNotFoundError(f"{name}: there is no folder {parameters[name]}")
+        if parameters[name] not in PATH_PARAMETERS[name]:
+            folders.find(parameters[name], name)
     run_dir = runs.path(parameters["RUN"])
     if not (run_dir / "model.json").is_file():
         say(f"there is no run {parameters['RUN']} yet: first the report")
@@ -250,14 +252,20 @@ def check_named(settings):
 
 
 def check_sources(settings, say):
-    """Find photos, corrections and weights before any kernel starts; say first what fell back from auto."""
-    from maskkit import corrections, folders
+    """Find photos, corrections and weights before any kernel starts; say first what fell back from auto, then which
+    folder was chosen.
+
+    Raises:
+        FileNotFoundError, ValueError: as `folders.find`; or a class folder holds too few files.
+    """
+    from maskkit import corrections, data, folders
 
     check_named(settings)
     corrected = corrections.find(settings.get("CORRECTIONS", ""))
     source = folders.find(settings["DATA"])
+    data.check_enough(source, settings.get("SPLIT", "grouped"))
     if source.note:
-        say(f"FALLING BACK: {source.note}")
+        say(fallback(source.note))
     network = f"{settings['ARCH']}, weights {Path(settings['WEIGHTS']).name}"
     if settings["WEIGHTS"] in ("auto", "imagenet"):  # others are found by 02_train, without torch imported here
         from maskkit import model
@@ -265,10 +273,17 @@ def check_sources(settings, say):
         found = model.pretrained(settings["ARCH"], settings["WEIGHTS"])
         network = found.title
         if found.note:
-            say(f"FALLING BACK: {found.note}")
+            say(fallback(found.note))
     say(f"photos: {source.photos}; network: {network}")
+    for line in source.lines():
+        say(line)
     if corrected:
         say(f"corrected by hand: {corrections.say(corrected)}, as far as they are drawn")
+
+
+def fallback(note: str) -> str:
+    """A note as the terminal shows it: its plain line, then the technical reason, indented."""
+    return "FALLING BACK: " + note.replace("\n", "\n    ")
 
 
 def execute(notebook, output, parameters, echo=False):

@@ -280,7 +280,7 @@ def start(run_dir):
     run_dir = Path(run_dir)
     for name in (
         "metrics.json", "claims.json", "history.csv", "model.safetensors", "model.json", "report.html",
-        "audit.json", "audit.html", "suspects.csv", "groups.csv", "MODEL_CARD.md",
+        "audit.json", "audit.html", "suspects.csv", "groups.csv", "MODEL_CARD.md", "conflicts.csv",
     ):  # fmt: skip
         (run_dir / name).unlink(missing_ok=True)
     for figure in (run_dir / "figures").glob("*.*"):

@@ -195,7 +195,8 @@ def shortcut_entries(measures, real, arch, labels, groups, parts, *, recipe, see
     except ValueError as error:
         nothing = undefined(str(error))
         return dict.fromkeys(["guess", *measures, "model"], nothing), lights.unknown("shortcuts", nothing["sentence"])
-    where = "the test photos" if way.measured_on.startswith("the Test") else "the photos, each tested once"
+    own_part = way.measured_on.startswith(("the Test", "the Validation"))
+    where = "the test photos" if own_part else "the photos, each tested once"
     tested, entries = way.tested, {}
 
     def measure(name, learn, X, kind, title, sees):

@@ -71,7 +71,8 @@ class Protocol:
 
 
 def protocol(labels, groups, parts, seed):
-    """The set's own Test part, learned from its Train part; else five folds. A group is never on both sides.
+    """The set's own Test part (else Validation), learned from its Train part; else five folds. A group is never on both
+    sides.
 
     Args:
         labels, groups: int (n,); parts: text (n,).
@@ -79,10 +80,11 @@ def protocol(labels, groups, parts, seed):
     Raises:
         ValueError: a class has too few photos for either.
     """
-    test = np.flatnonzero(parts == "Test")
+    name = "Test" if "Test" in parts else "Validation"
+    test = np.flatnonzero(parts == name)
     train = np.flatnonzero((parts == "Train") & ~np.isin(groups, groups[test]))
     if has_enough(labels, train, data.MIN_PER_CLASS) and has_enough(labels, test, 1):
-        return Protocol([(train, test)], "the Test part, learned from Train photos without a version in it")
+        return Protocol([(train, test)], f"the {name} part, learned from Train photos without a version in it")
     fold = splits.folds(labels, groups, N_FOLDS, seed)
     pairs = [(np.flatnonzero(fold != index), np.flatnonzero(fold == index)) for index in range(N_FOLDS)]
     return Protocol(pairs, f"{N_FOLDS} folds")

@@ -1,6 +1,7 @@
 """What is audited: photos, which of them are one, backbones, and the model with the photos it learned from."""
 
 import dataclasses
+import re
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +46,7 @@ class Net:
     @property
     def short_note(self):
         """The first sentence of the note: fit for a table, and the same on every machine."""
-        return self.note.partition(". ")[0]
+        return re.split(r"\.\s", self.note)[0]
 
     def features(self, rows, classes, device, transform=None):
         """Features of photos, from the cache where they are known."""

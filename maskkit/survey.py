@@ -72,21 +72,15 @@ class Survey:
 def find_files(source):
     """Every file of a source as dicts (path, file, label, part), sorted by file.
 
-    In the 12K layout that is all its parts, Train, Test and Validation; in a plain folder part is "". `file` is
-    the path below the folder that holds the parts or the classes.
+    All parts are listed, not the training part alone; part is "" where the photos lie in none. `file` is the path
+    below the folder that holds the parts or the classes.
     """
-    folder, found = source.folder, []
-    parts = {"": folder}
-    if folder.name == "Train":
-        siblings = {name: folder.parent / name for name in folders.PARTS_12K}
-        parts = {name: place for name, place in siblings.items() if place.is_dir()}
-    root = folder.parent if folder.name == "Train" else folder
-    for part, place in parts.items():
-        for label, below in folders.class_folders(place).items():
-            found += [
-                {"path": path, "file": path.relative_to(root).as_posix(), "label": label, "part": part}
-                for path in folders.list_photos(below)
-            ]
+    found = [
+        {"path": path, "file": path.relative_to(source.folder).as_posix(), "label": label, "part": part}
+        for part, classes in source.parts.items()
+        for label, below in classes.items()
+        for path in folders.list_photos(below)
+    ]
     return sorted(found, key=lambda row: row["file"])
 
 

@@ -453,7 +453,7 @@ def resolve(todo, folder, broke, say):
             if "auto" in asked.replace("=", " ").split() and asked not in said:
                 said.add(asked)
                 folder.agree(asked, came_to)
-                say(f"FALLING BACK: {note}" if note else f"{asked}: {came_to}")
+                say(reproduce.fallback(note) if note else f"{asked}: {came_to}")
     return sources, networks
 
 

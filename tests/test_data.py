@@ -32,8 +32,8 @@ def layout_12k(tmp_path):
 def test_12k_layout_is_found_from_above_and_below_and_draws_from_train_only(layout_12k, tmp_path, below):
     rows, _ = curate(layout_12k / below, tmp_path / "run", per_class=20)
     assert Counter(row["label"] for row in rows) == {"with_mask": 20, "without_mask": 20}
-    train = layout_12k / "Face Mask Dataset" / "Train"
-    assert all((train / row["source"]).is_file() for row in rows)
+    root = layout_12k / "Face Mask Dataset"
+    assert all((root / row["source"]).is_file() and row["source"].startswith("Train/") for row in rows)
 
 
 def test_named_test_part_is_a_plain_folder_with_our_class_names(layout_12k):
@@ -62,7 +62,7 @@ def test_auto_falls_back_to_the_demo_set_loudly_and_kaggle_does_not(monkeypatch,
     monkeypatch.setattr(demo, "make", lambda folder: folder)
     source = folders.find("auto")
     assert (source.kind, source.photos) == ("demo", "demo (Kaggle not reached)")
-    assert "no route to host" in source.note and "By hand" in source.note
+    assert "no route to host" in source.note and "How to use the real photos: open" in source.note
     with pytest.raises(FileNotFoundError, match="no route to host(.|\n)*By hand"):
         folders.find("kaggle")
 
@@ -209,11 +209,12 @@ def test_originals_join_their_augmented_files_only_where_all_are_there(tmp_path,
     names = sorted(path.name for path in (train / "WithMask").iterdir())
     (train / "WithMask" / names[11]).rename(train / "WithMask" / "Augmented_3_99.png")
     drawn = {path: ("with_mask", path.name) for path in (train / "WithMask").iterdir()}
-    monkeypatch.setattr(data, "N_ORIGINALS_12K", 11)
-    groups = {path.name: group for path, group in data.name_groups(drawn, train, {}).items()}
+    monkeypatch.setattr(folders, "N_ORIGINALS_12K", 11)
+    source = folders.find(str(train))
+    groups = {path.name: group for path, group in data.name_groups(drawn, source, {}).items()}
     assert groups["Augmented_3_99.png"] == groups["003.png"] != groups["004.png"]
-    monkeypatch.setattr(data, "N_ORIGINALS_12K", 12)
-    groups = {path.name: group for path, group in data.name_groups(drawn, train, {}).items()}
+    monkeypatch.setattr(folders, "N_ORIGINALS_12K", 12)
+    groups = {path.name: group for path, group in data.name_groups(drawn, source, {}).items()}
     assert groups["Augmented_3_99.png"] != groups["003.png"]
 
 

@@ -195,6 +195,31 @@ def test_a_fallback_is_told_before_anything_else(run_dir):
     assert sum(attributes.get("class") == "banner" for _, attributes in reader.tags) == 2
 
 
+def test_a_fallback_s_technical_reason_is_folded_away(run_dir):
+    reason = "Tried to download https://x: requests.exceptions.ConnectionError: HTTPSConnectionPool(...)"
+    sentence = "Kaggle could not be reached, so this run uses synthetic faces."
+    runs.record(run_dir, source_note=f"{sentence} How to use the real photos: open https://x.\n{reason}")
+    html = page.write(run_dir).read_text(encoding="utf-8")
+    banner = html[html.index('<div class="banner">') :].partition("</div>")[0]
+    shown, _, folded = banner.partition("<details>")
+    assert sentence in shown and "Error" not in shown and "open https" not in shown
+    assert "How to use the real photos: open https://x." in folded and reason in folded
+    runs.record(run_dir, language="id")
+    _, words = read(page.write(run_dir))
+    assert "Kaggle tidak dapat dihubungi, jadi percobaan ini memakai wajah sintetis." in words
+
+
+def test_files_with_two_labels_are_listed(run_dir):
+    rows = [{"sha256": "ab", "source": f"{label}/{NASTY}", "label": label, "drawn": drawn}
+            for label, drawn in (("cat", "yes"), ("dog", "no"))]  # fmt: skip
+    runs.write_csv(run_dir / "conflicts.csv", rows, list(rows[0]))
+    for language, said in (("en", "1 photos lie in two classes or more"), ("id", "1 foto dengan byte yang sama")):
+        _, words = change(run_dir, language=language)
+        assert said in words and f"cat/{NASTY}" in words and f"dog/{NASTY}" in words
+    (run_dir / "conflicts.csv").unlink()
+    assert "in two classes" not in change(run_dir, language="en")[1]
+
+
 def test_drawn_faces_need_nobodys_consent(run_dir):
     _, words = change(run_dir, source="demo")
     assert page.PRIVACY_DRAWN in words and page.PRIVACY not in words

@@ -12,6 +12,9 @@ TINY = {
 }  # fmt: skip
 
 
+UNCUT = {"ARCH": "shufflenet_v2_x0_5", "TAIL_EPOCHS": [0, 1]}  # no stages to unfreeze are known: the second breaks
+
+
 @pytest.fixture
 def tiny(photo_folder, tmp_path, monkeypatch):
     """A sweep of four recipes over 15 + 15 small photos, and a cache of its own; the notebooks are left out."""
@@ -146,11 +149,11 @@ def test_unfrozen_stages_are_swept_too(tiny, tmp_path):
 
 
 def test_a_broken_recipe_is_named_and_tried_again_only_by_name(tiny, tmp_path, monkeypatch):
-    given = tiny | {"SEED": 0, "LEARNING_RATE": [0.001, 1e38], "EPOCHS": [1, 3]}
+    given = tiny | UNCUT | {"SEED": 0, "EPOCHS": [1, 2]}
     found, told = go(given, tmp_path / "out")
     assert found.counts == {"done": 2, "broken": 2, "open": 0}
     errors = " ".join(row["error"] for row in table(tmp_path / "out").values())
-    assert errors.count("the loss is") == errors.count("LEARNING_RATE=1e+38 is too large") == 2
+    assert errors.count("shufflenet_v2_x0_5") == 2
     key = found.of("broken")[0]
     assert any(line.startswith(f"broken: {key}") for line in told)
     assert key in (tmp_path / "out" / "sweep.html").read_text()
@@ -227,7 +230,7 @@ def test_notebooks_that_fail_are_a_failure_and_all_else_is_there(tiny, tmp_path,
 def test_the_command_line(tiny, tmp_path, capsys):
     import yaml
 
-    (tmp_path / "s.yaml").write_text(yaml.safe_dump(tiny | {"LEARNING_RATE": [0.001, 1e38], "EPOCHS": 3, "SEED": 0}))
+    (tmp_path / "s.yaml").write_text(yaml.safe_dump(tiny | UNCUT | {"EPOCHS": 1, "SEED": 0}))
     assert __main__.main(["sweep", str(tmp_path / "s.yaml"), "--out", str(tmp_path / "out")]) == 1
     said = capsys.readouterr()
     assert "sweep.html" in said.out and "predict YOUR_PHOTOS --model tiny-best" in said.out

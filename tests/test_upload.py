@@ -11,6 +11,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from conftest import fill
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell
 
@@ -158,9 +159,11 @@ def test_torchvision_s_weights_are_found_where_kaggle_mounts_them(tmp_path, no_w
 def test_kaggle_s_mounted_photos_are_found(tmp_path, monkeypatch, nested):
     monkeypatch.setattr(paths, "KAGGLE_INPUT", tmp_path)
     train = tmp_path / nested / "Face Mask Dataset" / "Train"
-    for name in ("WithMask", "WithoutMask"):
-        (train / name).mkdir(parents=True)
-    assert folders.find("auto") == folders.Source("kaggle", "Kaggle 12K", train)
+    fill(train, ("WithMask", "WithoutMask"), 1, size_px=8)
+    (train / "WithMask" / "000.png").rename(train / "WithMask" / "Augmented_0_1234567.png")
+    source = folders.find("auto")
+    assert (source.kind, source.photos, source.folder) == ("kaggle", "Kaggle 12K", train.parent)
+    assert source.training == {"with_mask": train / "WithMask", "without_mask": train / "WithoutMask"}
 
 
 def test_files_of_this_machine_and_wrong_names_are_refused(tmp_path, quick):
@@ -249,8 +252,9 @@ def test_the_notebook_runs_on_kaggle(installed, demo_set, monkeypatch):
     train = mounted / "datasets" / "owner" / "face-mask" / "Face Mask Dataset" / "Train"
     for ours, theirs in (("with_mask", "WithMask"), ("without_mask", "WithoutMask")):
         (train / theirs).mkdir(parents=True)
-        for path in sorted((demo_set / ours).iterdir())[:15]:
-            shutil.copy(path, train / theirs)
+        for n, path in enumerate(sorted((demo_set / ours).iterdir())[:15]):
+            name = f"Augmented_{n}_1.png" if theirs == "WithMask" else f"{n}.png"  # names tell the 12K set
+            shutil.copy(path, train / theirs / name)
     before = {path: path.stat().st_mtime_ns for path in mounted.rglob("*")}
     notebook = nbformat.read(kernel / "maskkit-report.ipynb", 4)
     install = notebook.cells[1]

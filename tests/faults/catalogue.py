@@ -27,6 +27,8 @@ EXPECTED = {
     "sets": (
         "empty class", "missing class", "a third folder", "swapped class names", "re-spelled class names",
         "too few photos", "photo removed before training", "photo changed before training", "read-only input",
+        "part without classes", "parts with other classes", "class named like a part", "class inside another class",
+        "sources taken for classes", "photos without class folders", "class folder whose name is not UTF-8",
     ),
     "models": (
         "pickle with a payload", "truncated", "foreign", "other classes", "NaN weights",

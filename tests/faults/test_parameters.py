@@ -96,7 +96,7 @@ OUT_OF_RANGE = [
     ("DEVICE=tpu", "DEVICE must be 'auto', 'cpu' or 'cuda', got 'tpu'"),
     ("ARCH=no_such", "ARCH must be 'auto', 'resnet18', 'mobilenet_v2' or another classifier of torchvision"),
     ("ARCH=vgg16 WEIGHTS=packaged", "WEIGHTS='packaged' is there for ARCH='mobilenet_v2' only, got ARCH='vgg16'"),
-    ("LEARNING_RATE=-0.1", "LEARNING_RATE must be above 0 and finite, got -0.1"),
+    ("LEARNING_RATE=-0.1", "LEARNING_RATE must be above 0 and at most 1000, got -0.1"),
     ("SIZE_PX=3", "SIZE_PX must be a whole number from 16 to 2048, got 3"),
     ("AUGMENT=street", "AUGMENT must be 'none', 'report' or 'strong', got 'street'"),
     ("VIEWS=0 AUGMENT=report", "VIEWS must be at least 1, got 0"),

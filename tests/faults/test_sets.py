@@ -9,7 +9,7 @@ import pytest
 from conftest import draw_photo, fill
 
 from faults.test_photos import snapshot
-from maskkit import __main__, audit, data, decoding, features, folders, model, subject, survey
+from maskkit import __main__, audit, data, decoding, features, folders, model, paths, subject, survey
 
 fault = lambda name: pytest.mark.fault("sets", name)  # noqa: E731 (a mark's short name)
 
@@ -55,6 +55,39 @@ def test_a_third_folder_without_photos_is_an_error_with_its_name(photo_folder, t
     (photo_folder / "notes" / "readme.txt").write_text("no photo")
     with pytest.raises(ValueError, match=r"(?s)notes holds 0 photos .* of 1 files.*readme.txt: not a photo"):
         prepare(photo_folder, tmp_path / "run")
+
+
+def layout(name, folders, message):
+    return pytest.param(folders, message, id=name, marks=pytest.mark.fault("sets", name))
+
+
+@pytest.mark.parametrize(
+    ("places", "message"),
+    [
+        layout("empty class", {"a": 10, "b": 0}, "b holds 0 files; class 'b' needs at least 10 photos"),
+        layout("too few photos", {"a": 10, "b/anna": 4, "b/ben": 5}, "b holds 9 files; class 'b' needs at least 10"),
+        layout("missing class", {"with_mask": 10}, "sub-folder of photos per class, two or more; it holds with_mask"),
+        layout("part without classes", {"train/a": 10, "train/b": 10, "test": 3}, "test holds photos without a class"),
+        layout("parts with other classes", {"train/a": 10, "train/b": 10, "val/a": 3, "val/c": 3}, "different classes"),
+        layout("class named like a part", {"bus": 10, "train": 10}, "holds train, named like parts of a set, beside"),
+        layout("class inside another class", {"a": 10, "b": 10, "a/x/b": 3}, "bears the name of class 'b'"),
+        layout("sources taken for classes", {"x/a": 10, "x/b": 10, "y/a": 10, "y/b": 10}, "parts or sources, not"),
+        layout("photos without class folders", {".": 10}, "two or more; it holds none, and photos without a class"),
+        layout("class folder whose name is not UTF-8", {"a": 10, os.fsdecode(b"\xff"): 10}, "is not UTF-8; rename"),
+    ],
+)  # fmt: skip
+def test_a_folder_that_is_no_set_stops_with_one_line_before_any_kernel(tmp_path, monkeypatch, capsys, places, message):
+    monkeypatch.setattr(paths, "RUNS", tmp_path / "runs")
+    for place, (name, n) in enumerate(places.items()):
+        folder = tmp_path / "photos" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        for index in range(n):
+            draw_photo(100 * place + index, 8).save(folder / f"{index}.png")
+    given = ["--set", f"DATA={tmp_path / 'photos'}", "--set", "WEIGHTS=packaged"]
+    assert __main__.main(["reproduce", *given]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("maskkit: DATA: ") and message in line
+    assert not list((tmp_path / "runs").glob("[!.]*"))
 
 
 @fault("swapped class names")
