@@ -438,8 +438,9 @@ def run_runs(arguments):
     else:
         print(f"{show(paths.RUNS)} holds no run yet")
     if unfinished:
-        print("unfinished, begun anew by the same command (`make clean` removes them):")
-        print("\n".join(f"  {name}" for name in unfinished))
+        print("unfinished:")
+        states = {True: "under way", False: "cut off; the same command begins it anew, make clean removes it"}
+        print("\n".join(f"  {name}  {states[at_work]}" for name, at_work in unfinished.items()))
     names = [row["run"] for row in rows if ledger.is_evaluated(paths.RUNS / row["run"])]
     if not names:
         print_next("reproduce")

@@ -7,15 +7,16 @@ import dataclasses
 import functools
 import importlib.util
 import math
-import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
 Value = TypeVar("Value")
+PART = ".part"  # `maskkit reproduce` works in runs/<RUN>.<8 digits>.part and renames it when every notebook has passed
+WORKPLACE = re.compile(rf"\.[0-9a-f]{{8}}{re.escape(PART)}$")
 MIN_PER_CLASS = 10  # fewer leave no validation part worth a percentage
-MAX_RUN = 200  # bytes: file systems take names of 255, and `.<8 digits>.part` and more come behind
+MAX_RUN = 120  # bytes: file systems take names of 255, and `compare-<RUN>-<RUN>` holds two
 MAX_SEED = 2**32 - 1  # scikit-learn's and numpy's range
 MAX_TAIL_RATE = 1e-4  # above, a few hundred photos undo what ImageNet taught
 SPLIT = ("grouped", "random", "given")
@@ -51,11 +52,10 @@ def choice(*names: str, words: str = "") -> Rule:
 
 
 def is_run(value: object) -> bool:
-    return (
-        isinstance(value, str)
-        and re.fullmatch(r"\w[\w .+=-]*", value) is not None
-        and len(os.fsencode(value)) <= MAX_RUN
-    )
+    """Whether a text names a run, or the folder runs/<RUN>.<8 digits>.part that it is worked on in."""
+    own = WORKPLACE.sub("", value) if isinstance(value, str) else ""
+    fits = len(own.encode("utf-8", "surrogatepass")) <= MAX_RUN and not own.endswith(PART)
+    return fits and re.fullmatch(r"\w[\w .+=-]*", own) is not None
 
 
 def is_engines(value: object) -> bool:
@@ -81,7 +81,9 @@ def is_arch(value: object) -> bool:
 at_least_one = whole(1)
 RULES = {
     "RUN": Rule(
-        f"a plain folder name such as 'report' (letters, digits, . _ -), at most {MAX_RUN} bytes long", is_run
+        "a plain folder name such as 'report' (letters, digits, . _ -) "
+        f"of at most {MAX_RUN} bytes, not ending in {PART}",
+        is_run,
     ),
     "PER_CLASS": whole(MIN_PER_CLASS, also=(0,), words=f"0 (all) or at least {MIN_PER_CLASS}"),
     "SPLIT": choice(*SPLIT),

@@ -23,7 +23,7 @@ import filelock
 from maskkit import __version__, parameters, paths
 
 FORMULA = re.compile(r"'*[=+\-@\t\r\n]")  # what makes a spreadsheet run a cell (OWASP, CSV injection)
-PART = ".part"  # `maskkit reproduce` works in runs/<name>.<8 digits>.part and renames it when every notebook has passed
+PART = parameters.PART
 CHECKPOINT = "tail.checkpoint"  # a training that stopped, in the run's folder
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 WRITE_FAULTS = (*DISK_FULL, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
@@ -45,15 +45,13 @@ def find(run):
         FileNotFoundError: there is no such run.
         ValueError: it is a file.
     """
-    given = Path(run).expanduser()
-    if any(len(os.fsencode(part)) > 255 for part in given.parts):  # longer than any file's name: looking would fail
-        raise FileNotFoundError(f"--model: there is no run {run[:40]}... ({len(run)} letters)")
-    if given.is_file():
+    given = Path(os.path.expanduser(run))
+    if os.path.isfile(given):  # os.path's, as a Path's own raise where the name is longer than the system takes
         raise ValueError(f"--model: {run} is a file; give a run's name, or the folder with model.json")
     named = paths.RUNS / run
-    if given.name == run and named.is_dir() and not (given / "model.json").is_file():
+    if given.name == run and os.path.isdir(named) and not (given / "model.json").is_file():
         return named
-    if not given.is_dir():
+    if not os.path.isdir(given):
         raise FileNotFoundError(f"--model: there is no run {run}; `maskkit reproduce` makes one")
     return given
 
@@ -91,6 +89,18 @@ def locked(run_dir):
         raise ValueError(f"RUN: another process is writing {run_dir}; wait for its end, or give another RUN") from error
 
 
+def is_locked(run_dir: Path) -> bool:
+    """Whether another process is writing a run's folder; asked without waiting, and without leaving a lock file."""
+    lock = run_dir.with_name(f".{run_dir.name}.lock")
+    if not lock.is_file():
+        return False
+    try:
+        with filelock.FileLock(lock, timeout=0):
+            return False
+    except filelock.Timeout:
+        return True
+
+
 def workplace(run_dir):
     """A new, empty working folder for the run: the folder to work in, for `publish` to put in run_dir's place.
 
@@ -112,7 +122,7 @@ def workplace(run_dir):
 
 def own_name(run_dir):
     """The run's name, of its folder or of its `workplace`."""
-    return re.sub(rf"\.[0-9a-f]{{8}}{re.escape(PART)}$", "", run_dir.name)
+    return parameters.WORKPLACE.sub("", run_dir.name)
 
 
 def publish(part, run_dir):
@@ -212,13 +222,14 @@ def write_csv(path, rows, columns):
 
 
 def read_csv(path):
-    """The rows as dicts of text, as they were before `write_csv` defused them.
+    """The rows as dicts of text, as they were before `write_csv` defused them; a byte order mark, which spreadsheets
+    write, is passed over.
 
     Raises:
         ValueError: it is no CSV file.
     """
     try:
-        with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
+        with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
             return [{name: restore(cell) for name, cell in row.items()} for row in csv.DictReader(file)]
     except csv.Error as error:
         raise ValueError(f"{path} is no CSV file: {error}") from error

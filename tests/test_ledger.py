@@ -49,9 +49,11 @@ def test_what_was_cut_off_is_listed_apart_and_not_compared(capsys):
     runs.record(paths.RUNS / "begun", photos="demo", run={"finished": "2026-03-01"})
     (paths.RUNS / "cut.89abcdef.part").mkdir()
     assert [row["run"] for row in ledger.listing()] == ["begun", "old"]
-    assert __main__.main(["runs"]) == 0
+    with runs.locked(paths.RUNS / "new"):
+        assert __main__.main(["runs"]) == 0
     *_, heading, first, second, then = capsys.readouterr().out.splitlines()
-    assert heading.startswith("unfinished") and [first, second] == ["  cut.89abcdef.part", "  new.0123abcd.part"]
+    assert heading == "unfinished:"
+    assert first.startswith("  cut.89abcdef.part  cut off") and second == "  new.0123abcd.part  under way"
     assert then.endswith("trust --set RUN=old")
 
 

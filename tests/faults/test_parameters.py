@@ -106,8 +106,9 @@ OUT_OF_RANGE = [
     ("TAIL_SHARE=0", "TAIL_SHARE must be above 0 and at most 1, got 0"),
     ("KEEP=first", "KEEP must be 'best' or 'last', got 'first'"),
     ("LANGUAGE=fr", "LANGUAGE must be 'en' (English) or 'id' (Indonesian), got 'fr'"),
+    ("RUN=mine.part", "not ending in .part, got 'mine.part'"),
     ("RUN=../x", "RUN must be a plain folder name"),
-    ("RUN=" + "x" * 260, "at most 200 bytes long, got 'xxx"),
+    ("RUN=" + "x" * 260, "of at most 120 bytes, not ending in .part, got 'xxx"),
 ]
 
 
