@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from os.path import commonprefix
 
+SHORT = 14  # characters of a name where space is scarce, as in a large confusion matrix
 SHORTEST = 8  # characters: fewer hold no beginning, difference and end
 
 
@@ -29,6 +30,11 @@ def natural_order(names: Sequence[str]) -> list[int]:
 def first(names: Sequence[str], most: int) -> list[str]:
     """The first `most` names in the order in which they are shown."""
     return [names[place] for place in natural_order(names)[:most]]
+
+
+def by_name(rows: Sequence, name: Callable) -> list:
+    """Rows in the natural order of their names."""
+    return sorted(rows, key=lambda row: natural_key(name(row)))
 
 
 # --- length -------------------------------------------------------------------------------------

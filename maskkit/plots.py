@@ -561,7 +561,7 @@ def tabulate(
     small as can be read.
     """
     matrix, order = np.asarray(matrix, dtype=int), class_names.natural_order(classes)
-    labels, looks = class_labels(classes, 18 if len(classes) < 6 else 14), class_looks(classes)
+    labels, looks = class_labels(classes, 18 if len(classes) < 6 else class_names.SHORT), class_looks(classes)
     kept, others = order, []
     if len(classes) > most:
         wrong = matrix.sum(axis=0) + matrix.sum(axis=1) - 2 * matrix.diagonal()

@@ -23,7 +23,7 @@ from maskkit.plots import (
 )
 from maskkit.plots_audit import MAPS
 
-MAX_BARS = 6  # probabilities beside a photo
+MAX_BARS = 5  # probabilities beside a photo
 
 
 @styled
@@ -50,13 +50,13 @@ def doubts(images, labels, probabilities, files, n_suspects, classes, photos):
 def explained(image, heat, probabilities, classes, arch):
     """One photo, the map of what mattered for its answer laid over it, and the probability of each class.
 
-    Of many classes the six most probable, and the others together.
+    Of more than five classes the four most probable, and the others together.
 
     Args:
         image: PIL RGB; heat: float (h, w), 0 or more; probabilities: float (C,); classes: C names.
     """
-    n_rows = min(len(classes), MAX_BARS + 1)
-    fig, [[photo, over, bars]] = figure(9.6, max(2.9, 0.55 * n_rows), 1, 3, width_ratios=(1, 1, 1.3))
+    height = max(2.9, 0.68 * min(len(classes), MAX_BARS))
+    fig, [[photo, over, bars]] = figure(9.6, height, 1, 3, width_ratios=(1, 1, 1.3))
     called, looks, labels = int(np.argmax(probabilities)), class_looks(classes), class_labels(classes)
     picture(photo, image, looks[called][0], 1.4)
     photo.set_title("the photo")
@@ -69,13 +69,14 @@ def explained(image, heat, probabilities, classes, arch):
         over.set_xlabel("no map: the same everywhere", fontsize=8.5, color=GREY)
     shown = class_names.natural_order(classes)
     if len(classes) > MAX_BARS:
-        shown = sorted(shown, key=lambda index: -probabilities[index])[:MAX_BARS]
+        shown = sorted(shown, key=lambda index: -probabilities[index])[: MAX_BARS - 1]
     rows = [(labels[index], probabilities[index], looks[index]) for index in shown]
     if others := sorted(set(range(len(classes))) - set(shown)):
         rows.append((f"{other_classes(others)} together", sum(probabilities[others]), OTHERS_LOOK))
+    tall, above = (0.6, 0.42) if len(rows) < 4 else (0.46, 0.34)
     for place, (words, own, (colour, _, hatch)) in enumerate(rows):
-        bars.barh(place, 100 * own, 0.6, color=tint(colour), edgecolor=colour, hatch=hatch, linewidth=1.2)
-        bars.text(2, place - 0.42, f"{words}: {percent(own)}", va="bottom", color=INK)
+        bars.barh(place, 100 * own, tall, color=tint(colour), edgecolor=colour, hatch=hatch, linewidth=1.2)
+        bars.text(2, place - above, f"{words}: {percent(own)}", va="bottom", color=INK)
     bars.set(xlim=(0, 100), ylim=(len(rows) - 0.5, -0.8), yticks=[], xlabel="probability (%)")
     bars.set_title("what the network says")
     bars.spines["left"].set_visible(False)
