@@ -579,7 +579,7 @@ def tabulate(
         names.append(other_classes(others))
         looks.append(OTHERS_LOOK)
         words = f"the classes in most mistakes; {plural(among, 'mistake')} among the others not drawn · "
-    cell = max(0.3, 0.09 * len(str(counts.max(initial=0))) + 0.1, min(0.72, room / len(names)))
+    cell = max(0.3, 0.085 * len(str(counts.max(initial=0))) + 0.06, min(0.72, room / len(names)))
     return Table(counts, totals, names, looks, len(kept), cell, words)
 
 
@@ -588,7 +588,8 @@ def crosstab(axis, table: Table, slanted: bool) -> None:
     counts, n_classes, two_lines = table.counts, len(table.names), table.cell > 0.45
     rates = counts / np.maximum(table.totals, 1)[:, None]
     axis.imshow(rates, cmap=FILL, vmin=0, vmax=1, aspect="auto")  # its rows stay level with the intervals
-    big = 18 if n_classes < 4 else 13 if n_classes < 7 else min(11, 30 * table.cell)
+    fits = 72 * (table.cell - 0.06) / (0.7 * len(str(counts.max(initial=0))))  # points; a bold digit is 0.7 wide
+    big = 18 if n_classes < 4 else 13 if n_classes < 7 else min(11, 30 * table.cell, fits)
     for row, column in np.ndindex(counts.shape):
         if n_classes > EMPTY_CELLS and not counts[row, column]:
             continue
