@@ -8,9 +8,10 @@ import re
 import shlex
 from pathlib import Path
 
-from maskkit import markup, page, page_audit, runs
+from maskkit import class_names, markup, page, page_audit, runs
 
 SIGNS = {"green": "🟢", "amber": "🟠", "red": "🔴", "unknown": "⚪"}
+MOST_ROWS = 30  # classes in the table of scores
 SPLITS = {
     "grouped": "photos of one original stay in one part",
     "random": "photo by photo, so near copies of one photo may stand on both sides",
@@ -70,9 +71,16 @@ def intro(metrics, classes):
     found = [metrics[key] for key in ("source_note", "weights_note") if metrics.get(key)]
     notes = "".join(f"\n\n> **Not what was asked for first:** {escape(page.plain(note)[0])}" for note in found)
     return (
-        f"Tells {escape(' from '.join(classes))} in a photo of one face. {value(metrics, 'network')} with "
+        f"Tells {told_apart(classes)} in a photo of one face. {value(metrics, 'network')} with "
         f"{value(metrics, 'weights')} weights, trained on {value(metrics, 'photos')}.{notes}"
     )
+
+
+def told_apart(classes):
+    if len(classes) <= markup.MOST_NAMES:
+        return escape(" from ".join(classes))
+    some = escape(", ".join(class_names.first(classes, markup.MOST_NAMES)))
+    return f"{len(classes)} classes apart ({some} and {len(classes) - markup.MOST_NAMES} more)"
 
 
 def numbers(metrics):
@@ -96,11 +104,15 @@ def numbers(metrics):
 def per_class(scores, keep):
     if not scores:
         return "Per class: not measured yet; run 03_evaluate.ipynb."
-    rows = []
+    rows, n = [], len(scores)
+    scores, rest = class_names.by_name(scores, lambda score: score["class"]), ""
+    if n > MOST_ROWS:
+        scores = sorted(scores, key=lambda score: 2 if score["recall"] is None else score["recall"])[:MOST_ROWS]
+        rest = f"The {MOST_ROWS} classes with the lowest recall; metrics.json holds all {n}.\n\n"
     for score in scores:
         precision, recall, f1 = (markup.percent(score[key], "undefined") for key in ("precision", "recall", "f1"))
         rows.append([score["class"], score["n"], precision, f"{recall} ({markup.ends(score['recall_interval'])})", f1])
-    return table((f"class, {keep} epoch", "photos", "precision", "recall (95 % interval)", "F1"), rows)
+    return rest + table((f"class, {keep} epoch", "photos", "precision", "recall (95 % interval)", "F1"), rows)
 
 
 def audit_lights(run_dir, name):

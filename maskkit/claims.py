@@ -82,7 +82,10 @@ def confusion(metrics, comparable):
 
 
 def spell(matrix):
-    """'20 / 0 // 1 / 19': rows true, columns predicted."""
+    """'20 / 0 // 1 / 19': rows true, columns predicted; of more than four classes only what is on the diagonal."""
+    if len(matrix) > 4:
+        right, of = sum(counts[index] for index, counts in enumerate(matrix)), sum(map(sum, matrix))
+        return f"{len(matrix)} classes, {right:,} of {of:,} photos on the diagonal"
     return " // ".join(" / ".join(map(str, counts)) for counts in matrix)
 
 

@@ -11,7 +11,7 @@ import stat
 from collections import Counter, defaultdict
 from pathlib import Path
 
-from maskkit import corrections, decoding, folders, parallel, parameters, runs
+from maskkit import class_names, corrections, decoding, folders, parallel, parameters, runs
 from maskkit.parameters import MIN_PER_CLASS
 from maskkit.progress import bar
 
@@ -438,11 +438,12 @@ def count(rows, part):
     return sum(row["part"] == part for row in rows)
 
 
-def sample(rows, run_dir, *, per_class, seed):
-    """Up to `per_class` photos of each class, drawn by seed: (RGB images, labels as class indices)."""
+def sample(rows, run_dir, *, per_class, seed, most_classes=None):
+    """Up to `per_class` photos of each class, or of the first so many by name, drawn by seed: (RGB images, labels as
+    class indices)."""
     names = classes(rows)
     picked = []
-    for label in names:
+    for label in class_names.first(names, most_classes or len(names)):
         own = [row for row in rows if row["label"] == label]
         picked += random.Random(f"sample {seed} {label}").sample(own, min(per_class, len(own)))
     images = [decoding.decode(Path(run_dir) / "data-mask" / row["file"]) for row in picked]

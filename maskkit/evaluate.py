@@ -6,7 +6,7 @@ import math
 import numpy as np
 import torch
 
-from maskkit import halving
+from maskkit import class_names, halving
 
 Z_95 = 1.959963984540054  # the normal distribution's 97.5 % point
 
@@ -122,9 +122,9 @@ def per_class(matrix, classes):
 
 
 def per_class_table(scores):
-    """`per_class` as a Markdown table, rates in percent."""
+    """`per_class` as a Markdown table, rates in percent, classes in natural order."""
     lines = ["| class | precision | recall | 95 % interval | F1 | photos |", "|---|---|---|---|---|---|"]
-    for row in scores:
+    for row in class_names.by_name(scores, lambda row: row["class"]):
         rates = [percent(row[name]) for name in ("precision", "recall", "f1")]
         interval = "-".join(f"{100 * end:.1f}" for end in row["recall_interval"] or ()) or "none"
         name = html.escape(row["class"]).replace("|", "&#124;")

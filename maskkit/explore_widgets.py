@@ -11,13 +11,14 @@ import ipywidgets as widgets
 import matplotlib.pyplot as plt
 import numpy as np
 
-from maskkit import data, evaluate, explore, plots, plots_explore
-from maskkit.markup import plural, text
+from maskkit import class_names, data, evaluate, explore, plots, plots_explore
+from maskkit.markup import class_list, plural, text
 from maskkit.plots import percent
 
 PER_PAGE = 12
 SET_ASIDE = -1  # the choice "set aside" beside the classes' places
 MOST_BUTTONS = 4  # classes: more are chosen from a list
+MOST_SPELLED = 10  # classes whose matrix is spelled out in words
 UPLOAD_LIMIT = 8_000_000  # bytes: Jupyter closes the connection to the kernel at messages of 10 MB
 STYLE = """<style>
 .maskkit { --mk-line: var(--jp-border-color2, #bdbdbd); --mk-soft: var(--jp-ui-font-color2, #555); }
@@ -82,7 +83,8 @@ class Gallery:
 
     def __init__(self, explorer):
         self.explorer, self.tiles, self.page = explorer, {}, 0
-        choices = {"sort": explore.SORTS, "label": (explore.ANY, *explorer.classes),
+        labels = (explore.ANY, *class_names.by_name(explorer.classes, str))
+        choices = {"sort": explore.SORTS, "label": labels,
                    "part": (explore.ANY, *data.PARTS), "verdict": (explore.ANY, *explore.VERDICTS)}  # fmt: skip
         names = {"sort": "Sorted by", "label": "Class", "part": "Part", "verdict": "Show"}
         self.filters = {name: dropdown(names[name], options) for name, options in choices.items()}
@@ -132,11 +134,11 @@ class Gallery:
         """Show what was learned: the numbers first, the figures, which take longest, last."""
         self.said.value = said(self.explorer)
         self.turn(self.page)
-        learned, names = self.explorer.learned, [text(name) for name in self.explorer.classes]
-        metrics = self.explorer.metrics
+        learned, metrics = self.explorer.learned, self.explorer.metrics
+        counts = f", rows true: {learned.confusion.tolist()}" if len(learned.confusion) <= MOST_SPELLED else ""
         self.matrix.value = figure(
             plots.confusion(learned.confusion, self.explorer.classes, metrics["photos"], metrics["network"]),
-            f"Confusion matrix of {', '.join(names)}, rows true: {learned.confusion.tolist()}",
+            f"Confusion matrix of {class_list(self.explorer.classes)}{counts}",
         )
         self.curves.value = figure(
             plots.training_curves(learned.history, metrics["photos"], metrics["network"]),
@@ -164,7 +166,8 @@ class Tile:
 
     def __init__(self, explorer, place, change):
         self.explorer, self.place, self._change = explorer, place, change
-        options = [*((name, at) for at, name in enumerate(explorer.classes)), ("set aside", SET_ASIDE)]
+        names = class_names.natural_order(explorer.classes)
+        options = [*((explorer.classes[at], at) for at in names), ("set aside", SET_ASIDE)]
         kind = widgets.ToggleButtons if len(explorer.classes) <= MOST_BUTTONS else widgets.Dropdown
         self.choice = kind(options=options, value=self.now(), layout={"width": "100%", "margin": "0"})
         self.choice.observe(self.chosen, "value")
@@ -276,7 +279,8 @@ def answers_table(counts, classes, words):
     n, unknown = int(counts.sum()), int(counts[:, -1].sum())
     right, answered = int(np.trace(counts)), n - unknown
     rows = []
-    for at, name in enumerate(classes):
+    for at in class_names.natural_order(classes):
+        name = classes[at]
         hit, own, called = int(counts[at, at]), int(counts[at].sum()), int(counts[:, at].sum())
         cells = [name, share(hit, called), share(hit, own), share(int(counts[at, -1]), own)]
         rows.append(f"<tr>{''.join(f'<td>{text(cell)}</td>' for cell in cells)}</tr>")

@@ -3,11 +3,13 @@
 import base64
 from html import escape
 
-from maskkit import languages
+from maskkit import class_names, languages
 from maskkit.languages import number, say
 
 PRIVACY = "This page may show faces: do not share it without the consent of those shown."
 PRIVACY_DRAWN = "The faces on this page are drawn by this project's own code: they show nobody."
+DPI, LARGE_PX = 150, 2000  # of our figures; wider ones, whose letters would be too small, keep their size and scroll
+MOST_NAMES = 12  # classes named in a line; more rows of a table are folded away
 SCROLL = "(Scroll the figure sideways to see all of it.)"
 SIGNS = {"green": "✓", "amber": "!", "red": "✗", "unknown": "?"}
 STYLE = """
@@ -42,6 +44,8 @@ figure { margin: 1rem 0 0; } figcaption { max-width: 44rem; margin-bottom: .6rem
 .picture img { display: block; width: 100%; min-width: min(100%, 36rem); max-width: 60rem; height: auto;
   margin: 0 auto; }
 .picture.tall img { width: auto; max-width: 100%; max-height: 44rem; }
+.picture.long img { width: var(--natural); max-width: 100%; }
+.picture.large img { width: var(--natural); max-width: none; }
 .table { background: var(--card); margin: .8rem 0; }
 table { border-collapse: collapse; width: 100%; font-size: .93rem; font-variant-numeric: tabular-nums; }
 caption { text-align: left; padding: .6rem .8rem 0; font-size: .88rem; }
@@ -121,7 +125,7 @@ h4 { font-size: 1rem; margin: 0; }
 @media print { :root { --paper: #fff; --card: #fff; --ink: #000; --soft: #444; --line: #bbb; --accent:
   #0f6674; --warn: #fff; --yes: #1c6b3c; --no: #a3261d; } body { font-size: 10pt; } h2, h3, h4 { break-after: avoid; }
   figure, tr, .banner { break-inside: avoid; } details::details-content { content-visibility: visible;
-  block-size: auto; } .picture.wide img { min-width: 0; } }
+  block-size: auto; } .picture.wide img { min-width: 0; } .picture.large img { width: 100%; } }
 """
 
 
@@ -144,8 +148,8 @@ def percent(fraction, instead="-"):
     return instead if fraction is None else number(f"{100 * fraction:.1f} %")
 
 
-def plural(n, thing):
-    return f"{n:,} {thing}" if n == 1 else f"{n:,} {thing}s"
+def plural(n, thing, things=None):
+    return f"{n:,} {thing}" if n == 1 else f"{n:,} {things or thing + 's'}"
 
 
 def ends(interval):
@@ -184,6 +188,20 @@ def names(title, listed, most, where):
     return details(f"{title}: {count}", body)
 
 
+def class_list(classes):
+    """The classes in a line, in natural order; of many the first twelve and how many more there are."""
+    shown = ", ".join(class_names.first(classes, MOST_NAMES))
+    more = len(classes) - MOST_NAMES
+    return shown if more <= 0 else say("{n}: {names} and {more} more", n=len(classes), names=shown, more=more)
+
+
+def mistaken(classes, matrix):
+    """(true class, predicted class, photos) of each kind of mistake in a confusion matrix, the most frequent first."""
+    found = [(true, called, n) for true, row in zip(classes, matrix, strict=False)
+             for called, n in zip(classes, row, strict=False) if n and called != true]  # fmt: skip
+    return sorted(found, key=lambda pair: (-pair[2], *map(class_names.natural_key, pair[:2])))
+
+
 def mark(light, with_word=True):
     """A light as a sign and, unless the word stands beside it, its word; never as a colour alone."""
     sign = f'<span class="sign" aria-hidden="true">{SIGNS[light]}</span>'
@@ -195,11 +213,14 @@ def figure(path, alt, look_for):
     data = path.read_bytes()
     width, height = (int.from_bytes(data[at : at + 4], "big") for at in (16, 20))  # png's header
     shape = "tall" if height > 0.9 * width else "wide"
+    shape = "long" if height > 1.5 * width else "large" if width > LARGE_PX else shape
     name = text(f"{say('figure')}: {path.stem.replace('_', ' ')}")
-    scroll = f' <span class="narrow-only">{say(SCROLL)}</span>' if shape == "wide" else ""
+    narrow = ' class="narrow-only"' if shape == "wide" else ""
+    scroll = f" <span{narrow}>{say(SCROLL)}</span>" if shape in ("wide", "large") else ""
     return (
         f'<figure><figcaption>{text(look_for)}{scroll}</figcaption>'
-        f'<div class="picture {shape}" tabindex="0" role="group" aria-label="{name}">'
+        f'<div class="picture {shape}" style="--natural: {width * 96 // DPI}px" tabindex="0" role="group" '
+        f'aria-label="{name}">'
         f'<img alt="{text(alt)}" width="{width}" height="{height}" '
         f'src="data:image/png;base64,{base64.b64encode(data).decode()}"></div></figure>'
     )

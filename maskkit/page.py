@@ -4,7 +4,7 @@ import re
 import shlex
 from pathlib import Path
 
-from maskkit import corrections, languages, markup, page_audit, runs
+from maskkit import class_names, corrections, languages, markup, page_audit, runs
 from maskkit.languages import number, say
 from maskkit.markup import PRIVACY, PRIVACY_DRAWN, Markup, banner, details, ends, percent, section, stored, table, text
 
@@ -112,7 +112,7 @@ def headline(metrics, name, privacy, lamps):
     counted = {key: value(metrics, key) for key in ("trainable", "total")}
     facts = {
         say("Photos"): parts,
-        say("Classes"): ", ".join(metrics.get("classes", ())) or say("not recorded"),
+        say("Classes"): markup.class_list(metrics.get("classes", ())) or say("not recorded"),
         say("Network and weights"): f"{value(metrics, 'arch')}, {value(metrics, 'weights')}",
         say("What learned"): say("{trainable} of {total} weights", **counted),
         say("Last epoch ({epoch})", epoch=last["epoch"]): accuracy(last),
@@ -197,18 +197,42 @@ def history(run_dir):
 def per_class(metrics):
     if not metrics.get("per_class_scores"):
         return absent(say("The table per class"), "03_evaluate")
-    rows = []
-    for score in metrics["per_class_scores"]:
-        precision = percent(score["precision"], say("never predicted"))
-        recall = percent(score["recall"], say("no photo"))
-        interval = ends(score["recall_interval"] or None)
-        rows.append([score["class"], score["n"], precision, recall, interval, percent(score["f1"])])
+    scores = class_names.by_name(metrics["per_class_scores"], lambda score: score["class"])
     said = say(
         "Precision: of the photos called so, how many are. Recall: of the photos that are so, how many were "
         "found. F1: both in one number."
     )
+    numbered = numbered_classes(metrics.get("classes", ()))
+    if len(scores) <= markup.MOST_NAMES:
+        return scores_table(said, scores) + numbered
+    lowest = sorted(scores, key=lambda score: 2 if score["recall"] is None else score["recall"])[: markup.MOST_NAMES]
+    few = say("The {n} classes with the lowest recall, of {of}.", n=len(lowest), of=len(scores))
+    everyone = details(say("All {n} classes as a table", n=len(scores)), scores_table(said, scores))
+    return scores_table(f"{few} {said}", lowest) + everyone + numbered
+
+
+def scores_table(caption, scores):
+    rows = []
+    for score in scores:
+        precision = percent(score["precision"], say("never predicted"))
+        recall = percent(score["recall"], say("no photo"))
+        interval = ends(score["recall_interval"] or None)
+        rows.append([score["class"], score["n"], precision, recall, interval, percent(score["f1"])])
     columns = (say("class"), say("photos"), say("precision"), say("recall"), say("95 % interval of recall"), "F1")
-    return table(said, columns, rows, numbers=range(1, 6))
+    return table(caption, columns, rows, numbers=range(1, 6))
+
+
+def numbered_classes(classes):
+    """Which classes the figures call by their number; '' where none: their letters lie in the font of the figures."""
+    if all(name.isascii() and len(name) <= class_names.SHORT for name in classes):
+        return ""  # the usual case, without matplotlib
+    from maskkit import plots
+
+    marks = [f"#{place}" for place in range(1, len(classes) + 1)]
+    shown = zip(marks, classes, plots.class_labels(classes, class_names.SHORT), strict=True)
+    found = [f"{mark} {name}" for mark, name, drawn in shown if drawn.endswith(f" {mark}") and drawn != name]
+    said = say("In the figures, #n stands for the n-th class: {names}.", names=", ".join(found))
+    return f"<p>{text(said)}</p>" if found else ""
 
 
 def mistakes(run_dir, metrics):
@@ -326,6 +350,9 @@ def rejected(run_dir):
 def in_words(metrics, name):
     """What a figure shows, for those who do not see it."""
     best, last, classes = metrics["best"], metrics["last"], metrics.get("classes", ())
+    if name == "confusion" and len(classes) > markup.MOST_NAMES:
+        return say("{count} right. The most frequent mistakes: {pairs}.", count=count(kept(metrics)),
+                   pairs=confused(classes, metrics["confusion"]))  # fmt: skip
     if name == "confusion":
         rows = []
         for true, row in zip(classes, metrics["confusion"], strict=False):
@@ -342,6 +369,15 @@ def in_words(metrics, name):
         scores = {"best": accuracy(best), "last": accuracy(last)}
         return say("Best epoch {best}; last epoch {last}; then each class's recall.", **scores)
     return say(SHOWN[name])
+
+
+def confused(classes, matrix):
+    """The pairs of classes that were most often taken for each other, in words."""
+    pairs = [
+        say("true {name} called {called}, {n} times", name=true, called=called, n=n)
+        for true, called, n in markup.mistaken(classes, matrix)[: markup.MOST_NAMES]
+    ]
+    return "; ".join(pairs) or say("no mistake")
 
 
 def value(metrics, key):

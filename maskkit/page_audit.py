@@ -4,7 +4,7 @@ import math
 import shlex
 from pathlib import Path
 
-from maskkit import languages, markup, runs
+from maskkit import class_names, languages, markup, runs
 from maskkit.languages import number as localized
 from maskkit.languages import say
 from maskkit.markup import PRIVACY, PRIVACY_DRAWN, SIGNS, Markup, details, ends, mark, percent, stored, table, text
@@ -410,14 +410,17 @@ def measures(entry):
 def answers(audit, entry):
     """(what, columns, rows) of each list of what photos were called."""
     classes = audit["classes"]
-    if entry.get("confusion"):
+    if entry.get("confusion") and len(classes) > markup.MOST_NAMES:
+        pairs = markup.mistaken(classes, entry["confusion"])[:MAX_FILES]
+        yield say("the most frequent mistakes"), tuple(map(say, ("is", "was called", "photos"))), pairs
+    elif entry.get("confusion"):
         rows = [[say("true {name}", name=name), *row] for name, row in zip(classes, entry["confusion"], strict=False)]
         called = (say("called {name}", name=name) for name in classes)
         yield say("what was called what"), (say("photos"), *called), rows
     if entry.get("per_class"):
         rows = [[row["class"], row["n"], percent(row["precision"], say("never predicted")),
                  percent(row["recall"], say("no photo")), ends(row["recall_interval"]), percent(row["f1"])]
-                for row in entry["per_class"]]
+                for row in class_names.by_name(entry["per_class"], lambda row: row["class"])]
         columns = ("class", "photos", "precision", "recall", "95 % interval of recall")
         yield say("per class"), (*map(say, columns), "F1"), rows
     if entry.get("mistakes"):
@@ -439,7 +442,7 @@ def facts(audit):
     scope = {"instant": "only what takes no time", "whole": "everything"}.get(audit.get("scope"), "not recorded")
     return markup.facts({
         "Photos": f"{audit.get('photos', 'not recorded')}: {audit['n']:,} could be read",
-        "Classes": ", ".join(audit["classes"]),
+        "Classes": markup.class_list(audit["classes"]),
         "Audited network": f"{audit.get('arch', 'not recorded')}, {audit.get('model', 'not recorded')}",
         "Measured": scope,
     })

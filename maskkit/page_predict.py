@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from maskkit import __version__, markup, predict, runs
+from maskkit import __version__, class_names, markup, predict, runs
 from maskkit.markup import PRIVACY, Markup, percent, plural, section, table, text
 
 THUMBNAIL_PX = 144  # the longer side; about 5 kilobytes a picture
@@ -43,7 +43,13 @@ def write(summary, about, path):
 
 
 def counts(summary):
-    shares = {name: f"{n:,} ({percent(n / summary.n)})" if summary.n else "0" for name, n in summary.counts.items()}
+    """How many photos of each class, in natural order; of many classes the twelve most frequent, and the others."""
+    found = class_names.by_name(summary.counts.items(), lambda item: item[0])
+    if len(found) > markup.MOST_NAMES:
+        found.sort(key=lambda item: -item[1])
+        rest = found[markup.MOST_NAMES :]
+        found[markup.MOST_NAMES :] = [(plural(len(rest), "other class", "other classes"), sum(n for _, n in rest))]
+    shares = {name: f"{n:,} ({percent(n / summary.n)})" if summary.n else "0" for name, n in found}
     return shares | {"skipped": f"{summary.skipped:,}"}
 
 
@@ -51,10 +57,11 @@ def sureness(summary):
     columns = ("class", *predict.SURENESS, "photos")
     body = [
         [name, *(f"{summary.sureness[name][level]:,}" for level in predict.SURENESS), f"{n:,}"]
-        for name, n in summary.counts.items()
+        for name, n in class_names.by_name(summary.counts.items(), lambda item: item[0])
     ]
     said = "Photos by the probability of their class. Look at the first column: those are worth a second look."
-    return table(said, columns, body, numbers=range(1, len(columns)), stacked=True)
+    listed = table(said, columns, body, numbers=range(1, len(columns)), stacked=True)
+    return listed if len(body) <= markup.MOST_NAMES else markup.details(f"All {len(body)} classes as a table", listed)
 
 
 def pictures(summary):

@@ -4,9 +4,12 @@ No function shows, saves, seeds or changes global style. Classes are told apart 
 right and wrong by sign and frame; rates carry their Wilson 95 % interval.
 """
 
+import dataclasses
 import functools
 import io
 import math
+import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -16,16 +19,22 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
-from maskkit import runs
+from maskkit import class_names, runs
 
 REPORT_CLASSES = {"with_mask", "without_mask"}
 REPORT_ACCURACY = 97.5  # percent: the report's best validation accuracy
+MAX_CLASSES = 12  # with a row each; a figure of more says which it shows, and sums up the others where it can
+MAX_MATRIX, MATRIX_SHOWN = 30, 20  # classes in a confusion matrix; of more, the most confused and the others together
+EMPTY_CELLS = 10  # classes up to which a confusion matrix spells out its zeros
+MAX_SAMPLE = 60  # photos in a sample of the classes
 MAX_PREDICTIONS = 20
 MAX_MISTAKES = 40
 TILE_PX = 320  # pictures are drawn at most this large, so that a figure of phone photos stays small
 
 INK, GREY, LINE, ACCENT = "#1d2733", "#5b6673", "#cfd6de", "#0f6674"
 FILL = LinearSegmentedColormap.from_list("maskkit", ["#f3f5f7", "#d5e8ea", "#6fadb5", ACCENT])
+TURNING = frozenset(range(0x202A, 0x202F))  # marks of writing from right to left and back
+OTHERS_LOOK = (GREY, "o", "")  # of classes summed up
 FIXED_LOOKS = {"with_mask": ("#0a6ab0", "o", ""), "without_mask": ("#c2500a", "s", "////")}
 COLOURS = (
     "#00795a",
@@ -104,61 +113,74 @@ def styled(draw):
 
 @styled
 def photos_grid(images, labels, classes, photos):
-    """A sample of each class, one row per class, at most eight photos a row.
+    """A sample of each class, one row per class, at most eight photos a row; of many classes the first twelve.
 
     Args:
         images: PIL RGB images (N); labels: int (N,), places in `classes`; photos: for the title.
     """
-    rows = {
-        index: [i for i, label in enumerate(labels) if label == index][:8] for index in range(len(classes))
-    }
+    shown_classes = class_names.natural_order(classes)[:MAX_CLASSES]
+    most = min(8, max(4, MAX_SAMPLE // len(shown_classes)))
+    rows = {index: [i for i, label in enumerate(labels) if label == index][:most] for index in shown_classes}
     columns = max(4, *(len(row) for row in rows.values()))
     shown = sum(len(row) for row in rows.values())
-    fig, grid = figure(1.2 * columns + 0.6, 1.32 * len(classes) + 0.25, len(classes), columns)
-    looks = class_looks(classes)
-    for index, row in rows.items():
-        for axis in grid[index]:
+    fig, grid = figure(1.2 * columns + 0.6, 1.32 * len(rows) + 0.25, len(rows), columns)
+    looks, names = class_looks(classes), class_labels(classes)
+    for axes, (index, row) in zip(grid, rows.items(), strict=True):
+        for axis in axes:
             axis.set_axis_off()
             axis.set_anchor("SW")  # so that a row's name stands at its first photo's edge, whatever its shape
-        for axis, i in zip(grid[index], row, strict=False):
+        for axis, i in zip(axes, row, strict=False):
             picture(axis, images[i], looks[index][0])
-        grid[index, 0].set_title(
-            label(classes[index]), color=looks[index][0], weight="bold", fontsize=10.5, pad=5
-        )
+        axes[0].set_title(names[index], color=looks[index][0], weight="bold", fontsize=10.5, pad=5)
     heading(
         fig,
-        "What the network is asked to tell apart",
-        f"{plural(shown, 'photo')} shown · {label(photos, 48)}",
+        "What the network is asked to tell apart" + of_classes(len(rows), classes),
+        f"{plural(shown, 'photo')} shown · {'the first classes by name · ' if len(rows) < len(classes) else ''}"
+        f"{label(photos, 48)}",
     )
     return fig
 
 
 @styled
 def split_counts(counts, photos):
-    """How many photos of each class each part holds.
+    """How many photos of each class each part holds; of many classes the twelve with the fewest, and the others' mean.
 
     Args:
         counts: {part: {label: n}}; photos: which photos, for the title.
     """
     classes = sorted({name for part in counts.values() for name in part})
     names = {"train": "training part", "val": "validation part"}
+    sums = [sum(part.get(name, 0) for part in counts.values()) for name in classes]
+    shown, others = least(classes, sums)
     most = max((n for part in counts.values() for n in part.values()), default=1)
-    fig, grid = figure(8, 0.42 * len(classes) + 1, 1, len(counts), sharex=True, sharey=True)
+    n_rows = len(shown) + bool(others)
+    fig, grid = figure(8, 0.42 * n_rows + 1, 1, len(counts), sharex=True, sharey=True)
+    looks, labels = class_looks(classes), class_labels(classes)
     for axis, (part, count) in zip(grid[0], counts.items(), strict=True):
-        for y, (name, (colour, _, hatch)) in enumerate(zip(classes, class_looks(classes), strict=True)):
-            n = count.get(name, 0)
+        for y, index in enumerate(shown):
+            n, (colour, _, hatch) = count.get(classes[index], 0), looks[index]
             axis.barh(y, n, 0.66, color=tint(colour), edgecolor=colour, hatch=hatch, linewidth=1.2)
             axis.text(n + 0.02 * most, y, f"{n:,}", va="center", weight="bold")
+        if others:
+            own = [count.get(classes[index], 0) for index in others]
+            axis.barh(len(shown), np.mean(own), 0.66, color="white", edgecolor=GREY, linewidth=1.2)
+            words = f"{min(own):,}" if min(own) == max(own) else f"{min(own):,}-{max(own):,}"
+            axis.text(np.mean(own) + 0.02 * most, len(shown), f"{words} each", va="center", color=GREY)
         axis.set_title(f"{names.get(part, label(part))}: {plural(sum(count.values()), 'photo')}")
-        axis.set(yticks=range(len(classes)), xlim=(0, max(1, 1.18 * most)), xlabel="photos (count)")
-        axis.set_yticklabels([label(name) for name in classes])
+        axis.set(yticks=range(n_rows), xlim=(0, max(1, (1.3 if others else 1.18) * most)), xlabel="photos (count)")
+        mean = [f"{other_classes(others)} (mean)"] if others else []
+        axis.set_yticklabels([labels[index] for index in shown] + mean)
         axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         axis.tick_params(axis="y", length=0)
         axis.grid(axis="x")
     grid[0, 0].set_ylabel("class")
     grid[0, 0].invert_yaxis()  # shared: both parts list the classes from the top
     total = sum(sum(part.values()) for part in counts.values())
-    heading(fig, "How the photos were divided", f"{plural(total, 'photo')} · {label(photos, 48)}")
+    heading(
+        fig,
+        "How the photos were divided" + of_classes(len(shown), classes),
+        f"{plural(total, 'photo')} · {which('the classes with the fewest photos', others, sums)}{label(photos, 48)}",
+    )
     return fig
 
 
@@ -231,22 +253,25 @@ def curves_compared(histories):
 def confusion(matrix, classes, photos, arch):
     """Counts and row rates, and each true class's recall with its interval (the report's figure 1.1).
 
+    Up to 30 classes are shown, of more the 20 with the most mistakes and the others as one. Above ten classes cells
+    without a photo stay empty.
+
     Args:
         matrix: counts (C, C), rows true, columns predicted; classes: C names; photos, arch: for the title.
     """
     matrix = np.asarray(matrix, dtype=int)
-    totals, side = matrix.sum(axis=1), max(3.4, 0.72 * len(classes) + 1)
-    fig, [[left, right]] = figure(side + 5.3, side + 0.2, 1, 2, width_ratios=(side, 2.6))
-    crosstab(left, matrix, classes, slanted=len(classes) > 3)
-    intervals(
-        right, [(int(matrix[i, i]), int(totals[i]), look) for i, look in enumerate(class_looks(classes))]
-    )
+    table = tabulate(matrix, classes)
+    side, dense = max(3.4, table.cell * len(table.names) + 1), table.cell < 0.4
+    fig, [[left, right]] = figure(side + 5.3 + dense, side + 0.2, 1, 2, width_ratios=(side, 2.6))
+    crosstab(left, table, slanted=len(table.names) > 3)
+    found = zip(table.counts.diagonal().tolist(), table.totals.tolist(), table.looks, strict=True)
+    intervals(right, list(found), one_line=dense)
     right.set(title="share found, 95 % interval", xlabel="recall (%)", ylim=left.get_ylim(), yticks=[])
     right.spines["left"].set_visible(False)
     heading(
         fig,
-        f"Confusion matrix: {rate(int(matrix.trace()), int(matrix.sum()))} right",
-        f"validation photos · {label(arch)} · {label(photos, 48)}",
+        f"Confusion matrix: {rate(int(matrix.trace()), int(matrix.sum()))} right" + of_classes(table.n_shown, classes),
+        f"{table.words}validation photos · {label(arch)} · {label(photos, 48)}",
     )
     return fig
 
@@ -254,6 +279,8 @@ def confusion(matrix, classes, photos, arch):
 @styled
 def scores(metrics):
     """Accuracy of the best and the last epoch and each class's recall, with Wilson 95 % intervals.
+
+    Of many classes the twelve with the lowest recall, and the others together.
 
     Args:
         metrics: as in metrics.json: best, last, per_class_scores, confusion, classes, photos, arch.
@@ -265,9 +292,16 @@ def scores(metrics):
         result = metrics[key]
         rows.append((result["correct"], result["n"], accuracy_look))
         names.append(f"accuracy, {key} epoch ({result['epoch']})")
-    for i, look in enumerate(class_looks(classes)):
-        rows.append((int(matrix[i, i]), int(matrix[i].sum()), look))
-        names.append(f"recall, {label(classes[i])}")
+    right, totals = matrix.diagonal(), matrix.sum(axis=1)
+    recalls = np.where(totals, right / np.maximum(totals, 1), 2).tolist()  # a class without a photo comes last
+    shown, others = least(classes, recalls)
+    looks, labels = class_looks(classes), class_labels(classes)
+    for i in shown:
+        rows.append((int(right[i]), int(totals[i]), looks[i]))
+        names.append(f"recall, {labels[i]}")
+    if others:
+        rows.append((int(right[others].sum()), int(totals[others].sum()), OTHERS_LOOK))
+        names.append(f"recall, {other_classes(others)} together")
     fig, [[axis]] = figure(9, 0.46 * len(rows) + 1, 1, 1)
     if set(classes) == REPORT_CLASSES:
         axis.axvline(REPORT_ACCURACY, color="#8a5a00", lw=1.4, ls=(0, (5, 3)), zorder=1)
@@ -292,8 +326,10 @@ def scores(metrics):
     axis.tick_params(axis="y", length=0)
     heading(
         fig,
-        f"Scores with 95 % intervals, {plural(metrics['best']['n'], 'validation photo')}",
-        f"{label(metrics['arch'])} · {label(metrics['photos'], 48)}",
+        f"Scores with 95 % intervals, {plural(metrics['best']['n'], 'validation photo')}"
+        + of_classes(len(shown), classes),
+        f"{which('the classes with the lowest recall', others, recalls)}{label(metrics['arch'])} · "
+        f"{label(metrics['photos'], 48)}",
     )
     return fig
 
@@ -330,8 +366,8 @@ def mistakes(images, labels, probabilities, files, classes, photos, arch):
     """Every wrongly classified photo, the surest mistake first; at most 40, the title counts the rest.
 
     Args:
-        images: PIL RGB images (N), right ones are passed over; labels: int (N,); probabilities: float (N, C);
-            files: N names; classes: C names.
+        images: PIL RGB images (N), of which only those shown are looked at; labels: int (N,); probabilities: float
+            (N, C), right ones are passed over; files: N names; classes: C names.
     """
     probabilities, n = np.asarray(probabilities), len(labels)
     wrong = [i for i in range(n) if probabilities[i].argmax() != labels[i]]
@@ -479,9 +515,9 @@ def verdict(axis, image, true, probability, classes, file=None):
     looks = class_looks(classes)
     picture(axis, image, INK if wrong else looks[predicted][0], 3.2 if wrong else 1.4, dashed=wrong)
     sign, weight = ("✗", "bold") if wrong else ("✓", "normal")
-    lines = [f"{sign} {label(classes[predicted], 15)}, {percent(probability[predicted])}"]
+    lines = [f"{sign} {class_labels(classes, 15)[predicted]}, {percent(probability[predicted])}"]
     if wrong:
-        lines.append(f"is {label(classes[int(true)], 20)}")
+        lines.append(f"is {class_labels(classes, 20)[int(true)]}")
     if file is not None:
         lines.append(label(Path(file).name, 24))
     axis.set_xlabel(lines[0], color=looks[predicted][0], fontsize=9, weight=weight, labelpad=4)
@@ -499,59 +535,117 @@ def verdict(axis, image, true, probability, classes, file=None):
         )
 
 
-def crosstab(axis, matrix, classes, slanted):
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """A confusion matrix as it is drawn, its classes in natural order, perhaps with the others as one class at its end.
+
+    counts: int (k, k), rows true; totals: int (k,), photos of each row, also those in no cell; names, looks: k each;
+    n_shown: how many of them are classes; cell: the side of a cell, inches; words: what a heading says of the others,
+    "" where all classes are there.
+    """
+
+    counts: np.ndarray
+    totals: np.ndarray
+    names: list[str]
+    looks: list[tuple[str, str, str]]
+    n_shown: int
+    cell: float
+    words: str
+
+
+def tabulate(
+    matrix: np.ndarray, classes: Sequence[str], most: int = MAX_MATRIX, shown: int = MATRIX_SHOWN, room: float = 7.2
+) -> Table:
+    """The matrix of all classes, or above `most` that of the `shown` in most mistakes and of all others as one.
+
+    The others' own cell holds those called their own class, as on the rest of the diagonal; those called another one of
+    the others are in no cell, and `words` says how many there are. The cells fill at most `room` inches, or are as
+    small as can be read.
+    """
+    matrix, order = np.asarray(matrix, dtype=int), class_names.natural_order(classes)
+    labels, looks = class_labels(classes, 18 if len(classes) < 6 else class_names.SHORT), class_looks(classes)
+    kept, others = order, []
+    if len(classes) > most:
+        wrong = matrix.sum(axis=0) + matrix.sum(axis=1) - 2 * matrix.diagonal()
+        chosen = set(sorted(order, key=lambda index: -wrong[index])[:shown])
+        kept, others = ([index for index in order if (index in chosen) is taken] for taken in (True, False))
+    names, looks, words = [labels[index] for index in kept], [looks[index] for index in kept], ""
+    counts, totals = matrix[np.ix_(kept, kept)], matrix[kept].sum(axis=1)
+    if others:
+        right = matrix[others, others].sum()
+        among = int(matrix[np.ix_(others, others)].sum() - right)
+        below = np.append(matrix[np.ix_(others, kept)].sum(axis=0), right)
+        beside = matrix[np.ix_(kept, others)].sum(axis=1)
+        counts = np.vstack([np.column_stack([counts, beside]), below])
+        totals = np.append(totals, matrix[others].sum())
+        names.append(other_classes(others))
+        looks.append(OTHERS_LOOK)
+        words = f"the classes in most mistakes; {plural(among, 'mistake')} among the others not drawn · "
+    cell = max(0.3, 0.085 * len(str(counts.max(initial=0))) + 0.06, min(0.72, room / len(names)))
+    return Table(counts, totals, names, looks, len(kept), cell, words)
+
+
+def crosstab(axis, table: Table, slanted: bool) -> None:
     """A confusion matrix: counts and shares of their row, rows true, columns predicted; names slanted or not."""
-    matrix, n_classes = np.asarray(matrix, dtype=int), len(classes)
-    totals = matrix.sum(axis=1)
-    rates = matrix / np.maximum(totals, 1)[:, None]
-    names = [label(name, 18 if n_classes < 6 else 14) for name in classes]
+    counts, n_classes, two_lines = table.counts, len(table.names), table.cell > 0.45
+    rates = counts / np.maximum(table.totals, 1)[:, None]
     axis.imshow(rates, cmap=FILL, vmin=0, vmax=1, aspect="auto")  # its rows stay level with the intervals
-    big = 18 if n_classes < 4 else 13 if n_classes < 7 else 11
-    for row, column in np.ndindex(matrix.shape):
-        ink = "white" if rates[row, column] > 0.62 else INK if matrix[row, column] else GREY
+    fits = 72 * (table.cell - 0.06) / (0.7 * len(str(counts.max(initial=0))))  # points; a bold digit is 0.7 wide
+    big = 18 if n_classes < 4 else 13 if n_classes < 7 else min(11, 30 * table.cell, fits)
+    for row, column in np.ndindex(counts.shape):
+        if n_classes > EMPTY_CELLS and not counts[row, column]:
+            continue
+        ink = "white" if rates[row, column] > 0.62 else INK if counts[row, column] else GREY
         at = {"ha": "center", "color": ink, "gid": f"cell {row} {column}"}
-        axis.text(column, row, f"{matrix[row, column]}", va="bottom", fontsize=big, weight="bold", **at)
-        share = f"{100 * rates[row, column]:.3g} %" if totals[row] else "-"
-        axis.text(column, row + 0.08, share, va="top", fontsize=max(8, big * 0.55), **{**at, "gid": "rate"})
+        place = "bottom" if two_lines else "center"
+        axis.text(column, row, f"{counts[row, column]}", va=place, fontsize=big, weight="bold", **at)
+        share = f"{100 * rates[row, column]:.3g} %" if table.totals[row] else "-"
+        if two_lines:
+            axis.text(column, row + 0.08, share, va="top", fontsize=max(8, big * 0.55), **{**at, "gid": "rate"})
     ticks = range(n_classes)
     axis.set(
         xticks=ticks,
         yticks=ticks,
         xlabel="predicted class",
         ylabel="true class",
-        title="photos, share of row",
+        title="photos, share of row" if two_lines else "photos; colour: share of row",
     )
-    axis.set_yticklabels(names)
+    axis.set_yticklabels(table.names)
     axis.set_xticklabels(
-        names,
+        table.names,
         rotation=40 if slanted else 0,
         ha="right" if slanted else "center",
         rotation_mode="anchor" if slanted else "default",
     )
     axis.set_xticks(np.arange(n_classes + 1) - 0.5, minor=True)
     axis.set_yticks(np.arange(n_classes + 1) - 0.5, minor=True)
-    axis.grid(which="minor", color="white", linewidth=2)
+    axis.grid(which="minor", color="white", linewidth=2 if two_lines else 1)
     axis.tick_params(which="both", length=0)
+    if not two_lines:
+        axis.tick_params(labelsize=9)
+    if table.n_shown < n_classes:  # the others stand apart
+        for line in (axis.axhline, axis.axvline):
+            line(n_classes - 1.5, color="white", lw=5)
     axis.spines[:].set_visible(False)
 
 
-def intervals(axis, rows):
+def intervals(axis, rows, one_line=False):
     """One horizontal 95 % interval per row (correct, n, look) on a 0-100 axis, its numbers right of it."""
     shares = [
         (correct / n, wilson(correct, n)) if n else (None, None) for correct, n, _ in rows
     ]
-    ranges(axis, [(*share, rate(*row[:2]), row[2]) for share, row in zip(shares, rows, strict=True)])
+    ranges(axis, [(*share, rate(*row[:2]), row[2]) for share, row in zip(shares, rows, strict=True)], one_line)
 
 
-def ranges(axis, rows):
+def ranges(axis, rows, one_line=False):
     """`intervals` ready-made: rows (fraction, (low, high), words, look); what is None is not drawn."""
     for y, (value, interval, text, (colour, marker, _)) in enumerate(rows):
         if interval is not None:
             low, high = interval
             axis.plot((100 * low, 100 * high), (y, y), color=colour, lw=4, alpha=0.35, solid_capstyle="butt")
-            text += f"\n{100 * low:.1f}-{100 * high:.1f} %"
+            text += (", " if one_line else "\n") + f"{100 * low:.1f}-{100 * high:.1f} %"
         if value is not None:
-            axis.plot(100 * value, y, marker, color=colour, ms=8, clip_on=False, zorder=4)
+            axis.plot(100 * value, y, marker, color=colour, ms=6 if one_line else 8, clip_on=False, zorder=4)
         axis.annotate(
             text,
             (1, y),
@@ -574,10 +668,42 @@ def wilson(correct, n):
 
 
 def class_looks(classes):
-    """(colour, marker, hatch) of each class: the report's two keep theirs, others take the next by order."""
+    """(colour, marker, hatch) of each class: the report's two keep theirs, others take the next by order.
+
+    Each ten classes pair the colours with other markers and hatches than the ten before: a hundred differ.
+    """
     others = [name for name in classes if name not in FIXED_LOOKS]
-    looks = {name: (COLOURS[i % 10], MARKERS[i % 10], HATCHES[i % 10]) for i, name in enumerate(others)}
+    shapes = [(i + i // 10) % 10 for i in range(len(others))]
+    looks = {
+        name: (COLOURS[i % 10], MARKERS[shape], HATCHES[shape])
+        for i, (name, shape) in enumerate(zip(others, shapes, strict=True))
+    }
     return [FIXED_LOOKS.get(name) or looks[name] for name in classes]
+
+
+def least(classes: Sequence[str], values: Sequence[float]) -> tuple[list[int], list[int]]:
+    """(places shown, places of the others): all classes in natural order, or of more than 12 those of least value."""
+    order = class_names.natural_order(classes)
+    if len(order) <= MAX_CLASSES:
+        return order, []
+    order.sort(key=lambda index: values[index])
+    return order[:MAX_CLASSES], order[MAX_CLASSES:]
+
+
+def which(rule: str, others: Sequence[int], values: Sequence[float]) -> str:
+    """What a heading says of the rule by which `least` left others out; where all values are equal, names decided."""
+    if not others:
+        return ""
+    return (rule if min(values) < max(values) else "the first classes by name") + " · "
+
+
+def of_classes(n_shown: int, classes: Sequence[str], after: str = ": ") -> str:
+    """What a title says of classes that are left out: ': 12 of 30 classes shown', or nothing."""
+    return f"{after}{n_shown} of {len(classes)} classes shown" if n_shown < len(classes) else ""
+
+
+def other_classes(places: Sequence[int]) -> str:
+    return f"{len(places)} others" if len(places) > 1 else "1 other"
 
 
 def tint(colour):
@@ -587,18 +713,36 @@ def tint(colour):
 
 @functools.cache
 def drawable():
-    """The characters our font has."""
-    return frozenset(font_manager.get_font(font_manager.findfont("DejaVu Sans")).get_charmap())
+    """The characters our font has, without those that would turn all that follows them."""
+    return frozenset(font_manager.get_font(font_manager.findfont("DejaVu Sans")).get_charmap()) - TURNING
+
+
+def drawn(text: str) -> str:
+    """A text as our font draws it: □ in place of characters that it does not have."""
+    return "".join(letter if ord(letter) in drawable() else "□" for letter in text)
 
 
 def label(text, length=24):
     """A name as it can be drawn: cut in the middle, unknown characters as □, `$` not read as mathematics."""
-    text = str(text)
-    if len(text) > length:
-        tail = (length - 1) // 2
-        text = text[: length - 1 - tail] + "…" + text[len(text) - tail :]
-    text = "".join(letter if ord(letter) in drawable() else "□" for letter in text)
+    return plain(drawn(class_names.cut(str(text), length)))
+
+
+def plain(text: str) -> str:
+    """A text that stays as it is within a line of English: `$` is no mathematics, and letters that run from right to
+    left turn no other words."""
+    if any(unicodedata.bidirectional(letter) in ("R", "AL", "AN") for letter in text):
+        text = f"\u200e{text}\u200e"
     return text.replace("$", r"\$")
+
+
+def class_labels(classes: Sequence[str], length: int = 24) -> list[str]:
+    """`label` of all classes at once: no two look alike, so that each is found again in every figure."""
+    return list(cached_labels(tuple(classes), length))
+
+
+@functools.lru_cache(64)
+def cached_labels(classes: tuple[str, ...], length: int) -> tuple[str, ...]:
+    return tuple(map(plain, class_names.shorten(classes, length, drawn)))
 
 
 def plural(n, noun):

@@ -25,11 +25,13 @@ from maskkit.plots import (
     figure,
     heading,
     label,
+    of_classes,
     percent,
     picture,
     plural,
     ranges,
     styled,
+    tabulate,
     tiles,
     tint,
     verdict,
@@ -67,6 +69,7 @@ REGIONS = {"whole": "nothing", "lower_half": "lower half", "upper_half": "upper 
 FILLS = {"": ("", (INK, "d", "")), "blur": ("blurred", (ACCENT, "o", "")), "mean": ("mean colour", (RED, "s", ""))}
 MAPS = "cividis"  # perceptually even, and the same to colour-blind eyes
 MAX_ODD = 24
+MATRIX, SHOWN = 15, 12  # classes in each of two confusion matrices side by side; of more, the most confused
 
 
 # --- the figures --------------------------------------------------------------------------------
@@ -341,8 +344,9 @@ def against(audit):
         return silent("Another source", audit, "against")
     ways = {"forward": "trained here,\nmeasured there", "backward": "trained there,\nmeasured here"}
     found, classes = [find(audit, "against", way) for way in ways], audit["classes"]
+    tables = [tabulate(entry["confusion"], classes, MATRIX, SHOWN, 4.5) if known(entry) else None for entry in found]
     slanted = len(classes) > 2 and sum(len(name) for name in classes) > 24
-    side = max(2.6, 0.72 * len(classes) + 0.9)
+    side = max([2.6] + [table.cell * len(table.names) + 0.9 for table in tables if table])
     fig, grid = figure(max(9.5, 2 * side + 4.8), side + 3 + slanted, 2, 2, height_ratios=(1.7, side + 0.5 + slanted))
     top, looks = spanning(fig, grid, np.s_[0, :]), [(ACCENT, "o", ""), (RED, "s", "")]
     owns = [entry.get("own") if known(entry) else None for entry in found]
@@ -356,14 +360,17 @@ def against(audit):
         top.text(own, y - 0.34, f"own {own:.1f} %", fontsize=9, ha="right" if own > 50 else "left", va="bottom")
     if shown:
         top.legend(*([part[0]] for part in top.get_legend_handles_labels()), loc="lower left", bbox_to_anchor=(0, 0.98))
-    for axis, entry, words in zip(grid[1], found, ways.values(), strict=True):
-        if known(entry):
-            crosstab(axis, entry["confusion"], classes, slanted or len(classes) > 3)
+    for axis, entry, table, words in zip(grid[1], found, tables, ways.values(), strict=True):
+        if table:
+            crosstab(axis, table, slanted or len(classes) > 3)
             axis.set_title(f"{words.replace(chr(10), ' ')}: {plural(int(np.sum(entry['confusion'])), 'photo')}")
         else:
             say(axis, reason(entry), 3.4)
     folder = next((f"there: {label(entry['folder'], 40)} · " for entry in found if entry.get("folder")), "")
-    heading(fig, "Another source: does it hold elsewhere?", folder + whose(audit))
+    n_shown = min((table.n_shown for table in tables if table), default=len(classes))
+    few = "each matrix: the classes in most mistakes · " if n_shown < len(classes) else ""
+    title = "Another source: does it hold elsewhere?" + of_classes(n_shown, classes, " ")
+    heading(fig, title, folder + few + whose(audit))
     return fig
 
 

@@ -2,13 +2,17 @@
 
 import numpy as np
 
+from maskkit import class_names
 from maskkit.plots import (
     GREY,
     INK,
+    OTHERS_LOOK,
+    class_labels,
     class_looks,
     figure,
     heading,
     label,
+    other_classes,
     percent,
     picture,
     plural,
@@ -18,6 +22,8 @@ from maskkit.plots import (
     verdict,
 )
 from maskkit.plots_audit import MAPS
+
+MAX_BARS = 5  # probabilities beside a photo
 
 
 @styled
@@ -44,11 +50,14 @@ def doubts(images, labels, probabilities, files, n_suspects, classes, photos):
 def explained(image, heat, probabilities, classes, arch):
     """One photo, the map of what mattered for its answer laid over it, and the probability of each class.
 
+    Of more than five classes the four most probable, and the others together.
+
     Args:
         image: PIL RGB; heat: float (h, w), 0 or more; probabilities: float (C,); classes: C names.
     """
-    fig, [[photo, over, bars]] = figure(9.6, 2.9, 1, 3, width_ratios=(1, 1, 1.3))
-    called, looks = int(np.argmax(probabilities)), class_looks(classes)
+    height = max(2.9, 0.68 * min(len(classes), MAX_BARS))
+    fig, [[photo, over, bars]] = figure(9.6, height, 1, 3, width_ratios=(1, 1, 1.3))
+    called, looks, labels = int(np.argmax(probabilities)), class_looks(classes), class_labels(classes)
     picture(photo, image, looks[called][0], 1.4)
     photo.set_title("the photo")
     picture(over, image.convert("L"), GREY, 0.8)
@@ -58,11 +67,18 @@ def explained(image, heat, probabilities, classes, arch):
         over.imshow(heat / heat.max(), cmap=MAPS, vmin=0, vmax=1, extent=extent, interpolation="bilinear", alpha=0.6)
     else:
         over.set_xlabel("no map: the same everywhere", fontsize=8.5, color=GREY)
-    for place, (own, (colour, _, hatch)) in enumerate(zip(probabilities, looks, strict=True)):
-        bars.barh(place, 100 * own, 0.6, color=tint(colour), edgecolor=colour, hatch=hatch, linewidth=1.2)
-        bars.text(2, place - 0.42, f"{label(classes[place])}: {percent(own)}", va="bottom", color=INK)
-    bars.set(xlim=(0, 100), ylim=(len(classes) - 0.5, -0.8), yticks=[], xlabel="probability (%)")
+    shown = class_names.natural_order(classes)
+    if len(classes) > MAX_BARS:
+        shown = sorted(shown, key=lambda index: -probabilities[index])[: MAX_BARS - 1]
+    rows = [(labels[index], probabilities[index], looks[index]) for index in shown]
+    if others := sorted(set(range(len(classes))) - set(shown)):
+        rows.append((f"{other_classes(others)} together", sum(probabilities[others]), OTHERS_LOOK))
+    tall, above = (0.6, 0.42) if len(rows) < 4 else (0.46, 0.34)
+    for place, (words, own, (colour, _, hatch)) in enumerate(rows):
+        bars.barh(place, 100 * own, tall, color=tint(colour), edgecolor=colour, hatch=hatch, linewidth=1.2)
+        bars.text(2, place - above, f"{words}: {percent(own)}", va="bottom", color=INK)
+    bars.set(xlim=(0, 100), ylim=(len(rows) - 0.5, -0.8), yticks=[], xlabel="probability (%)")
     bars.set_title("what the network says")
     bars.spines["left"].set_visible(False)
-    heading(fig, f"Called {label(classes[called])}, {percent(probabilities[called])} sure", label(arch))
+    heading(fig, f"Called {labels[called]}, {percent(probabilities[called])} sure", label(arch))
     return fig

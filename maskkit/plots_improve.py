@@ -3,17 +3,19 @@
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from maskkit import compare
+from maskkit import class_names, compare
 from maskkit.plots import (
     ACCENT,
     GREY,
     INK,
     LINE,
+    class_labels,
     class_looks,
     curves,
     figure,
     heading,
     label,
+    of_classes,
     picture,
     plural,
     styled,
@@ -26,33 +28,39 @@ EXAMS = {  # words, colour, marker
     "street": ("the same, as from a street camera", "#7a5c00", "s"),
     "elsewhere": ("photos of another source", RED, "D"),
 }
-SHOWN_VIEWS = 6
+SHOWN_VIEWS, MAX_ROWS = 6, 12
 
 
 @styled
 def views(images, labels, classes, augmentations, photos, seed):
     """Photos as they are, and some views of each augmentation: a row per photo and augmentation.
 
+    Of many photos as many as fit into twelve rows, the first classes by name.
+
     Args:
         images: PIL RGB images (N); labels: int (N,), places in `classes`; augmentations: names; seed: of the views.
     """
     from maskkit import augment, model  # late, since they bring torch
 
-    n_rows = len(images) * len(augmentations)
+    rank = {index: place for place, index in enumerate(class_names.natural_order(classes))}
+    shown = sorted(range(len(images)), key=lambda i: rank[labels[i]])[: max(1, MAX_ROWS // len(augmentations))]
+    n_rows = len(shown) * len(augmentations)
     fig, grid = figure(1.3 * (SHOWN_VIEWS + 1) + 1.1, 1.35 * n_rows, n_rows, SHOWN_VIEWS + 1)
-    looks = class_looks(classes)
+    looks, names = class_looks(classes), class_labels(classes, 16)
     for at, row in enumerate(grid):
-        image, name = images[at // len(augmentations)], augmentations[at % len(augmentations)]
-        index = labels[at // len(augmentations)]
+        photo, name = shown[at // len(augmentations)], augmentations[at % len(augmentations)]
+        image, index = images[photo], labels[photo]
         colour = looks[index][0]
         picture(row[0], image, colour, width=2.4, dashed=index > 0)
         row[0].set_title("as it is" if at == 0 else "", fontsize=9.5)
-        row[0].set_ylabel(f"{label(classes[index], 16)}\n{name}", color=colour, fontsize=9)
+        row[0].set_ylabel(f"{names[index]}\n{name}", color=colour, fontsize=9)
         for number, axis in enumerate(row[1:]):
             view = augment.View(model.Transform(), name, seed, number)
             picture(axis, view.changed(image), LINE)
             axis.set_title(f"view {number + 1}" if at == 0 else "", fontsize=9.5)
-    heading(fig, "Augmented views: would you still call each by its label?", label(photos, 60))
+    some = of_classes(len({labels[i] for i in shown}), classes, " ")
+    first = "the first classes by name · " if some else ""
+    heading(fig, f"Augmented views: would you still call each by its label?{some}", first + label(photos, 60))
     return fig
 
 

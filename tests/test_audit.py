@@ -326,3 +326,10 @@ def test_three_classes(command, faces, tmp_path):
 
 def test_flat_is_what_shows_nothing():
     assert np.asarray(draw_photo(0)).std() > 10 * leaks.FLAT > np.asarray(Image.new("RGB", (9, 9))).std()
+
+
+@pytest.mark.parametrize(
+    ("n_photos", "n_classes", "expected"), [(200, 2, 1000), (2000, 2, 1000), (750, 30, 177), (5000, 100, 100)]
+)
+def test_an_audit_of_seconds_makes_fewer_splits_where_each_is_more_work(n_photos, n_classes, expected):
+    assert audit.instant_splits(n_photos, n_classes, 10) == expected

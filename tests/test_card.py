@@ -80,3 +80,16 @@ def test_the_command_and_its_errors(run_dir, capsys):
     assert "Not measured yet" in said and "not recorded" in said
     (run_dir / "model.json").unlink()
     assert __main__.main(["card", str(run_dir)]) == 2 and "run 02_train.ipynb" in capsys.readouterr().err
+
+
+def test_many_classes_are_counted_and_the_worst_listed(run_dir):
+    n = 40
+    classes = sorted(f"class {number}" for number in range(1, n + 1))
+    matrix = [[row * (row == column) + (row != column == 0) for column in range(n)] for row in range(n)]
+    scores = evaluate.per_class(matrix, classes)
+    runs.record(run_dir, per_class_scores=scores)
+    runs.write_json(run_dir / "model.json", runs.read_json(run_dir / "model.json") | {"classes": classes})
+    said = card.write(run_dir).read_text(encoding="utf-8")
+    assert "Tells 40 classes apart (class 1, class 2, class 3," in said and "and 28 more)" in said
+    assert "The 30 classes with the lowest recall; metrics.json holds all 40." in said
+    assert said.count("| class ") == 30 and runs.read_metrics(run_dir)["per_class_scores"] == scores

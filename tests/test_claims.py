@@ -69,3 +69,9 @@ def test_other_classes_sizes_and_networks_are_not_comparable():
 
 def test_the_table_holds_every_statement():
     assert claims.table(claims.compare(metrics(), history())).count("\n") == 2 + 7 - 1
+
+
+def test_a_large_matrix_is_summed_up():
+    matrix = [[9 if row == column else 0 for column in range(30)] for row in range(30)]
+    found = {row["claim"]: row for row in claims.compare(metrics(classes=list("ab"), confusion=matrix), history())}
+    assert found["confusion matrix"]["here"] == "30 classes, 270 of 270 photos on the diagonal"

@@ -317,3 +317,12 @@ def test_an_item_that_fails_in_a_thread_fails_where_it_is_taken():
     assert [next(taken), next(taken)] == [0, 1]
     with pytest.raises(ZeroDivisionError):
         next(taken)
+
+
+def test_a_sample_may_be_of_the_first_classes_by_name(curated):
+    run_dir, rows = curated
+    images, labels = data.sample(rows, run_dir, per_class=3, seed=0, most_classes=1)
+    assert len(images) == 3 and set(labels) == {0}
+    assert [image.tobytes() for image in data.sample(rows, run_dir, per_class=3, seed=0)[0][:3]] == [
+        image.tobytes() for image in images
+    ]

@@ -63,3 +63,10 @@ def test_mistakes_come_the_surest_first():
     rows = [{"file": name} for name in ("x", "y", "z")]
     found = evaluate.mistakes(rows, np.array([1, 1, 1]), probabilities, ("a", "b"))
     assert [(row["file"], row["label"], row["predicted"]) for row in found] == [("y", "b", "a"), ("x", "b", "a")]
+
+
+def test_a_table_per_class_is_in_natural_order():
+    scores = evaluate.per_class(np.eye(3, dtype=int), ("class 1", "class 10", "class 2"))
+    rows = evaluate.per_class_table(scores).splitlines()[2:]
+    assert [row.split(" | ")[0] for row in rows] == ["| class 1", "| class 2", "| class 10"]
+    assert [score["class"] for score in scores] == ["class 1", "class 10", "class 2"]

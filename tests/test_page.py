@@ -321,3 +321,53 @@ def test_an_audit_may_show_people_on_a_page_of_drawn_faces(run_dir):
     Image.new("RGB", (30, 20)).save(run_dir / "figures" / "trust_against_mistakes.png")
     _, words = change(run_dir, source="demo")
     assert page.PRIVACY in words and page.PRIVACY_DRAWN not in words
+
+
+# --- many classes -------------------------------------------------------------------------------
+
+
+def many(run_dir, n, language="en", **more):
+    """The page of a run of n classes, of which the last are the worst."""
+    classes = sorted(f"class {number}" for number in range(1, n + 1))
+    matrix = [[9 * (row == column) for column in range(n)] for row in range(n)]
+    for row in range(n - min(5, n // 2), n):
+        matrix[row][row], matrix[row][0] = 1, row
+    found = {"classes": classes, "confusion": matrix, "per_class_scores": evaluate.per_class(matrix, classes)} | more
+    return change(run_dir, language=language, **found)
+
+
+def test_classes_are_shown_in_natural_order(run_dir):
+    _, words = many(run_dir, 11)
+    assert 0 < words.find("class 2 9 ") < words.find("class 10 9 ")
+    assert "class 1, class 2, class 3, class 4" in words
+    assert runs.read_metrics(run_dir)["classes"][:3] == ["class 1", "class 10", "class 11"]
+
+
+@pytest.mark.parametrize("n", [30, 100])
+def test_many_classes_do_not_fill_the_page(run_dir, n):
+    reader, words = many(run_dir, n)
+    assert f"{n}: class 1, class 2, class 3, class 4, class 5" in words and f"and {n - 12} more" in words
+    assert f"The 12 classes with the lowest recall, of {n}." in words and f"All {n} classes as a table" in words
+    alts = [attributes["alt"] for tag, attributes in reader.tags if tag == "img"]
+    (matrix,) = [alt for alt in alts if "most frequent mistakes" in alt]
+    worst = sorted(f"class {number}" for number in range(1, n + 1))[-1]
+    assert f"mistakes: true {worst} called class 1, {n - 1} times;" in matrix and len(matrix) < 1000
+
+
+def test_many_classes_in_indonesian(run_dir):
+    _, words = many(run_dir, 30, "id")
+    assert "12 kelas dengan recall terendah, dari 30 kelas." in words and "dan 18 lagi" in words
+
+
+def test_a_class_that_figures_name_by_number_is_named_on_the_page(run_dir):
+    _, words = many(run_dir, 2, classes=["\u53e3\u7f69", "bare"])
+    assert "In the figures, #n stands for the n-th class: #1 \u53e3\u7f69." in words
+    _, words = many(run_dir, 2)
+    assert "In the figures, #n" not in words
+
+
+@pytest.mark.parametrize("size, shape", [((2400, 1500), "large"), ((900, 2000), "long"), ((900, 1000), "tall")])
+def test_large_figures_keep_a_size_that_can_be_read(run_dir, size, shape):
+    Image.new("L", size).save(run_dir / "figures" / "confusion.png")
+    html = page.write(run_dir).read_text(encoding="utf-8")
+    assert f'class="picture {shape}" style="--natural: {size[0] * 96 // 150}px"' in html

@@ -269,3 +269,119 @@ def test_compared_curves_show_every_run_with_its_interval():
     (legend,) = fig.legends
     assert {text.get_text() for text in legend.get_texts()} >= {"first, validation", "second, 95 % interval"}
     assert len({line.get_markersize() for line in right.lines[::2]}) == 2  # equal curves are seen to be two
+
+
+# --- many classes -------------------------------------------------------------------------------
+
+MANY = tuple(sorted(f'class {number} "x" é' for number in range(1, 31)))
+LIKE = tuple(sorted(f"a photograph of {number}, taken from the front" for number in range(1, 101)))
+
+
+def many_matrix(n, photos=10):
+    """Each class right for most of its photos; the later its place, the more of them are called the next class."""
+    wrong = np.arange(n) * photos // (2 * n)
+    matrix = np.diag(photos - wrong)
+    matrix[np.arange(n), (np.arange(n) + 1) % n] += wrong
+    return matrix
+
+
+def ticks(axis):
+    return [tick.get_text() for tick in axis.get_yticklabels()]
+
+
+@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("classes", [MANY, LIKE])
+def test_figures_of_many_classes_stay_small_and_name_no_two_alike(name, classes, tmp_path):
+    fig = draw(name, classes, 4 * len(classes))
+    assert max(fig.get_size_inches()) < 20 and len(fig.axes) <= 60
+    for axis in fig.axes:
+        assert len(set(ticks(axis))) == len(ticks(axis))
+    plots.save(fig, tmp_path, name)
+    box, (width, height) = fig.get_tightbbox(), fig.get_size_inches()
+    assert box.x0 > -0.02 and box.y0 > -0.02 and box.x1 < width + 0.02 and box.y1 < height + 0.02
+
+
+def test_thirty_classes_have_their_matrix_in_natural_order_without_zeros():
+    matrix = many_matrix(30)
+    fig = plots.confusion(matrix, MANY, "demo", "resnet18")
+    names = [f'class {number} "x" é' for number in range(1, 31)]
+    assert ticks(fig.axes[0]) == [tick.get_text() for tick in fig.axes[0].get_xticklabels()] == names
+    cells = {text.get_gid(): text.get_text() for text in fig.axes[0].texts if "cell" in (text.get_gid() or "")}
+    assert len(cells) == np.count_nonzero(matrix) and "0" not in cells.values()
+    at = {name: place for place, name in enumerate(MANY)}
+    for row, true in enumerate(names):
+        for column, called in enumerate(names):
+            assert int(cells.get(f"cell {row} {column}", 0)) == matrix[at[true], at[called]]
+    assert "classes shown" not in heading(fig)
+    assert all(text.get_fontsize() >= 8 for text in fig.findobj(plt.Text) if text.get_text())
+
+
+@pytest.mark.parametrize("n, zeros", [(10, True), (11, False)])
+def test_empty_cells_are_empty_above_ten_classes(n, zeros):
+    fig = plots.confusion(many_matrix(n), [f"c{i:02d}" for i in range(n)], "demo", "resnet18")
+    assert ("0" in [text.get_text() for text in fig.axes[0].texts]) is zeros
+
+
+def test_a_matrix_of_a_hundred_classes_shows_the_most_confused_and_the_others_as_one():
+    matrix = many_matrix(100)
+    matrix[2, 0] = 3  # among the others: in no cell, but said
+    fig = plots.confusion(matrix, LIKE, "demo", "resnet18")
+    assert fig.get_suptitle().endswith("right: 20 of 100 classes shown")
+    assert len(ticks(fig.axes[0])) == 21 and ticks(fig.axes[0])[-1] == "80 others"
+    cells = {text.get_gid(): int(text.get_text()) for text in fig.axes[0].texts if "cell" in (text.get_gid() or "")}
+    missing = int(re.search(r"(\d+) mistakes among the others not drawn", heading(fig))[1])
+    assert sum(cells.values()) + missing == matrix.sum() and missing >= 3
+    wrong = matrix.sum(0) + matrix.sum(1) - 2 * matrix.diagonal()
+    kept = set(np.argsort(-wrong, kind="stable")[:20].tolist())
+    labels = plots.class_labels(LIKE, 14)
+    assert sorted(wrong[[labels.index(name) for name in ticks(fig.axes[0])[:-1]]]) == sorted(wrong[sorted(kept)])
+    others = sorted(set(range(100)) - {labels.index(name) for name in ticks(fig.axes[0])[:-1]})
+    assert cells["cell 20 20"] == matrix[others, others].sum()
+    low, high = (100 * end for end in evaluate.wilson(matrix[others, others].sum(), matrix[others].sum()))
+    assert np.allclose(fig.axes[1].lines[-2].get_xdata(), (low, high))
+
+
+def test_scores_of_many_classes_are_the_lowest_and_the_others_together():
+    matrix = many_matrix(30)
+    best = {"epoch": 1, **evaluate.score(int(matrix.trace()), int(matrix.sum()))}
+    metrics = {"classes": MANY, "confusion": matrix, "best": best, "last": best, "photos": "demo", "arch": "a"}
+    fig = plots.scores(metrics)
+    shown = ticks(fig.axes[0])[2:]
+    recalls = matrix.diagonal() / matrix.sum(1)
+    lowest = [recalls[MANY.index(name.removeprefix("recall, "))] for name in shown[:-1]]
+    assert lowest == sorted(recalls)[:12] and shown[-1] == "recall, 18 others together"
+    assert "12 of 30 classes shown" in heading(fig) and "lowest recall" in heading(fig)
+
+
+def test_split_of_many_classes_shows_the_smallest_and_the_others_mean():
+    counts = {name: 20 + place for place, name in enumerate(MANY)}
+    fig = plots.split_counts({"train": counts, "val": dict.fromkeys(MANY, 5)}, "demo")
+    assert sorted(ticks(fig.axes[0])[:-1]) == sorted(MANY[:12]) and ticks(fig.axes[0])[-1] == "18 others (mean)"
+    assert {"32-49 each", "5 each"} <= set(words(fig)) and "the classes with the fewest photos" in heading(fig)
+    assert fig.axes[0].patches[-1].get_width() == np.mean(range(32, 50))
+    fig = plots.split_counts({"train": dict.fromkeys(MANY, 5), "val": dict.fromkeys(MANY, 5)}, "demo")
+    assert ticks(fig.axes[0])[:2] == ['class 1 "x" é', 'class 2 "x" é'] and "first classes by name" in heading(fig)
+
+
+def test_a_sample_of_many_classes_is_of_the_first_by_name():
+    fig = draw("photos_grid", MANY, 300)
+    titles = [axes.get_title("left") for axes in fig.axes if axes.get_title("left")]
+    assert titles == [f'class {number} "x" é' for number in range(1, 13)]
+    assert "12 of 30 classes shown" in heading(fig) and "60 photos shown" in heading(fig)
+
+
+def test_a_hundred_classes_look_different():
+    assert len(set(plots.class_looks(LIKE))) == 100
+
+
+def test_names_from_right_to_left_turn_nothing_else():
+    names = plots.class_labels(("كمامة", "بدون كمامة", "a\u202eb"))
+    assert names[:2] == ["\u200eكمامة\u200e", "\u200eبدون كمامة\u200e"] and names[2] == "a□b"
+
+
+def test_mistakes_take_only_the_images_that_are_shown():
+    n = 60
+    probabilities = np.array([[0.1, 0.9]] * n)
+    images = [Image.new("RGB", (8, 8))] * plots.MAX_MISTAKES
+    fig = plots.mistakes(images, np.zeros(n, int), probabilities, [f"{i}" for i in range(n)], REPORT, "demo", "a")
+    assert "60 mistakes, 20 more not shown" in fig.get_suptitle()

@@ -448,3 +448,13 @@ def test_save_writes_the_same_bytes_twice(name, tmp_path):
     for suffix in ("png", "svg"):
         a, b = ((tmp_path / run / "figures" / f"{name}.{suffix}").read_bytes() for run in "ab")
         assert a == b and len(a) > 1000
+
+
+@pytest.mark.parametrize("n", [12, 30])
+def test_another_source_of_many_classes_shows_the_most_confused(n):
+    classes = sorted(f"class {number}" for number in range(1, n + 1))
+    fig = plots_audit.against(sample("good", classes))
+    assert fig.get_size_inches()[0] < 18
+    ticks = [tick.get_text() for tick in fig.axes[0].get_yticklabels()]
+    assert ticks[:2] == ["class 1", "class 2"]
+    assert (ticks[-1] == "18 others") == ("12 of 30 classes shown" in fig.get_suptitle()) == (n == 30)

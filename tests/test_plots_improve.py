@@ -81,3 +81,13 @@ def test_unfrozen_epochs_of_each_network_have_a_row():
     assert len(fig.axes) == 4
     for wanted in ("resnet18: loss", "mobilenet_v2: accuracy", "epoch", "accuracy (%)", "validation"):
         assert wanted in words(fig)
+
+
+def test_views_of_many_classes_are_of_the_first_by_name():
+    classes = tuple(sorted(f"class {number}" for number in range(1, 31)))
+    images = [draw_photo(i) for i in range(30)]
+    fig = plots_improve.views(images, list(range(30)), classes, ("report", "strong", "street"), "demo", 0)
+    assert sum(bool(axis.images) for axis in fig.axes) == 12 * (1 + plots_improve.SHOWN_VIEWS)
+    for wanted in ("4 of 30 classes shown", "class 1\n", "class 4\n"):
+        assert wanted in words(fig)
+    assert "class 10\n" not in words(fig)

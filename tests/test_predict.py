@@ -310,3 +310,16 @@ def test_memory_stays_flat(tmp_path, trained):
         assert code == 0 and len((tmp_path / "o.csv").read_text().splitlines()) == n + 1
         peaks.append(peak / 1024)
     assert peaks[1] < peaks[0] + 40  # MiB; 4,000 photos kept as tensors would be 49, as pixels 480
+
+
+def test_a_page_of_many_classes_counts_the_most_frequent_and_the_others_together():
+    classes = sorted(f"class {number}" for number in range(1, 31))
+    summary = predict.Summary(classes)
+    for place, name in enumerate(classes):
+        for _ in range(place + 1):
+            summary.add({"file": "a", "label": name, "probability": 0.9, "note": ""})
+    counts = page_predict.counts(summary)
+    assert len(counts) == 14 and next(iter(counts)) == classes[-1]
+    assert counts["18 other classes"] == "171 (36.8 %)"
+    html = page_predict.sureness(summary)
+    assert "All 30 classes as a table" in html and html.index("class 2<") < html.index("class 10<")

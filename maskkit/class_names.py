@@ -1,0 +1,144 @@
+"""Names of classes as a reader meets them: numbers in their order, shortened where long, never two alike.
+
+For display only. What is stored (split.csv, model.json, metrics.json) keeps whole names in their own order.
+"""
+
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from os.path import commonprefix
+
+SHORT = 14  # characters of a name where space is scarce, as in a large confusion matrix
+SHORTEST = 8  # characters: fewer hold no beginning, difference and end
+
+
+# --- order --------------------------------------------------------------------------------------
+
+
+def natural_key(name: str) -> tuple[list[str | int], str]:
+    """What sorts names by the numbers inside them: `class 2` before `class 10`."""
+    parts = re.split(r"(\d+)", name)
+    return [int(part) if place % 2 else part for place, part in enumerate(parts)], name
+
+
+def natural_order(names: Sequence[str]) -> list[int]:
+    """The places of `names` in the order in which they are shown."""
+    return sorted(range(len(names)), key=lambda place: natural_key(names[place]))
+
+
+def first(names: Sequence[str], most: int) -> list[str]:
+    """The first `most` names in the order in which they are shown."""
+    return [names[place] for place in natural_order(names)[:most]]
+
+
+def by_name(rows: Sequence, name: Callable) -> list:
+    """Rows in the natural order of their names."""
+    return sorted(rows, key=lambda row: natural_key(name(row)))
+
+
+# --- length -------------------------------------------------------------------------------------
+
+
+def cut(text: str, length: int) -> str:
+    """A text cut in its middle to `length` characters, one of which is `…`."""
+    if len(text) <= length:
+        return text
+    tail = (length - 1) // 2
+    return text[: length - 1 - tail] + "…" + text[len(text) - tail :]
+
+
+def shorten(names: Sequence[str], length: int, drawn: Callable[[str], str] = str) -> list[str]:
+    """The names in at most `length` characters each, no two of which look alike.
+
+    A name that is too long is cut in its middle; where that leaves several alike, what they share is cut and what
+    differs is kept. What still looks alike, or cannot be drawn, gets its place among the names, from 1: `□□ #28`.
+
+    Args:
+        names: all different; length: 8 or more; drawn: what becomes of a text as it is drawn, such as □ for a
+            character that the font lacks.
+    """
+    if length < SHORTEST:
+        raise ValueError(f"names cannot be told apart in {length} characters; {SHORTEST} are needed")
+    whole = [drawn(name) for name in names]
+    found = tell_apart(whole, length)
+    again = {place for places in look_alike(found) for place in places}
+    again |= {place for place, name in enumerate(names) if is_word(name) and not is_word(whole[place])}
+    for place in again:
+        found[place] = number(whole[place], place, length)
+    if look_alike(found):  # a name that itself ends in such a number
+        found = [number(text, place, length) for place, text in enumerate(whole)]
+    return found
+
+
+def tell_apart(texts: Sequence[str], length: int) -> list[str]:
+    """Each text cut in its middle; of those that then look alike, and were cut, the shared parts instead."""
+    found = [cut(text, length) for text in texts]
+    for alike in look_alike(found):
+        places = [place for place in alike if len(texts[place]) > length]
+        if len(places) > 1:
+            for place, text in zip(places, keep_difference([texts[place] for place in places], length), strict=True):
+                found[place] = text
+    return found
+
+
+def keep_difference(texts: Sequence[str], length: int) -> list[str]:
+    """Texts longer than `length` that begin and end alike, their shared beginning and end shortened."""
+    start = len(commonprefix(texts))
+    end = min(len(commonprefix([text[::-1] for text in texts])), min(map(len, texts)) - start)
+    words = (min(start_of_word(text, start) for text in texts), min(start_of_word(text[::-1], end) for text in texts))
+    for before, after in (words, (start, end)):  # whole words and numbers, where there is room for them
+        around = (before > 0) + (after > 0)
+        if all(len(text) - before - after + around <= length for text in texts):
+            return [keep(text, before, len(text) - after, length) for text in texts]
+    if length - 2 < SHORTEST:
+        return [cut(text, length) for text in texts]
+    inner = tell_apart([text[start : len(text) - end] for text in texts], length - 2)
+    return [("…" if start else "") + text + ("…" if end else "") for text in inner]
+
+
+def start_of_word(text: str, at: int) -> int:
+    """Where the word or number begins whose inside `at` is; `at` itself between words."""
+    kind = str.isdigit if text[at - 1 : at].isdigit() else str.isalpha
+    while 0 < at < len(text) and kind(text[at - 1]) and kind(text[at]):
+        at -= 1
+    return at
+
+
+def keep(text: str, start: int, stop: int, length: int) -> str:
+    """A text cut before `start` and after `stop`, what lies between kept whole."""
+    before, after, room = text[:start], text[stop:], length - (stop - start)
+    n_after = min(len(after), room // 2)
+    n_before = min(len(before), room - n_after)
+    n_after = min(len(after), room - n_before)
+    if n_before < len(before):
+        before = before[: n_before - 1] + "…"
+    if n_after < len(after):
+        after = "…" + after[len(after) - n_after + 1 :]
+    return before + text[start:stop] + after
+
+
+def is_word(text: str) -> bool:
+    """Whether a text holds a letter or digit."""
+    return any(letter.isalnum() for letter in text)
+
+
+def number(text: str, place: int, length: int) -> str:
+    """A text that ends in its place among all, from 1."""
+    mark = f" #{place + 1}"
+    return cut(text, length - len(mark)) + mark
+
+
+def look_alike(texts: Iterable[str]) -> list[list[int]]:
+    """The places of texts that a reader cannot tell apart, two or more together."""
+    places = defaultdict(list)
+    for place, text in enumerate(texts):
+        places[seen(text)].append(place)
+    return [alike for alike in places.values() if len(alike) > 1]
+
+
+def seen(text: str) -> str:
+    """What a reader sees of a text: no difference in how letters are composed, in kinds of space, in what is unseen."""
+    text = unicodedata.normalize("NFC", text).replace("…", "...")
+    letters = (letter for letter in text if unicodedata.category(letter) != "Cf" and not "\ufe00" <= letter <= "\ufe0f")
+    return " ".join("".join(letters).split())
