@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch.utils.data import TensorDataset
 
-from maskkit import augment, claims, evaluate, features, halving, intervals, model, runs, sections, train
+from maskkit import augment, claims, evaluate, features, halving, intervals, model, parameters, runs, sections, train
 from maskkit.progress import bar
 
 VERSION = 1  # of improve.json
@@ -85,6 +85,7 @@ def learn_tail(net, drawn, exams, heads, *, augmentation, n_views, recipe, tail_
     Returns:
         a `Learned`; `states` stays empty (45 MB each). The net is left as it was.
     """
+    parameters.need("TAIL_LEARNING_RATE", tail_learning_rate)
     settings = {name: recipe[name] for name in claims.FIT_SETTINGS}
     trunk, tail = model.cut(net.network, net.arch)
     y, classes = drawn.y, drawn.photos.classes

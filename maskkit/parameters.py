@@ -17,7 +17,7 @@ PART = ".part"  # `maskkit reproduce` works in runs/<RUN>.<8 digits>.part and re
 WORKPLACE = re.compile(rf"\.[0-9a-f]{{8}}{re.escape(PART)}$")
 MIN_PER_CLASS = 10  # fewer leave no validation part worth a percentage
 MAX_RUN = 120  # bytes: file systems take names of 255, and `compare-<RUN>-<RUN>` holds two
-MAX_SEED = 2**32 - 1  # scikit-learn's and numpy's range
+MAX_SEED = 2**32 - 1  # scikit-learn's and numpy's range; torch, which gets sums of it and a split's number, takes more
 MAX_TAIL_RATE = 1e-4  # above, a few hundred photos undo what ImageNet taught
 SPLIT = ("grouped", "random", "given")
 AUGMENT = ("none", "report", "strong")  # `augment.TRAINING`, and none
@@ -58,6 +58,10 @@ def is_run(value: object) -> bool:
     return fits and re.fullmatch(r"\w[\w .+=-]*", own) is not None
 
 
+def is_named(value: object) -> bool:
+    return isinstance(value, str) and value != ""
+
+
 def is_engines(value: object) -> bool:
     return isinstance(value, str) and {name.strip() for name in value.split(",")} <= set(ENGINES)
 
@@ -85,6 +89,8 @@ RULES = {
         f"of at most {MAX_RUN} bytes, not ending in {PART}",
         is_run,
     ),
+    "DATA": Rule("'auto', 'kaggle', 'demo' or a folder", is_named),
+    "WEIGHTS": Rule("'auto', 'imagenet', 'packaged', 'none' or a file", is_named),
     "PER_CLASS": whole(MIN_PER_CLASS, also=(0,), words=f"0 (all) or at least {MIN_PER_CLASS}"),
     "SPLIT": choice(*SPLIT),
     "SEED": whole(0, MAX_SEED),
@@ -108,7 +114,7 @@ RULES = {
     "TRY_TAIL_EPOCHS": at_least_one,
     "ENGINES": Rule(f"a list of {', '.join(ENGINES)}, commas between", is_engines),
     "SPEED_ROUNDS": at_least_one,
-}  # DATA, WEIGHTS, AGAINST, GROUPS and CORRECTIONS are names or paths: `reproduce.check_sources` looks for them
+}  # whether the folders and files of DATA, WEIGHTS, AGAINST, GROUPS and CORRECTIONS are there, others find out
 
 
 def need(name: str, value: Value) -> Value:

@@ -107,7 +107,7 @@ def check_against(names, settings, texts):
             raise ValueError(f"{where} declare no parameter {name!r}; they declare {', '.join(defaults)}")
         default, notebook = defaults[name]
         value = read_text(name, value, default) if name in texts else value
-        values[name] = absolute(name, typed(name, value, default, notebook.name))
+        values[name] = absolute(name, parameters.need(name, typed(name, value, default, notebook.name)))
     for notebook in notebooks:
         parameters.check({name: values.get(name, default) for name, default in names[notebook].items()})
     return {notebook: {name: values[name] for name in names[notebook] if name in values} for notebook in notebooks}
@@ -169,8 +169,11 @@ def reproduce(parameter_file, texts, notebooks=REPORT_NOTEBOOKS, say=print):
     parameters = check(read_parameters(parameter_file), texts, notebooks)
     settings = {name: value for path in notebooks for name, value in (declared(path) | parameters[path]).items()}
     run_dir = runs.path(settings["RUN"])
+    runs.check_writable(run_dir.parent)
+    if runs.is_locked(run_dir):  # asked here too: looking for photos may take minutes
+        raise runs.in_use(run_dir)
+    check_sources(settings, say)  # before the lock, whose file would stay behind
     with runs.locked(run_dir):
-        check_sources(settings, say)
         part = runs.workplace(run_dir)
         run_all(parameters, part, say)
         rename_run(part, notebooks, run_dir.name)

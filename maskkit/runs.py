@@ -86,7 +86,12 @@ def locked(run_dir):
         with filelock.FileLock(run_dir.with_name(f".{run_dir.name}.lock"), timeout=0):
             yield
     except filelock.Timeout as error:
-        raise ValueError(f"RUN: another process is writing {run_dir}; wait for its end, or give another RUN") from error
+        raise in_use(run_dir) from error
+
+
+def in_use(run_dir: Path) -> ValueError:
+    """The error of a run that another process is writing."""
+    return ValueError(f"RUN: another process is writing {run_dir}; wait for its end, or give another RUN")
 
 
 def is_locked(run_dir: Path) -> bool:

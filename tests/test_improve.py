@@ -51,6 +51,12 @@ def test_frozen_and_unfrozen_answer_the_exam_and_leave_the_network_as_it_was(net
     assert np.array_equal(views.right["unseen"], again.right["unseen"])
 
 
+def test_a_tail_s_rate_is_checked_before_photos_pass_its_trunk(net, drawn_faces):
+    with pytest.raises(ValueError, match="TAIL_LEARNING_RATE must be above 0 and at most 0.0001, got 1.0"):
+        improve.learn_tail(net, drawn_faces, [], [], augmentation="report", n_views=2, recipe=RECIPE,
+                           tail_learning_rate=1.0, device=CPU, seed=0)  # fmt: skip
+
+
 def exam_of(n):
     return exams.Exam("unseen", "unseen photos", [{"label": "a"}] * n, np.arange(n))
 
