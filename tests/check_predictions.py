@@ -10,7 +10,7 @@ from maskkit import runs
 
 
 def balanced_accuracy(table: str) -> float:
-    """The mean over classes of the share of a class's photos that got its name; files that are no photos are left out."""
+    """The mean over classes of the share of photos that got their class's name; files without a label are left out."""
     rows = [row for row in runs.read_csv(table) if row["label"]]
     right = {}
     for row in rows:
