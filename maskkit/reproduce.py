@@ -380,8 +380,11 @@ def clean(notebook):
     for cell in notebook.cells:
         cell.metadata = {"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {}
         if cell.cell_type == "code":
-            cell.outputs = [
-                output
-                for output in cell.outputs
-                if output.get("name") != "stderr" and WIDGET not in output.get("data", {})
-            ]
+            kept, cell.outputs = cell.outputs, []
+            for output in kept:
+                if output.get("name") == "stderr" or WIDGET in output.get("data", {}):
+                    continue
+                if output.get("name") and cell.outputs and cell.outputs[-1].get("name") == output.name:
+                    cell.outputs[-1].text += output.text  # one stream, which the kernel sent in pieces
+                else:
+                    cell.outputs.append(output)
