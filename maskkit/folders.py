@@ -104,7 +104,10 @@ def is_hidden(path):
 
 
 def is_photo_name(path):
-    return path.suffix.lower() in (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+    return path.suffix.lower() in (
+        ".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".heic", ".heif", ".jp2",
+        ".j2k", ".jpf",
+    )  # fmt: skip
 
 
 def class_folders(folder):
