@@ -21,7 +21,7 @@ import safetensors
 import safetensors.numpy
 import torch
 
-from maskkit import halving, model, parallel, runs
+from maskkit import decoding, halving, model, parallel, runs
 from maskkit.progress import bar
 
 BATCH = {"cpu": 16, "cuda": 256}  # photos per pass; benchmarks/README.md has the measurement
@@ -82,7 +82,7 @@ def is_of(module, weight):
 
 def key(arch, fingerprint, transform, dtype="float32"):
     """The cache folder's name: anything that could change a feature changes it."""
-    said = json.dumps([arch, fingerprint, transform.describe(), dtype], sort_keys=True)
+    said = json.dumps([arch, fingerprint, transform.describe(), dtype, decoding.VERSION], sort_keys=True)
     return f"{arch}-{hashlib.sha256(said.encode()).hexdigest()[:24]}"
 
 

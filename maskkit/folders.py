@@ -26,7 +26,8 @@ MOST_WRAPPERS = 3  # folders that hold nothing but one folder, entered one after
 MOUNTED_DEPTH = 6  # /kaggle/input/datasets/<owner>/<set>/Face Mask Dataset/Train is the deepest known
 MOST_FOLDERS = 5000  # looked through below Kaggle's mounted input: a network disk, and sets of millions of folders
 PHOTO_SUFFIXES = (
-    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".heic", ".heif", ".avif"
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".heic", ".heif", ".avif",
+    ".jp2", ".j2k", ".jpf",
 )  # fmt: skip
 LITTER = {  # what systems and tools leave in any folder, lower case
     "__macosx", "__pycache__", ".ds_store", ".appledouble", ".spotlight-v100", ".fseventsd", ".temporaryitems",

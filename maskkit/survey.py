@@ -129,7 +129,8 @@ def measure_all(files, workers):
 
 def said(files):
     """All that decides what is measured of files: their names and contents, in order, and how."""
-    how = [VERSION, SMALL_PX, COLOUR_BINS, PIL.__version__, skimage.__version__, imagehash.__version__]
+    versions = PIL.__version__, skimage.__version__, imagehash.__version__
+    how = [VERSION, decoding.VERSION, SMALL_PX, COLOUR_BINS, *versions]
     return [how, *((row["file"], row["label"], content(row["path"])) for row in files)]
 
 
@@ -173,7 +174,7 @@ def describe(path):
         tables = getattr(image, "quantization", None) or {}
         dpi = image.info.get("dpi", (0, 0))[0]
         values = (
-            decoding.FORMATS.index(image.format),
+            decoding.FORMATS.index("JPEG" if image.format == "MPO" else image.format),  # MPO: JPEGs in one file
             len(image.getbands()),
             image.mode in ("P", "1"),
             "exif" in image.info,

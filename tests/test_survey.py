@@ -1,4 +1,5 @@
 import numpy as np
+import pillow_heif
 import pytest
 from conftest import draw_photo
 from PIL import Image
@@ -104,3 +105,16 @@ def test_a_damaged_copy_of_a_survey_is_named_and_made_anew(photo_folder, tmp_pat
         again = survey.read(files, cache=tmp_path)
     assert again.rows == first.rows
     assert survey.read(files, cache=tmp_path).rows == first.rows  # written anew, and whole: no warning now
+
+
+def test_every_kind_of_file_has_a_number_of_its_own(photo_folder, read):
+    pillow_heif.register_heif_opener()
+    kinds = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP", "bmp": "BMP", "gif": "GIF", "tif": "TIFF", "avif": "AVIF",
+             "heic": "HEIF", "jp2": "JPEG2000", "mpo": "MPO"}  # fmt: skip
+    for suffix, format in kinds.items():
+        draw_photo(5).save(photo_folder / "with_mask" / f"kind.{suffix}", format)
+    photos = read()
+    assert not photos.broken
+    found = {row["file"].rpartition(".")[2]: line[0] for row, line in zip(photos.rows, photos.metadata, strict=True)
+             if "kind" in row["file"]}  # fmt: skip
+    assert found == {suffix: number % 9 for number, suffix in enumerate(kinds)}  # an MPO is a JPEG

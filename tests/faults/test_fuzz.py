@@ -12,7 +12,9 @@ from faults.fuzzed import Reader, encodings, mutate
 N = 10_000 if os.environ.get("FAULTS") == "long" else 300
 N_RAW = N // 10  # of these files that hold nothing of a photo but, perhaps, its first bytes
 MEMORY = 300  # MiB above the imports
-STARTS = (b"", b"\xff\xd8\xff\xe0", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"BM", b"II*\0", b"MM\0*", b"RIFF\0\0\0\0WEBP")
+STARTS = (b"", b"\xff\xd8\xff\xe0", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"BM", b"II*\0", b"MM\0*", b"RIFF\0\0\0\0WEBP",
+          b"\0\0\0\x18ftypavif\0\0\0\0mif1", b"\0\0\0\x18ftypheic\0\0\0\0mif1", b"\xff\x4f\xff\x51",
+          b"\0\0\0\x0cjP  \r\n\x87\n")  # fmt: skip
 
 pytestmark = [
     pytest.mark.fault("scale", "fuzzed files"),

@@ -13,11 +13,15 @@ import types
 import zlib
 
 import numpy as np
+import pillow_heif
 import pytest
 from conftest import draw_photo, fill
+from odd_files import lzw, packed, tiff
 from PIL import Image, ImageFile, ImageOps
 
 from maskkit import data, decoding, folders, predict, runs, sections, survey
+
+pillow_heif.register_heif_opener()  # so that Pillow writes HEIC here
 
 RED, SIZE = (255, 0, 0), (12, 8)
 
@@ -121,6 +125,10 @@ NO_PHOTOS = [
     fault("zero bytes", b"", "the file is empty"),
     fault("truncated JPEG", encoded(draw_photo(0), "JPEG")[:400], "broken"),
     fault("truncated PNG", encoded(draw_photo(0), "PNG")[:400], "broken"),
+    fault("truncated AVIF", encoded(draw_photo(0), "AVIF")[:400], "broken"),
+    fault("truncated HEIC", encoded(draw_photo(0), "HEIF")[:700], "broken"),
+    fault("truncated JPEG 2000", encoded(draw_photo(0), "JPEG2000")[:400], "broken"),
+    fault("TIFF of an unknown layout", tiff([bytes(768)], {256: 12, 257: 8, 258: 64, 262: 1}), "BitsPerSample 64"),
     fault("text named .jpg", b"no photo, but words", "not a photo"),
     fault("HTML named .jpg", b"<!DOCTYPE html><html><body>404</body></html>", "not a photo"),
     fault("PDF named .jpg", encoded(draw_photo(0), "PDF"), "not a photo"),
@@ -181,6 +189,11 @@ def ycck():
     return bytes(content)
 
 
+def mpo():
+    """A red JPEG with a blue one behind it, as cameras with two lenses write them."""
+    return encoded(PLAIN, "MPO", save_all=True, append_images=[Image.new("RGB", SIZE, (0, 0, 255))])
+
+
 def grey(values, dtype):
     return Image.fromarray(np.linspace(0, values, 96).reshape(SIZE[::-1]).astype(dtype))
 
@@ -197,6 +210,14 @@ PHOTOS = [
     fault("animated GIF", "x.gif", frames("GIF"), RED),
     fault("animated PNG", "x.png", frames("PNG"), RED),
     fault("animated WEBP", "x.webp", frames("WEBP"), RED),
+    fault("animated AVIF", "x.avif", frames("AVIF"), RED),
+    fault("AVIF", "x.jpg", encoded(PLAIN, "AVIF", quality=95), RED),
+    fault("HEIC", "IMG_1.HEIC", encoded(PLAIN, "HEIF", quality=95), RED),
+    fault("HEIC", "x.jpg", encoded(PLAIN, "HEIF", quality=95), RED, id="HEIC named .jpg"),
+    fault("JPEG 2000", "x.jp2", encoded(PLAIN, "JPEG2000"), RED),
+    fault("JPEG 2000", "x.j2k", encoded(PLAIN, "JPEG2000", no_jp2=True), RED, id="JPEG 2000 without a container"),
+    fault("JPEG without its end", "x.jpg", encoded(PLAIN, "JPEG", quality=95)[:-2], RED),
+    fault("two JPEGs in one file", "x.jpg", mpo(), RED),
     fault("CMYK JPEG", "x.jpg", encoded(PLAIN.convert("CMYK"), "JPEG"), RED),
     fault("YCCK JPEG", "x.jpg", ycck(), RED),
     fault("palette with transparency", "x.png", encoded(CLEAR.convert("P"), "PNG", transparency=0), WHITE),
@@ -227,6 +248,28 @@ DEEP = [
 ]
 
 
+def deep_tiff(bits, photometric, compression, order="<"):
+    values = np.rint(np.linspace(0, 2**bits - 1, 96).reshape(8, 12))
+    values = values if photometric else 2**bits - 1 - values
+    data = values.astype(f"{order}u2").tobytes() if bits == 16 else packed(values, bits)
+    tags = {256: 12, 257: 8, 258: bits, 259: compression, 262: photometric, 278: 8}
+    return tiff([lzw(data) if compression == 5 else data], tags, order)
+
+
+TIFFS = [fault(f"{bits}-bit TIFF", deep_tiff(bits, photometric, compression, order),
+               id=f"{bits} bits, interpretation {photometric}, compression {compression} {order}")
+         for bits in (10, 12, 16) for photometric in (0, 1) for compression in (1, 5) for order in "<>"]  # fmt: skip
+
+
+@three_ways
+@pytest.mark.parametrize("content", TIFFS)
+def test_deep_tiffs_are_scaled_by_their_tags(way, photos, tmp_path, content):
+    (photos / "with_mask" / "x.tif").write_bytes(content)
+    assert outcome(way, photos, tmp_path, "x.tif") == ""
+    pixels = np.asarray(decoding.decode(photos / "with_mask" / "x.tif"))[..., 0].ravel()
+    assert np.abs(pixels - np.linspace(0, 255, 96)).max() <= 1
+
+
 @three_ways
 @pytest.mark.parametrize(("image", "format"), DEEP)
 def test_deep_greys_are_scaled_not_clipped(way, photos, tmp_path, image, format):
@@ -234,6 +277,15 @@ def test_deep_greys_are_scaled_not_clipped(way, photos, tmp_path, image, format)
     assert outcome(way, photos, tmp_path, "x.tif") == ""
     pixels = np.asarray(decoding.decode(photos / "with_mask" / "x.tif"))[..., 0].ravel()
     assert np.abs(pixels - np.linspace(0, 255, 96)).max() <= 1
+
+
+@pytest.mark.fault("photos", "turn in XMP alone")
+@three_ways
+def test_a_turn_that_only_xmp_tells_is_not_applied(way, photos, tmp_path):
+    words = b'<rdf:Description tiff:Orientation="6"/>'
+    (photos / "with_mask" / "x.jpg").write_bytes(encoded(PLAIN, "JPEG", xmp=words))
+    assert outcome(way, photos, tmp_path, "x.jpg") == ""
+    assert decoding.decode(photos / "with_mask" / "x.jpg").size == SIZE
 
 
 @pytest.mark.fault("photos", "EXIF turns 2-8")
