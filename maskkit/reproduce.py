@@ -1,13 +1,13 @@
 """Parameters checked, then the notebooks run through papermill into one run folder."""
 
 import ast
+import json
 import math
 import os
 import sys
 import time
 from pathlib import Path
 
-import nbformat
 import yaml
 
 from maskkit import parameters, paths, runs
@@ -46,11 +46,12 @@ def declared(notebook):
     Raises:
         ValueError: there is not exactly one such cell, or it holds something else than NAME = literal.
     """
-    cells = [cell for cell in nbformat.read(notebook, 4).cells if "parameters" in cell.metadata.get("tags", [])]
+    content = json.loads(Path(notebook).read_text(encoding="utf-8"))  # importing nbformat takes a second
+    cells = [cell for cell in content["cells"] if "parameters" in cell["metadata"].get("tags", [])]
     if len(cells) != 1:
         raise ValueError(f"{notebook} must have one cell tagged 'parameters', it has {len(cells)}")
     found = {}
-    for line in ast.parse(cells[0].source).body:
+    for line in ast.parse("".join(cells[0]["source"])).body:
         try:
             (target,) = line.targets
             found[target.id] = ast.literal_eval(line.value)
@@ -353,6 +354,7 @@ def write_card(run_dir):
 def refresh(notebooks=NOTEBOOKS, say=print):
     """Run the committed notebooks top to bottom and store their outputs, without times, paths or progress bars; then
     make README's pictures of them."""
+    import nbformat
     from nbclient import NotebookClient
 
     from maskkit import thumbnails
