@@ -33,8 +33,9 @@ def run(command: list[str], environment: dict[str, str]) -> None:
     subprocess.run(command, cwd=ROOT, env=os.environ | environment, check=True)
 
 
-def numeric_tests(environment: dict[str, str]) -> None:
-    run([sys.executable, "-m", "pytest", "--quiet", "-m", "numeric and not slow", "tests"], environment)
+def numeric_tests(environment: dict[str, str], processes: int) -> None:
+    split = ["--numprocesses", str(processes), "--dist", "worksteal"] if processes > 1 else []
+    run([sys.executable, "-m", "pytest", "--quiet", "-m", "numeric and not slow", *split, "tests"], environment)
 
 
 def report(name: str, settings: tuple[str, ...], environment: dict[str, str]) -> dict[str, object]:
@@ -82,7 +83,7 @@ def main(*settings: str) -> int:
     for (name, environment), threads in itertools.product(PROCESSORS.items(), THREADS):
         environment = environment | {"OMP_NUM_THREADS": str(threads)}
         if environment.keys() - {"OMP_NUM_THREADS"} or threads > 1:  # as it is, with one thread, is `make test`
-            numeric_tests(environment)
+            numeric_tests(environment, processes=2 // threads)
         found[f"{name}, {threads} threads"] = report(f"processor-{name.replace(' ', '-')}-{threads}", settings,
                                                      environment)  # fmt: skip
     (first_name, first), *others = found.items()
