@@ -145,7 +145,7 @@ def check(settings: Mapping[str, object]) -> None:
         need(name, value)
     if "AUGMENT" in settings and "VIEWS" in settings:
         need_views(settings["AUGMENT"], settings["VIEWS"])
-    if settings.get("WEIGHTS") == "packaged" and settings.get("ARCH", "auto") not in ("auto", EMBEDDED_ARCH):
+    if settings.get("WEIGHTS") == "packaged" and settings.get("ARCH", "auto") != "auto":
         need_packaged(settings["ARCH"])
 
 

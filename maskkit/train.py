@@ -108,7 +108,8 @@ def fit(
                 "val_correct": val_correct,
             }
         )
-        if evaluate.best_epoch(history)["epoch"] == epoch:
+        lowest = history[best["epoch"] - 1]["val_loss"] if best else math.inf
+        if best is None or evaluate.is_better(val_correct, val_loss, best["correct"], lowest):
             best = {"epoch": epoch} | evaluate.score(val_correct, len(val))
             best_state = copy.deepcopy(network.state_dict())
         network.load_state_dict(reached, strict=False)
