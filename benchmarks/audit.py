@@ -26,7 +26,10 @@ import numpy as np
 import torch
 from PIL import Image, ImageEnhance
 
-from maskkit import claims, compare, data, decoding, features, folders, model, runs, splits, survey, train
+from maskkit import claims, data, features, model, runs, train
+from maskkit.audit import splits, survey
+from maskkit.improve import benchmark_networks
+from maskkit.sources import decoding, folders
 
 N_SPLITS, N_ALONE = 1000, 10
 IMPORTS = "from maskkit import audit, audit_figures, compare, page_audit, subject; print(compare.status_mib('VmRSS'))"
@@ -133,7 +136,7 @@ def audit(folder, out, weights, against):
 def held_mib(process):
     """The most memory a process has held so far, MiB; 0 once it has ended."""
     try:
-        return compare.status_mib("VmHWM", process)
+        return benchmark_networks.status_mib("VmHWM", process)
     except (OSError, StopIteration):
         return 0.0
 

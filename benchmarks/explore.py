@@ -15,7 +15,9 @@ from pathlib import Path
 
 import measure
 
-from maskkit import explore, explore_widgets, runs
+from maskkit import runs
+from maskkit.explore import widgets
+from maskkit.explore.explorer import Explorer
 
 
 def main():
@@ -24,9 +26,9 @@ def main():
     parser.add_argument("--repeats", type=int, default=10)
     given, setting = parser.parse_args(), measure.machine()
     with tempfile.TemporaryDirectory() as folder:
-        explorer = explore.Explorer(runs.find(given.run))
+        explorer = Explorer(runs.find(given.run))
         explorer.file = Path(folder) / "corrections.csv"  # not the user's
-        gallery = explore_widgets.Gallery(explorer)
+        gallery = widgets.Gallery(explorer)
         found = {"learned": [], "shown": []}
         for place in itertools.islice(range(0, len(explorer.rows), 7), given.repeats):
             for label in (1 - explorer.labels[place], explorer.labels[place]):

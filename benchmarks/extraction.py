@@ -20,7 +20,10 @@ from pathlib import Path
 import measure
 import torch
 
-from maskkit import compare, data, decoding, features, folders, model, parallel
+from maskkit import data, features, model
+from maskkit.core import parallel
+from maskkit.improve import benchmark_networks
+from maskkit.sources import decoding, folders
 
 ALLOWED = 1e-4  # of the largest output, against the plain network
 
@@ -40,7 +43,7 @@ def main():
     arch, weights = ("resnet18", given.weights) if given.weights else ("mobilenet_v2", "packaged")
     network = model.build(model.pretrained(arch, weights), 2, seed=0)
     photos, one = listed(given.data, given.photos), torch.zeros(1, 3, 224, 224)
-    limit = compare.multiply_adds(network, one) / matrix_rate(device)
+    limit = benchmark_networks.multiply_adds(network, one) / matrix_rate(device)
     rows = []
     if "steps" in given.only:
         rows += steps(photos, given.repeats)
@@ -95,7 +98,7 @@ def steps(photos, repeats):
         "step: decode": lambda: [decoding.decode(path) for path in paths],
         "step: resize and normalise": lambda: [photos.transform(image) for image in images],
     }
-    with compare.untouched(threads=1):
+    with benchmark_networks.untouched(threads=1):
         return per_photo(ways, repeats, len(photos))
 
 
@@ -126,9 +129,9 @@ def engines(network, slow, device, folder):
         "in use": (in_use, last),  # both
     }
     if device.type == "cpu":
-        made["ONNX Runtime"] = (compare.onnxruntime(network, folder / "n.onnx", torch.get_num_threads(), 224), plain)
+        made["ONNX Runtime"] = (benchmark_networks.onnxruntime(network, folder / "n.onnx", torch.get_num_threads(), 224), plain)
     if slow:
-        made["compiled"] = (compare.compiled(network), plain)
+        made["compiled"] = (benchmark_networks.compiled(network), plain)
     if slow or device.type == "cuda":
         made["bf16"] = (functools.partial(bf16, in_use, device), last)
     return made
@@ -154,7 +157,7 @@ def check(name, run, network, images):
     """
     wanted = network(images.contiguous())
     apart = ((run(images) - wanted).abs().max() / wanted.abs().max()).item()
-    allowed = compare.CUDA_TOLERANCE if images.is_cuda else ALLOWED
+    allowed = benchmark_networks.CUDA_TOLERANCE if images.is_cuda else ALLOWED
     if name != "bf16" and apart > allowed:
         raise RuntimeError(f"{name}: outputs differ from the plain network's by {apart:.1e} of the largest")
     return apart

@@ -25,7 +25,9 @@ import measure
 import numpy as np
 from PIL import Image
 
-from maskkit import compare, data, features, folders, model, train
+from maskkit import data, features, model, train
+from maskkit.improve import benchmark_networks
+from maskkit.sources import folders
 
 RECIPE = {"epochs": 10, "batch_size": 16, "learning_rate": 0.001, "seed": 0}
 
@@ -118,7 +120,7 @@ def call(folder, place, given, timeout=None):
 def run(given):
     """Within that process: seconds in all and in parts, the peak of memory above the imports, photos computed."""
     place, weights, device = Path(given.place), given.weights, model.device(given.device)
-    imported, parts, start = compare.status_mib("VmRSS"), {}, time.perf_counter()
+    imported, parts, start = benchmark_networks.status_mib("VmRSS"), {}, time.perf_counter()
 
     def mark(name):
         parts[name] = time.perf_counter() - start - sum(parts.values())
@@ -136,7 +138,7 @@ def run(given):
     train.fit_head(network, arch, *pairs, **RECIPE)
     mark("head")
     return {"seconds": time.perf_counter() - start, "parts": parts, "computed": computed,
-            "memory_mib": compare.status_mib("VmHWM") - imported}  # fmt: skip
+            "memory_mib": benchmark_networks.status_mib("VmHWM") - imported}  # fmt: skip
 
 
 def interrupt(folder, place, given, seconds):

@@ -15,7 +15,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from maskkit import compare, data, features, folders, leaks, model, paths, runs, survey
+from maskkit import data, features, model, runs
+from maskkit.audit import leaks, survey
+from maskkit.core import paths
+from maskkit.improve import benchmark_networks
+from maskkit.sources import folders
 
 
 def detectors(photos, backbone):
@@ -82,12 +86,12 @@ def main():
     parser.add_argument("--weights")
     arguments = parser.parse_args()
     files = survey.find_files(folders.find(arguments.folder))
-    imported = compare.status_mib("VmHWM")
+    imported = benchmark_networks.status_mib("VmHWM")
     with runs.Stopwatch() as watch:
         photos = survey.read(files)
     backbone = backbone_features(photos, arguments.weights) if arguments.weights else None
     found, seconds = detectors(photos, backbone)
-    memory = compare.status_mib("VmHWM") - imported
+    memory = benchmark_networks.status_mib("VmHWM") - imported
     named = {row["path"]: row["group"] for row in runs.read_csv(arguments.truth)}
     truth = np.array([named.get(row["file"], "") for row in photos.rows])
     names = np.unique(truth[truth != ""])

@@ -7,7 +7,8 @@ import statistics
 import time
 from pathlib import Path
 
-from maskkit import compare, runs  # before torch, as maskkit/__init__.py wants it
+from maskkit import runs
+from maskkit.improve import benchmark_networks  # before torch, as maskkit/__init__.py wants it
 
 # isort: split
 import matplotlib.pyplot as plt
@@ -21,7 +22,7 @@ RESULTS = Path(__file__).resolve().parent / "results"
 
 def machine(device="cpu"):
     """Device, processor, versions, and how busy the machine is now."""
-    return compare.describe(device=torch.device(device), threads=torch.get_num_threads(), when=runs.now())
+    return benchmark_networks.describe(device=torch.device(device), threads=torch.get_num_threads(), when=runs.now())
 
 
 def on(device, name):

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import torch
 
-from maskkit import compare, model, runs
+from maskkit import model, runs
+from maskkit.improve import benchmark_networks
 
 RESULTS = Path(__file__).resolve().parent / "results" / "networks.json"
 ALLOWED = 0.15  # of a ratio, between sittings
@@ -67,7 +68,7 @@ def main():
     sittings, seconds = [], []
     for seed in range(given.sittings):
         with runs.Stopwatch() as watch:
-            rows = compare.networks(
+            rows = benchmark_networks.networks(
                 given.archs, weights=dict(text.split("=", 1) for text in given.weights), accuracy={}, n_classes=2,
                 size_px=224, engines=given.engines, batches=given.batches, rounds=given.rounds, seconds=given.seconds,
                 threads=given.threads, device=model.device("auto"), seed=seed,
@@ -75,7 +76,7 @@ def main():
         sittings.append(rows)
         seconds.append(watch.seconds)
     largest = write(sittings, seconds)
-    print(compare.table(sittings[-1]))
+    print(benchmark_networks.table(sittings[-1]))
     print(f"\n{given.sittings} sittings of {', '.join(f'{s:.0f}' for s in seconds)} s")
     for name, of in largest.items():
         print(f"{name}: ratios differ by at most {100 * of['wall']:.1f} % (time), "

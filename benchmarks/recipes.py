@@ -21,7 +21,9 @@ import torch
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from maskkit import augment, data, decoding, features, folders, intervals, model, paths, runs, train
+from maskkit import augment, data, features, model, runs, train
+from maskkit.core import intervals, paths
+from maskkit.sources import decoding, folders
 
 CPU = torch.device("cpu")
 REPORT = {"size_px": 224, "augment": "none", "views": 1, "epochs": 10, "tail_epochs": 0, "tail_share": 1.0,

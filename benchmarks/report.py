@@ -38,7 +38,10 @@ from sklearn.svm import LinearSVC
 from torch import nn
 from torch.utils.data import DataLoader
 
-from maskkit import data, decoding, evaluate, features, folders, model, paths, plots, runs, survey, train
+from maskkit import data, evaluate, features, model, plots, runs, train
+from maskkit.audit import survey
+from maskkit.core import paths
+from maskkit.sources import decoding, folders
 
 CPU = torch.device("cpu")
 RECIPE = {"epochs": 10, "batch_size": 16, "learning_rate": 0.001, "seed": 0}  # the report's

@@ -19,7 +19,7 @@ import torch
 from torch.utils.data import TensorDataset
 
 from maskkit import model, train
-from maskkit.parallel import torch_threads
+from maskkit.core.parallel import torch_threads
 
 WAITING = {
     "spinning": measure.SPINNING,

@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from torchvision.transforms import v2
 
-from maskkit import model, parameters
+from maskkit import model
+from maskkit.core import parameters
 
 FRAME_PX = 224  # chains turn, cut and colour in a frame of this side, so that their pixels mean the same everywhere
 MARGIN_PX = 112  # mirrored border around the frame, so that turning and zooming out need no black corners

@@ -1,6 +1,7 @@
 """The report's statements, each held against what this run found."""
 
-from maskkit import evaluate, folders
+from maskkit import evaluate
+from maskkit.sources import folders
 
 # Deteksi Penggunaan Masker (June 2025): its numbers, nowhere else in the code.
 REPORT_BEST = (39, 40)

@@ -6,7 +6,8 @@ stay what and where they are, so the file can be read, reviewed, edited and dele
 
 from pathlib import Path
 
-from maskkit import paths, runs
+from maskkit import runs
+from maskkit.core import paths
 
 COLUMNS = ("sha256", "source", "found", "action", "label", "changed")
 RELABEL, SET_ASIDE = "relabel", "set_aside"

@@ -11,9 +11,11 @@ import stat
 from collections import Counter, defaultdict
 from pathlib import Path
 
-from maskkit import class_names, corrections, decoding, folders, parallel, parameters, runs
-from maskkit.parameters import MIN_PER_CLASS
-from maskkit.progress import bar
+from maskkit import corrections, runs
+from maskkit.core import class_names, parallel, parameters
+from maskkit.core.parameters import MIN_PER_CLASS
+from maskkit.core.progress import bar
+from maskkit.sources import decoding, folders
 
 MAX_NAME = 240  # bytes of a file name in data-mask/: file systems take 255, and a number may come before it
 VAL_SHARE = 0.2  # the report's 80 / 20

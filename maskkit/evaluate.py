@@ -6,7 +6,7 @@ import math
 import numpy as np
 import torch
 
-from maskkit import class_names, halving
+from maskkit.core import batches, class_names
 
 Z_95 = 1.959963984540054  # the normal distribution's 97.5 % point
 
@@ -30,7 +30,7 @@ def predict(model, loader, device):
     model.eval().to(device)
     logits, labels = [], []
     for images, truth in loader:
-        logits.append(halving.forward(model, images, device))
+        logits.append(batches.forward(model, images, device))
         labels.append(torch.as_tensor(truth))
     if not logits:
         raise ValueError("there is no photo to predict; run 01_prepare.ipynb first")

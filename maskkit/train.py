@@ -13,9 +13,10 @@ import torch
 from torch import nn
 from torch.utils.data import TensorDataset, default_collate
 
-from maskkit import evaluate, features, halving, model, parameters, runs
-from maskkit.parallel import torch_threads
-from maskkit.progress import bar
+from maskkit import evaluate, features, model, runs
+from maskkit.core import batches, parameters
+from maskkit.core.parallel import torch_threads
+from maskkit.core.progress import bar
 
 HISTORY_COLUMNS = ("epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "val_correct")
 
@@ -231,7 +232,7 @@ def run_epoch(network, dataset, order, batch_size, device, optimizer=None):
     loss_sum, correct, size = 0.0, 0, batch_size
     for indices in order.split(batch_size):
         look = functools.partial(look_at, network, *collect(dataset, indices), device, optimizer)
-        (batch_loss, batch_correct), size = halving.until_it_fits(look, size)
+        (batch_loss, batch_correct), size = batches.until_it_fits(look, size)
         if optimizer:
             optimizer.step()
         loss_sum += batch_loss

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from maskkit import leaks, runs
+from maskkit import runs
+from maskkit.audit import leaks
 
 
 def siblings(run_dir, truth_csv):

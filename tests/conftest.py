@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from maskkit import data, demo, exams, folders, model
+from maskkit import data, model
+from maskkit.improve import test_sets
+from maskkit.sources import faces, folders
 
 TOLERANCE = 1e-4  # of probabilities: what batch shapes, thread counts, processors and code paths may change (design.md)
 
@@ -51,7 +53,7 @@ def fill(folder, names, n, size_px=48):
 @pytest.fixture(scope="session")
 def demo_set(tmp_path_factory):
     """The folder of the drawn faces, drawn once for all tests; not to be changed."""
-    return demo.make(tmp_path_factory.mktemp("demo") / "set")
+    return faces.make(tmp_path_factory.mktemp("demo") / "set")
 
 
 @pytest.fixture
@@ -84,7 +86,7 @@ def drawn_faces(face_source, tmp_path):
     """15 of each class, split three times."""
     (tmp_path / "run").mkdir()
     data.curate(face_source, tmp_path / "run", per_class=15, split="grouped", seed=0)
-    return exams.draw(tmp_path / "run", n_seeds=3, seed=0)
+    return test_sets.draw(tmp_path / "run", n_seeds=3, seed=0)
 
 
 @pytest.fixture

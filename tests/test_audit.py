@@ -10,7 +10,12 @@ import torch
 from conftest import draw_photo, fill
 from PIL import Image
 
-from maskkit import __main__, audit, claims, data, folders, leaks, lights, model, page_audit, paths, sections, shortcuts
+from maskkit import claims, data, model
+from maskkit.audit import audit, leaks, lights, sections, shortcuts
+from maskkit.cli import main
+from maskkit.core import paths
+from maskkit.html import audit_section
+from maskkit.sources import folders
 
 RECIPE = claims.REPORT_RECIPE | {"learning_rate": 0.05}
 
@@ -239,7 +244,7 @@ def test_every_figure_is_there_and_the_page_holds_them(whole):
     names = {path.stem for path in (out / "figures").glob("trust_*.png")}
     assert {"trust_" + name for name in ("lights", "splits", "leaks", "shortcuts", "regions", "region_examples", "maps",
                                          "against", "files", "calibration")} <= names  # fmt: skip
-    text = page_audit.write(result, out).read_text()
+    text = audit_section.write(result, out).read_text()
     assert text.count("data:image/png") >= 10 and "<b>" not in text.split("<body>")[1].replace("<b>", "", 0)
 
 
@@ -267,7 +272,7 @@ def command(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sections, "N_SPLITS", 3)
 
     def run(*words):
-        code = __main__.main(["audit", *map(str, words), "--out", str(tmp_path / "out")])
+        code = main.main(["audit", *map(str, words), "--out", str(tmp_path / "out")])
         return code, capsys.readouterr().err
 
     return run

@@ -4,7 +4,9 @@ import torch
 from conftest import TOLERANCE, draw_photo
 from PIL import Image
 
-from maskkit import augment, data, folders, model, parallel
+from maskkit import augment, data, model
+from maskkit.core import parallel
+from maskkit.sources import folders
 
 pytestmark = pytest.mark.numeric
 

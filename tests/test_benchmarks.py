@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from maskkit import paths
+from maskkit.core import paths
 
 sys.path.append(str(paths.ROOT / "benchmarks"))
 import measure

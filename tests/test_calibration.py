@@ -5,7 +5,8 @@ import cleanlab.rank
 import numpy as np
 import pytest
 
-from maskkit import calibration, intervals
+from maskkit.audit import calibration
+from maskkit.core import intervals
 
 
 def simulate(n, temperature, chance):

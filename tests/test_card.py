@@ -3,7 +3,10 @@ import json
 import mistune
 import pytest
 
-from maskkit import __main__, card, evaluate, lights, runs
+from maskkit import evaluate, runs
+from maskkit.audit import lights
+from maskkit.cli import main
+from maskkit.runner import card
 
 NASTY = "a|b <script>x</script> [l](http://e.org) ![i](x) `c` *d* _e_ # f\n## g"
 
@@ -71,7 +74,7 @@ def test_what_users_named_stays_text(run_dir):
 
 
 def test_the_command_and_its_errors(run_dir, capsys):
-    assert __main__.main(["card", str(run_dir)]) == 0
+    assert main.main(["card", str(run_dir)]) == 0
     read, then = capsys.readouterr().out.splitlines()
     assert "MODEL_CARD.md" in read and f"export --model {run_dir}" in then
     metrics = json.loads((run_dir / "metrics.json").read_text())
@@ -79,7 +82,7 @@ def test_the_command_and_its_errors(run_dir, capsys):
     said = card.write(run_dir).read_text(encoding="utf-8")
     assert "Not measured yet" in said and "not recorded" in said
     (run_dir / "model.json").unlink()
-    assert __main__.main(["card", str(run_dir)]) == 2 and "run 02_train.ipynb" in capsys.readouterr().err
+    assert main.main(["card", str(run_dir)]) == 2 and "run 02_train.ipynb" in capsys.readouterr().err
 
 
 def test_many_classes_are_counted_and_the_worst_listed(run_dir):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from maskkit import class_names
+from maskkit.core import class_names
 
 DIFFER = ("A", "B", "C1", "C2")
 LONG = [f"long shared prefix of many words, then {which}, then a long shared suffix" for which in DIFFER]

@@ -16,8 +16,13 @@ import pytest
 import torch
 from conftest import TOLERANCE, draw_photo, fill, same_answers
 
-from maskkit import __main__, addresses, cluster, data, decoding, features, model, paths, predict, runs, sweep
-from maskkit.parallel import torch_threads
+from maskkit import data, features, model, runs
+from maskkit.cli import main
+from maskkit.core import paths
+from maskkit.core.parallel import torch_threads
+from maskkit.deploy import addresses, predict
+from maskkit.sources import decoding
+from maskkit.sweep import cluster, sweep
 
 # --- without a cluster --------------------------------------------------------------------------
 
@@ -54,7 +59,7 @@ def many(tmp_path):
 
 def single(folder, run, target):
     """The rows of `maskkit predict` in one process."""
-    assert __main__.main(["predict", str(folder), "--model", str(run), "--csv", str(target)]) == 0
+    assert main.main(["predict", str(folder), "--model", str(run), "--csv", str(target)]) == 0
     return read_csv(target.read_bytes())
 
 
@@ -140,7 +145,7 @@ def test_a_prediction_cut_off_lists_the_tables_that_are_done(many, trained, tmp_
 @pytest.mark.numeric
 def test_parquet_holds_the_same_rows(many, trained, tmp_path):
     parquet = pytest.importorskip("pyarrow.parquet")
-    assert __main__.main(["predict", str(many), "--model", str(trained), "--out", str(tmp_path / "out"),
+    assert main.main(["predict", str(many), "--model", str(trained), "--out", str(tmp_path / "out"),
                           "--format", "parquet"]) == 0  # fmt: skip
     (entry,) = json.loads((tmp_path / "out" / "manifest.json").read_text())["partitions"]
     rows = parquet.read_table(tmp_path / "out" / entry["file"]).to_pylist()
@@ -183,7 +188,7 @@ def test_an_address_that_cannot_be_read_is_said(trained, tmp_path):
 def test_an_unreachable_scheduler_is_said_in_time(tmp_path, trained, monkeypatch, capsys):
     monkeypatch.setattr(cluster, "CONNECT_SECONDS", 0.5)
     (tmp_path / "x.png").touch()
-    code = __main__.main(["predict", str(tmp_path / "x.png"), "--model", str(trained), "--out", str(tmp_path / "out"),
+    code = main.main(["predict", str(tmp_path / "x.png"), "--model", str(trained), "--out", str(tmp_path / "out"),
                           "--cluster", "tcp://127.0.0.1:9"])  # fmt: skip
     said = capsys.readouterr().err
     assert code == 2 and "no scheduler answered at tcp://127.0.0.1:9 within 0.5 s: start one with `dask sched" in said
@@ -191,7 +196,7 @@ def test_an_unreachable_scheduler_is_said_in_time(tmp_path, trained, monkeypatch
 
 def test_what_partitions_need_is_said(capsys, tmp_path):
     for extra in (["--onnx", "x"], ["--model", "x"], ["--model", "x", "--out", "y", "--csv", "z"]):
-        assert __main__.main(["predict", str(tmp_path), "--workers", "1", *extra]) == 2
+        assert main.main(["predict", str(tmp_path), "--workers", "1", *extra]) == 2
         assert "they need --model RUN and --out DIR" in capsys.readouterr().err
 
 

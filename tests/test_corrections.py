@@ -2,7 +2,9 @@ import re
 
 import pytest
 
-from maskkit import corrections, data, folders, paths, runs
+from maskkit import corrections, data, runs
+from maskkit.core import paths
+from maskkit.sources import folders
 
 GIVEN = {"sha256": "a" * 64, "source": "x/1.png", "found": "x"}
 

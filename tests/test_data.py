@@ -4,7 +4,9 @@ from collections import Counter
 import pytest
 from conftest import draw_photo, fill
 
-from maskkit import data, decoding, demo, folders, kaggle, parallel, paths, runs
+from maskkit import data, runs
+from maskkit.core import parallel, paths
+from maskkit.sources import decoding, faces, folders, kaggle
 
 
 def curate(folder, run_dir, **settings):
@@ -56,7 +58,7 @@ def test_refusals_say_what_to_do(tmp_path, photo_folder):
 def test_auto_falls_back_to_the_demo_set_loudly_and_kaggle_does_not(monkeypatch, tmp_path):
     monkeypatch.setattr(paths, "DATA", tmp_path)
     monkeypatch.setattr(kaggle, "DOWNLOAD", "raise SystemExit('no route to host')")
-    monkeypatch.setattr(demo, "make", lambda folder: folder)
+    monkeypatch.setattr(faces, "make", lambda folder: folder)
     source = folders.find("auto")
     assert (source.kind, source.photos) == ("demo", "demo (Kaggle not reached)")
     assert "no route to host" in source.note and "How to use the real photos: open" in source.note

@@ -16,7 +16,7 @@ from conftest import draw_photo
 from odd_files import chunk, lzw, pack_bits, packed, png, tiff
 from PIL import ExifTags, Image, ImageOps, PngImagePlugin
 
-from maskkit import decoding
+from maskkit.sources import decoding
 
 pillow_heif.register_heif_opener()  # so that Pillow writes HEIC here
 
@@ -471,7 +471,7 @@ def test_a_tiff_that_ends_early_is_broken(tags):
 
 
 def test_a_tiff_with_more_bytes_than_memory_is_meant_for_is_refused(monkeypatch):
-    monkeypatch.setattr("maskkit.tiff.MAX_BYTES", 400)
+    monkeypatch.setattr("maskkit.sources.tiff.MAX_BYTES", 400)
     assert "BitsPerSample 12, which makes 480 bytes" in reason(tiff([bytes(360)], BASE | {258: 12}))
 
 

@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from maskkit import demo
+from maskkit.sources import faces
 
 N_PER_CLASS = 100  # of the set that the shortcut rules are tried on
 
@@ -23,7 +23,7 @@ N_PER_CLASS = 100  # of the set that the shortcut rules are tried on
 @pytest.fixture(scope="module")
 def drawn():
     """Images and attributes of 100 + 100 faces, seed 0."""
-    return [demo.draw(i, demo.LABELS[i % 2], 0) for i in range(2 * N_PER_CLASS)]
+    return [faces.draw(i, faces.LABELS[i % 2], 0) for i in range(2 * N_PER_CLASS)]
 
 
 def digest(folder):
@@ -36,16 +36,16 @@ def rule_accuracy(rule, x, y):
 
 
 def test_same_seed_same_bytes(tmp_path):
-    first, again, other = (digest(demo.make(tmp_path / name, 3, seed)) for name,
+    first, again, other = (digest(faces.make(tmp_path / name, 3, seed)) for name,
                            seed in (("a", 5), ("b", 5), ("c", 6)))
     assert first == again
     assert not set(first.values()) & set(other.values())
 
 
 def test_a_face_does_not_depend_on_the_others():
-    image, attributes = demo.draw(7, "without_mask", 3)
-    demo.draw(4, "with_mask", 3)
-    again, attributes_again = demo.draw(7, "without_mask", 3)
+    image, attributes = faces.draw(7, "without_mask", 3)
+    faces.draw(4, "with_mask", 3)
+    again, attributes_again = faces.draw(7, "without_mask", 3)
     assert image.tobytes() == again.tobytes() and attributes == attributes_again
 
 
@@ -53,7 +53,7 @@ def test_the_mask_is_the_only_difference_between_the_classes():
     """The same person with and without: same scene, and the same rim of the photo."""
     scenes = 0
     for index in range(0, 90, 3):
-        masked, bare = (demo.draw(index, label, 0) for label in demo.LABELS)
+        masked, bare = (faces.draw(index, label, 0) for label in faces.LABELS)
         same = [{k: v for k, v in a.items() if k not in ("label", "hard", "mask")} for _, a in (masked, bare)]
         assert same[0] == same[1]
         a, b = (np.asarray(image, dtype=int) for image, _ in (masked, bare))
@@ -72,15 +72,15 @@ def test_every_face_is_different(drawn):
 def test_photos_are_square_rgb_of_the_stated_sizes(drawn):
     for image, attributes in drawn:
         assert image.mode == "RGB" and image.size == (attributes["size"],) * 2
-        assert demo.SIZE_PX[0] <= attributes["size"] <= demo.SIZE_PX[1]
+        assert faces.SIZE_PX[0] <= attributes["size"] <= faces.SIZE_PX[1]
 
 
 def test_one_face_in_five_is_hard_in_both_classes():
-    n_per_class, rows = 240, len(demo.HARD_KINDS)
-    for column, label in enumerate(demo.LABELS):
-        expected = Counter(demo.HARD_KINDS[k % rows][column] for k in range(n_per_class // demo.HARD_EVERY))
-        found = Counter(demo.hard_row(i)[column] for i in range(column, 2 * n_per_class,
-                                                                2) if demo.hard_row(i))
+    n_per_class, rows = 240, len(faces.HARD_KINDS)
+    for column, label in enumerate(faces.LABELS):
+        expected = Counter(faces.HARD_KINDS[k % rows][column] for k in range(n_per_class // faces.HARD_EVERY))
+        found = Counter(faces.hard_row(i)[column] for i in range(column, 2 * n_per_class,
+                                                                2) if faces.hard_row(i))
         assert found == expected and found.total() == 48, label
 
 
@@ -116,7 +116,7 @@ def test_the_border_tells_nothing(drawn):
 
 
 def test_faces_csv_names_every_file_once(tmp_path):
-    folder = demo.make(tmp_path / "demo", 5)
+    folder = faces.make(tmp_path / "demo", 5)
     with open(folder / "faces.csv", newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert {r["file"] for r in rows} == {p.relative_to(folder).as_posix() for p in folder.rglob("*.png")}
@@ -130,65 +130,65 @@ def test_faces_csv_names_every_file_once(tmp_path):
 
 
 def test_a_second_make_draws_nothing(tmp_path, monkeypatch):
-    folder = demo.make(tmp_path / "demo", 2)
+    folder = faces.make(tmp_path / "demo", 2)
     before = digest(folder)
-    monkeypatch.setattr(demo, "draw", lambda *_: pytest.fail("drew again"))
-    assert demo.make(tmp_path / "demo", 2) == folder and digest(folder) == before
+    monkeypatch.setattr(faces, "draw", lambda *_: pytest.fail("drew again"))
+    assert faces.make(tmp_path / "demo", 2) == folder and digest(folder) == before
 
 
 @pytest.mark.parametrize("change", ["file", "size", "version"])
 def test_a_damaged_or_other_set_is_drawn_again(tmp_path, monkeypatch, change):
-    folder = demo.make(tmp_path / "demo", 2)
+    folder = faces.make(tmp_path / "demo", 2)
     before = digest(folder)
     if change == "file":
         (folder / "with_mask" / "face_0000.png").unlink()
-        demo.make(folder, 2)
+        faces.make(folder, 2)
         assert digest(folder) == before
     elif change == "size":
-        demo.make(folder, 1)
+        faces.make(folder, 1)
         assert len(list(folder.rglob("*.png"))) == 2
     else:
-        monkeypatch.setattr(demo, "VERSION", "other")
-        demo.make(folder, 2)
+        monkeypatch.setattr(faces, "VERSION", "other")
+        faces.make(folder, 2)
         assert digest(folder)["demo.json"] != before["demo.json"]
     assert [p.name for p in tmp_path.iterdir()] == ["demo"]
 
 
 def test_an_interrupted_make_leaves_nothing_and_is_recovered(tmp_path, monkeypatch):
-    drawn_before = demo.draw
+    drawn_before = faces.draw
 
     def interrupted(index, label, seed):
         if index == 2:
             raise KeyboardInterrupt
         return drawn_before(index, label, seed)
 
-    monkeypatch.setattr(demo, "draw", interrupted)
+    monkeypatch.setattr(faces, "draw", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        demo.make(tmp_path / "demo", 2)
+        faces.make(tmp_path / "demo", 2)
     assert not list(tmp_path.iterdir())
     monkeypatch.undo()
     killed = tmp_path / "demo.0a1b2c3d.part" / "with_mask"  # a killed process cannot tidy up
     killed.mkdir(parents=True)
-    assert len(list(demo.make(tmp_path / "demo", 2).rglob("*.png"))) == 4
+    assert len(list(faces.make(tmp_path / "demo", 2).rglob("*.png"))) == 4
     assert killed.exists()  # young: it may belong to a process that is drawing now
-    monkeypatch.setattr(demo.time, "time", lambda: killed.stat().st_mtime + 7200)
+    monkeypatch.setattr(faces.time, "time", lambda: killed.stat().st_mtime + 7200)
     shutil.rmtree(tmp_path / "demo")
-    demo.make(tmp_path / "demo", 2)
+    faces.make(tmp_path / "demo", 2)
     assert [p.name for p in tmp_path.iterdir()] == ["demo"]
 
 
 def test_two_at_once_share_one_set(tmp_path):
     with ThreadPoolExecutor(3) as pool:
-        folders = list(pool.map(lambda _: demo.make(tmp_path / "demo", 2), range(3)))
+        folders = list(pool.map(lambda _: faces.make(tmp_path / "demo", 2), range(3)))
     assert len(set(folders)) == 1
-    assert digest(folders[0]) == digest(demo.make(tmp_path / "alone", 2))
+    assert digest(folders[0]) == digest(faces.make(tmp_path / "alone", 2))
     assert sorted(p.name for p in tmp_path.iterdir()) == ["alone", "demo"]
 
 
 def test_the_set_of_a_quicker_process_stays(tmp_path, monkeypatch):
     """Another process finishes just as ours looks, and again between our look and our rename."""
-    folder, rename = tmp_path / "demo", demo.Path.rename
-    quicker = demo.make(tmp_path / "other", 2)
+    folder, rename = tmp_path / "demo", faces.Path.rename
+    quicker = faces.make(tmp_path / "other", 2)
     taken = quicker.stat().st_ino
 
     def too_late(part, target):
@@ -196,20 +196,20 @@ def test_the_set_of_a_quicker_process_stays(tmp_path, monkeypatch):
         rename(quicker, folder)
         return rename(part, target)  # fails: the folder is there and not empty
 
-    monkeypatch.setattr(demo.Path, "rename", too_late)
-    demo.make(folder, 2)
+    monkeypatch.setattr(faces.Path, "rename", too_late)
+    faces.make(folder, 2)
     assert folder.stat().st_ino == taken and [p.name for p in tmp_path.iterdir()] == ["demo"]
 
 
 def test_a_folder_with_something_else_is_left_alone(tmp_path):
     (tmp_path / "mine.jpg").write_bytes(b"x")
     with pytest.raises(FileExistsError, match="holds something else than the demo set"):
-        demo.make(tmp_path, 1)
+        faces.make(tmp_path, 1)
     assert (tmp_path / "mine.jpg").read_bytes() == b"x"
 
 
 def test_wrong_arguments_are_named(tmp_path):
     with pytest.raises(ValueError, match="label must be one of with_mask, without_mask, got 'mask'"):
-        demo.draw(0, "mask", 0)
+        faces.draw(0, "mask", 0)
     with pytest.raises(ValueError, match="n_per_class must be 1 or more, got 0"):
-        demo.make(tmp_path / "demo", 0)
+        faces.make(tmp_path / "demo", 0)

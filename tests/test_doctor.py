@@ -3,7 +3,10 @@
 import threading
 import urllib.error
 
-from maskkit import __main__, doctor, kaggle, paths
+from maskkit.cli import main
+from maskkit.core import paths
+from maskkit.runner import doctor
+from maskkit.sources import kaggle
 
 
 def refuse(request, timeout):
@@ -40,6 +43,6 @@ def test_silence_is_given_up(monkeypatch):
 
 def test_the_command_prints_every_section(monkeypatch, capsys):
     monkeypatch.setattr(doctor, "examine", lambda: ({"versions": {"torch": "9"}}, []))
-    assert __main__.main(["doctor"]) == 0
+    assert main.main(["doctor"]) == 0
     out = capsys.readouterr().out
     assert "torch" in out and "nothing: all is there" in out and out.splitlines()[-1].endswith("reproduce")

@@ -7,7 +7,10 @@ import torch
 from conftest import fill
 from PIL import ImageOps
 
-from maskkit import augment, data, exams, folders, model, paths
+from maskkit import augment, data, model
+from maskkit.core import paths
+from maskkit.improve import test_sets
+from maskkit.sources import folders
 
 CLASSES = folders.REPORT_CLASSES
 
@@ -31,7 +34,7 @@ def test_exams_hold_no_version_of_a_drawn_photo(drawn_faces, face_source, tmp_pa
     first = next(i for i, row in enumerate(drawn_faces.photos.rows) if row["label"] == "with_mask")
     ImageOps.mirror(drawn_faces.photos.image(first)).save(face_source.folder / "with_mask" / "mirrored.png")
     shutil.copy(drawn_faces.photos.path(first), other / "with_mask")
-    unseen, street, elsewhere = exams.find(drawn_faces, face_source, folders.find(str(other)), n=12, seed=0)
+    unseen, street, elsewhere = test_sets.find(drawn_faces, face_source, folders.find(str(other)), n=12, seed=0)
     assert [exam.name for exam in (unseen, street, elsewhere)] == ["unseen", "street", "elsewhere"]
     files = {row["file"] for row in unseen.rows}
     assert len(unseen.rows) == 12 and "with_mask/mirrored.png" not in files
@@ -45,17 +48,17 @@ def test_without_photos_left_over_it_says_so(face_source, tmp_path):
     (tmp_path / "all").mkdir()
     data.curate(face_source, tmp_path / "all", per_class=0, split="grouped", seed=0)
     with pytest.raises(ValueError, match="every photo of faces was drawn"):
-        exams.find(exams.draw(tmp_path / "all", n_seeds=1, seed=0), face_source, None, n=10, seed=0)
+        test_sets.find(test_sets.draw(tmp_path / "all", n_seeds=1, seed=0), face_source, None, n=10, seed=0)
 
 
 def test_another_source_needs_the_same_classes(drawn_faces, face_source, tmp_path):
     other = fill(tmp_path / "other", ("cats", "dogs"), 3)
     with pytest.raises(ValueError, match="AGAINST holds the classes cats, dogs, the run with_mask, without_mask"):
-        exams.find(drawn_faces, face_source, folders.find(str(other)), n=10, seed=0)
+        test_sets.find(drawn_faces, face_source, folders.find(str(other)), n=10, seed=0)
 
 
 def test_views_of_an_exam_are_shown_as_asked(drawn_faces, face_source):
-    street = exams.find(drawn_faces, face_source, None, n=4, seed=0)[1]
+    street = test_sets.find(drawn_faces, face_source, None, n=4, seed=0)[1]
     shown = street.dataset(CLASSES)
     plain = data.Photos(street.rows, CLASSES, model.Transform())
     assert isinstance(street.transform, augment.View) and not torch.equal(shown[0][0], plain[0][0])

@@ -9,19 +9,11 @@ import pytest
 from conftest import TOLERANCE
 from PIL import Image
 
-from maskkit import (
-    corrections,
-    data,
-    explore,
-    explore_widgets,
-    features,
-    folders,
-    model,
-    paths,
-    plots_explore,
-    runs,
-    train,
-)
+from maskkit import corrections, data, features, model, runs, train
+from maskkit.core import paths
+from maskkit.explore import figures, widgets
+from maskkit.explore.explorer import THUMBNAIL_PX, Explorer, count_answers
+from maskkit.sources import folders
 
 SETTINGS = {"epochs": 3, "batch_size": 8, "learning_rate": 0.01, "seed": 0}
 
@@ -57,7 +49,7 @@ def run_dir(curated, dwarf, cache, tmp_path, monkeypatch):
 
 @pytest.fixture
 def explorer(run_dir):
-    return explore.Explorer(run_dir, "cpu")
+    return Explorer(run_dir, "cpu")
 
 
 def first(explorer, label=0, part="train"):
@@ -98,7 +90,7 @@ def test_another_session_goes_on_and_undo_reaches_back(explorer, run_dir):
     explorer.change(place, 1)
     explorer.change(place, 1)  # again: no second line
     explorer.change(first(explorer, 1, "val"), None)
-    other = explore.Explorer(run_dir, "cpu")
+    other = Explorer(run_dir, "cpu")
     assert np.array_equal(other.labels, explorer.labels) and np.array_equal(other.aside, explorer.aside)
     assert other.undo()["action"] == "set_aside" and other.undo()["label"] == "without_mask" and other.undo() is None
     assert not other.changed.any() and repr(other.learned.history) == (run_dir / "history").read_text()
@@ -126,10 +118,10 @@ def test_a_run_whose_last_stages_learned_too_says_what_is_not_known(run_dir):
     about = runs.read_json(model_json)
     about["parameters"]["tail_epochs"] = 2
     runs.write_json(model_json, about)
-    explorer = explore.Explorer(run_dir, "cpu")
+    explorer = Explorer(run_dir, "cpu")
     assert explorer.learned.unseen is None and not len(explorer.suspects)
     assert explorer.judged[2] == "validation photos"
-    told = explore_widgets.said(explorer)
+    told = widgets.said(explorer)
     assert "only the head learns here" in told and "likely wrong labels cannot be told: the run" in told
 
 
@@ -142,7 +134,7 @@ def test_a_change_of_the_exam_is_told_apart(explorer):
     assert now.as_found["n"] == now.kept["n"] == as_found["n"]
     delta = {0: -1, 1: 1}[int(now.probabilities[place].argmax())]
     assert now.kept["correct"] - now.as_found["correct"] == delta, called
-    assert "1 change in the validation part changed the exam itself" in explore_widgets.said(explorer)
+    assert "1 change in the validation part changed the exam itself" in widgets.said(explorer)
 
 
 def test_what_would_empty_a_part_is_refused_and_nothing_is_written(explorer):
@@ -177,9 +169,9 @@ def test_a_wrong_label_comes_to_the_top_and_filters_hold(explorer):
 def test_answers_are_counted_by_hand():
     probabilities = np.array([[0.9, 0.1], [0.6, 0.4], [0.3, 0.7], [0.2, 0.8]])
     labels = np.array([0, 0, 0, 1])
-    assert explore.count_answers(probabilities, labels, 0.5).tolist() == [[2, 1, 0], [0, 1, 0]]
-    assert explore.count_answers(probabilities, labels, 0.75).tolist() == [[1, 0, 2], [0, 1, 0]]
-    said = explore_widgets.answers_table(explore.count_answers(probabilities, labels, 0.75), ("a<b", "c"), "photos")
+    assert count_answers(probabilities, labels, 0.5).tolist() == [[2, 1, 0], [0, 1, 0]]
+    assert count_answers(probabilities, labels, 0.75).tolist() == [[1, 0, 2], [0, 1, 0]]
+    said = widgets.answers_table(count_answers(probabilities, labels, 0.75), ("a<b", "c"), "photos")
     assert '50.0 % "don\'t know"' in said and "a&lt;b" in said and "2 right, 0 wrong" in said
 
 
@@ -191,7 +183,7 @@ def shown(gallery):
 
 
 def test_the_gallery_corrects_and_follows(explorer):
-    gallery = explore_widgets.Gallery(explorer)
+    gallery = widgets.Gallery(explorer)
     tile, said, curves = shown(gallery)[3], gallery.said.value, gallery.curves.value
     tile.choice.value = 1 - tile.now()
     assert explorer.changed[tile.place] and gallery.said.value != said and gallery.curves.value != curves
@@ -210,17 +202,17 @@ def test_the_gallery_corrects_and_follows(explorer):
 
 
 def test_a_change_that_cannot_be_is_said_and_the_tile_shows_what_is(explorer, monkeypatch):
-    gallery = explore_widgets.Gallery(explorer)
+    gallery = widgets.Gallery(explorer)
     tile = shown(gallery)[0]
     before = tile.now()
     monkeypatch.setattr(corrections, "append", lambda *_, **__: (_ for _ in ()).throw(OSError("disk <full>")))
-    tile.choice.value = explore_widgets.SET_ASIDE
+    tile.choice.value = widgets.SET_ASIDE
     assert "Nothing was changed: disk &lt;full&gt;" in gallery.problem.value and tile.choice.value == before
 
 
 def test_names_are_escaped(explorer, monkeypatch):
     monkeypatch.setattr(explorer, "name", lambda place: '<img src=x onerror=alert(1)>".png')
-    tile = explore_widgets.Tile(explorer, 0, None)
+    tile = widgets.Tile(explorer, 0, None)
     tile.show()
     assert "<img src=x" not in tile.face.value and "&lt;img src=x onerror=alert(1)&gt;&quot;.png" in tile.face.value
 
@@ -228,25 +220,25 @@ def test_names_are_escaped(explorer, monkeypatch):
 @pytest.mark.numeric
 def test_a_face_dropped_in_is_answered_and_what_is_none_is_said(explorer):
     photo = explorer._photos.path(0).read_bytes()
-    said = explore_widgets.answered(explorer, {"name": "<b>.png", "size": len(photo), "content": memoryview(photo)})
+    said = widgets.answered(explorer, {"name": "<b>.png", "size": len(photo), "content": memoryview(photo)})
     called = explorer.classes[int(explorer.learned.probabilities[0].argmax())]
     assert f"&lt;b&gt;.png: {called}" in said and "data:image/png;base64," in said
     found = explorer.explain(photo)
     assert found.probabilities == pytest.approx(explorer.learned.probabilities[0], abs=TOLERANCE)
     assert found.heat.shape == (2, 2) and found.heat.min() >= 0
     for content, problem in ((b"", "the file is empty"), (b"text", "not a photo of a known kind")):
-        assert problem in explore_widgets.answered(explorer, {"name": "x", "size": len(content), "content": content})
-    assert "the limit here is" in explore_widgets.answered(explorer, {"name": "x", "size": 10**9, "content": b""})
+        assert problem in widgets.answered(explorer, {"name": "x", "size": len(content), "content": content})
+    assert "the limit here is" in widgets.answered(explorer, {"name": "x", "size": 10**9, "content": b""})
 
 
 def test_thumbnails_are_small_pictures(explorer):
     with Image.open(io.BytesIO(base64.b64decode(explorer.thumbnail(0)))) as image:
-        assert image.format == "JPEG" and max(image.size) <= explore.THUMBNAIL_PX
+        assert image.format == "JPEG" and max(image.size) <= THUMBNAIL_PX
 
 
 def test_the_figures_say_what_they_show(explorer):
     images = [explorer.image(at) for at in (0, 1)]
-    fig = plots_explore.doubts(images, [0, 1], explorer.answers[:2], ["a", "$b$"], 1, explorer.classes, "drawn")
+    fig = figures.doubts(images, [0, 1], explorer.answers[:2], ["a", "$b$"], 1, explorer.classes, "drawn")
     assert "1 label likely wrong" in fig.get_suptitle()
-    fig = plots_explore.explained(images[0], np.zeros((2, 2)), np.array([0.3, 0.7]), explorer.classes, "net")
+    fig = figures.explained(images[0], np.zeros((2, 2)), np.array([0.3, 0.7]), explorer.classes, "net")
     assert fig.get_suptitle() == "Called without_mask, 70.0 % sure"

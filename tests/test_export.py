@@ -9,7 +9,9 @@ import pytest
 import torch
 from conftest import draw_photo, same_answers
 
-from maskkit import __main__, __version__, export, model, predict
+from maskkit import __version__, model
+from maskkit.cli import main
+from maskkit.deploy import export, predict
 
 pytestmark = pytest.mark.numeric
 
@@ -24,7 +26,7 @@ def exported(trained, tmp_path_factory):
 @pytest.fixture
 def command(capfd):
     def run(*arguments):
-        code = __main__.main([str(argument) for argument in arguments])
+        code = main.main([str(argument) for argument in arguments])
         said = capfd.readouterr()
         return code, said.out, said.err
 

@@ -8,7 +8,13 @@ from collections import Counter
 import pytest
 from conftest import draw_photo, fill
 
-from maskkit import __main__, data, demo, exams, folders, kaggle, paths, reproduce, runs, survey
+from maskkit import data, runs
+from maskkit.audit import survey
+from maskkit.cli import main
+from maskkit.core import paths
+from maskkit.improve import test_sets
+from maskkit.runner import reproduce
+from maskkit.sources import faces, folders, kaggle
 
 TWO = ("cat", "dog")
 PEOPLE = ("anna", "ben")
@@ -189,10 +195,10 @@ def test_the_other_parts_serve_as_test_photos(tmp_path, monkeypatch, demo_set):
             for path in sorted((demo_set / label).iterdir())[20 * place : 20 * place + 12]:
                 shutil.copy(path, root / name / label)
     curate(root, tmp_path / "run", split="given")
-    drawn = exams.draw(tmp_path / "run", n_seeds=2, seed=0)
+    drawn = test_sets.draw(tmp_path / "run", n_seeds=2, seed=0)
     assert {row["source"].split("/")[0] for row in drawn.photos.rows} == {"train"}
     for part in ("test", "val"):
-        unseen = exams.find(drawn, folders.find(str(root)), None, n=6, seed=0)[0]
+        unseen = test_sets.find(drawn, folders.find(str(root)), None, n=6, seed=0)[0]
         assert {row["file"].split("/")[0] for row in unseen.rows} == {part}
         shutil.rmtree(root / "test", ignore_errors=True)
 
@@ -314,7 +320,7 @@ def test_only_litter_known_by_its_name_is_passed_over(photo_folder):
 
 
 def test_predict_takes_what_begins_with_two_underscores(tmp_path):
-    from maskkit import predict
+    from maskkit.deploy import predict
 
     folder = fill(tmp_path / "photos", ("__new", ".old", "__MACOSX"), 1, size_px=8)
     draw_photo(1).save(folder / "__a.png")
@@ -327,7 +333,7 @@ def test_a_name_that_is_not_utf_8_is_said_before_any_kernel(tmp_path, capsys, mo
     monkeypatch.setattr(paths, "RUNS", tmp_path / "runs")
     odd = os.fsdecode(b"caf\xe9")
     root = fill(tmp_path / (odd if place == "folder" else "photos"), ("a", odd if place == "class" else "b"), 10, 8)
-    assert __main__.main(["reproduce", "--set", f"DATA={root}", "--set", "WEIGHTS=packaged"]) == 2
+    assert main.main(["reproduce", "--set", f"DATA={root}", "--set", "WEIGHTS=packaged"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("maskkit: DATA: the folder name b'") and r"caf\xe9" in line
     assert line.endswith("is not UTF-8; rename the folder")
@@ -344,7 +350,7 @@ def reproduced(tmp_path, monkeypatch, capsys):
 
     def run(folder, **settings):
         texts = {"DATA": folder, "ARCH": "mobilenet_v2", "WEIGHTS": "none"} | settings
-        code = __main__.main(["reproduce", *(f"--set={name}={value}" for name, value in texts.items())])
+        code = main.main(["reproduce", *(f"--set={name}={value}" for name, value in texts.items())])
         said = capsys.readouterr()
         return code, said.out, said.err
 
@@ -382,7 +388,7 @@ def kaggle_input(tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "KAGGLE_INPUT", tmp_path / "input")
     monkeypatch.setattr(paths, "DATA", tmp_path / "data")
     monkeypatch.setattr(kaggle, "DOWNLOAD", "raise SystemExit('ConnectionError: HTTPSConnectionPool(...)')")
-    monkeypatch.setattr(demo, "make", lambda folder: fill(folder, folders.REPORT_CLASSES, 10, size_px=8))
+    monkeypatch.setattr(faces, "make", lambda folder: fill(folder, folders.REPORT_CLASSES, 10, size_px=8))
     paths.KAGGLE_INPUT.mkdir()
     return paths.KAGGLE_INPUT
 

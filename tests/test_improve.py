@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from maskkit import evaluate, exams, improve, model, paths
-from maskkit.subject import Net
+from maskkit import evaluate, model
+from maskkit.audit.subject import Net
+from maskkit.core import paths
+from maskkit.improve import improve, test_sets
 
 CPU = torch.device("cpu")
 RECIPE = {"epochs": 2, "batch_size": 8, "learning_rate": 0.01}
@@ -25,13 +27,13 @@ def net():
 
 def small(found):
     """The same exams at 64 px."""
-    return [exams.Exam(exam.name, exam.words, exam.rows, exam.groups, model.Transform(64)) for exam in found[:1]]
+    return [test_sets.Exam(exam.name, exam.words, exam.rows, exam.groups, model.Transform(64)) for exam in found[:1]]
 
 
 @pytest.mark.numeric
 def test_frozen_and_unfrozen_answer_the_exam_and_leave_the_network_as_it_was(net, drawn_faces, face_source):
     drawn_faces.photos.transform = model.Transform(64)
-    asked = small(exams.find(drawn_faces, face_source, None, n=12, seed=0))
+    asked = small(test_sets.find(drawn_faces, face_source, None, n=12, seed=0))
     before = {name: value.clone() for name, value in net.network.state_dict().items()}
     settings = {"recipe": RECIPE, "device": CPU, "seed": 0}
     nets = {"resnet18": net}
@@ -58,7 +60,7 @@ def test_a_tail_s_rate_is_checked_before_photos_pass_its_trunk(net, drawn_faces)
 
 
 def exam_of(n):
-    return exams.Exam("unseen", "unseen photos", [{"label": "a"}] * n, np.arange(n))
+    return test_sets.Exam("unseen", "unseen photos", [{"label": "a"}] * n, np.arange(n))
 
 
 def learned(right):

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from maskkit import evaluate, intervals
+from maskkit import evaluate
+from maskkit.core import intervals
 
 REPEATS = 300  # a true coverage of 95 % then shows 91.2 to 98.0 % in 999 of 1,000 runs
 

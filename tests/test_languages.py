@@ -8,7 +8,10 @@ import pytest
 from test_page import read, run_dir  # noqa: F401 (a fixture)
 from test_page_audit import AUDITS
 
-from maskkit import claims, indonesian, languages, lights, page, page_audit, paths, runs, sections, shortcuts
+from maskkit import claims, page, runs
+from maskkit.audit import lights, sections, shortcuts
+from maskkit.core import paths
+from maskkit.html import audit_section, indonesian, languages
 
 SPEAKERS = ("page", "page_audit", "markup")
 TABLES = [*indonesian.OWN.items(), *indonesian.STORED.items()]
@@ -115,4 +118,4 @@ def test_a_sentence_without_a_translation_is_marked_as_english(run_dir):  # noqa
 
 
 def test_the_audit_s_own_page_stays_english(tmp_path):
-    assert '<html lang="en">' in page_audit.write(AUDITS["good"], tmp_path).read_text(encoding="utf-8")
+    assert '<html lang="en">' in audit_section.write(AUDITS["good"], tmp_path).read_text(encoding="utf-8")

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageOps
 
-from maskkit import folders, leaks, survey
+from maskkit.audit import leaks, survey
+from maskkit.sources import folders
 
 CHANGES = {
     "mirrored": ImageOps.mirror,

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from maskkit import memory
+from maskkit.core import memory
 
 BLOCK = """
 import ctypes, sys

@@ -10,7 +10,8 @@ import torch
 from conftest import draw_photo
 from torch import nn
 
-from maskkit import compare, model, runs
+from maskkit import model, runs
+from maskkit.improve import benchmark_networks
 
 pytestmark = pytest.mark.numeric
 
@@ -272,7 +273,7 @@ def test_cuda_asked_for_and_absent(monkeypatch):
 def test_a_network_for_inference_gives_the_same(arch):
     network = model.build(model.Pretrained(arch, "none", None, ""), 3, seed=0)
     images = torch.randn(4, 3, 64, 64, generator=torch.Generator().manual_seed(0))
-    compare.settle(network, images)
+    benchmark_networks.settle(network, images)
     torch.nn.init.normal_(model.head(network, arch).weight, generator=torch.Generator().manual_seed(0))
     quick = model.for_inference(network)
     with torch.inference_mode():

@@ -10,7 +10,9 @@ import nbformat
 import pytest
 import yaml
 
-from maskkit import augment, paths, reproduce
+from maskkit import augment
+from maskkit.core import paths
+from maskkit.runner import reproduce
 
 REPORT = [paths.NOTEBOOKS / name for name in reproduce.REPORT_NOTEBOOKS]
 FURTHER = {"improve.yaml": reproduce.IMPROVE_NOTEBOOK, "trust.yaml": reproduce.TRUST_NOTEBOOK}

@@ -5,7 +5,8 @@ from html.parser import HTMLParser
 import pytest
 from PIL import Image
 
-from maskkit import evaluate, page, page_audit, runs
+from maskkit import evaluate, page, runs
+from maskkit.html import audit_section
 
 NASTY = "<script>alert('x')</script> & \"$\".png"
 VOID = {"meta", "img", "br", "hr", "link", "input"}
@@ -284,7 +285,7 @@ def test_an_audit_stands_in_the_page_and_in_its_head(run_dir):
     runs.write_json(run_dir / "audit.json", sample())
     reader, words = read(page.write(run_dir))
     lamps = [attributes["href"] for tag, attributes in reader.tags if tag == "a"]
-    assert lamps == [f"#light-{key}" for key in page_audit.LIGHTS]
+    assert lamps == [f"#light-{key}" for key in audit_section.LIGHTS]
     assert words.index("✗ Shortcuts: red") < words.index("What it was asked to learn from")
     order = ("(95 % Wilson interval)", "The six lights", "Near copies in both parts", "How it was made")
     assert sorted(order, key=words.index) == list(order)

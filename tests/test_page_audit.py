@@ -8,11 +8,12 @@ import pytest
 from PIL import Image
 from test_page import NASTY, read
 
-from maskkit import evaluate, markup, page_audit, runs
+from maskkit import evaluate, runs
+from maskkit.html import audit_section, markup
 
 ODD = "caf\udce9.png"  # a file name that is no UTF-8
 TITLES = ("Luck of the split", "Leaks", "Shortcuts", "Mouth", "Another source", "Calibration")
-FIGURES = [name for _, names in page_audit.SECTIONS.values() for name in names] + ["lights"]
+FIGURES = [name for _, names in audit_section.SECTIONS.values() for name in names] + ["lights"]
 
 
 def entry(value, light="unknown", sentence="What was found, in one sentence.", n=3792, **more):
@@ -23,8 +24,8 @@ def entry(value, light="unknown", sentence="What was found, in one sentence.", n
 def sample(colours=("green", "amber", "red", "green", "amber", "green"), classes=("with_mask", "without_mask")):
     """An audit with everything in it; the six lights have the given colours, unknown ones no value."""
     builders = (splits, leaks, shortcuts, regions, against, files, calibration)
-    whole = dict(zip(page_audit.SECTIONS, builders, strict=True))
-    lamp = zip(page_audit.LIGHTS, TITLES, colours, strict=True)
+    whole = dict(zip(audit_section.SECTIONS, builders, strict=True))
+    lamp = zip(audit_section.LIGHTS, TITLES, colours, strict=True)
     return {
         "version": 1,
         "photos": "Kaggle 12K",
@@ -135,10 +136,10 @@ def calibration():
 def instant():
     """What 03_evaluate measures by itself."""
     audit = sample(("amber", *["unknown"] * 5)) | {"scope": "instant"}
-    for key in page_audit.LIGHTS[1:]:
-        audit["lights"][key]["sentence"] = page_audit.PENDING
+    for key in audit_section.LIGHTS[1:]:
+        audit["lights"][key]["sentence"] = audit_section.PENDING
     kept = {"splits": None, "leaks": ("sha256",), "shortcuts": ("width_height",)}
-    for name in page_audit.SECTIONS:
+    for name in audit_section.SECTIONS:
         names = kept.get(name, ())
         audit[name] = audit[name] if names is None else {key: audit[name][key] for key in names}
     return audit
@@ -192,7 +193,7 @@ AUDITS = {
 
 @pytest.mark.parametrize("name", AUDITS)
 def test_page_is_whole_and_needs_nothing_else(folder, name):
-    path = page_audit.write(AUDITS[name], folder)
+    path = audit_section.write(AUDITS[name], folder)
     assert path == folder / "audit.html"
     reader, words = read(path)
     check_headings(reader)
@@ -219,13 +220,13 @@ def test_page_is_whole_and_needs_nothing_else(folder, name):
     ],
 )
 def test_headline_counts_the_lights(folder, name, said):
-    _, words = read(page_audit.write(AUDITS[name], folder))
+    _, words = read(audit_section.write(AUDITS[name], folder))
     assert said in words[: len(said) + 150]
 
 
 def test_lights_come_first_with_their_thresholds_and_reason(folder):
-    _, words = read(page_audit.write(sample(), folder))
-    order = [words.index(title) for title in ("The six lights", *(title for title, _ in page_audit.SECTIONS.values()))]
+    _, words = read(audit_section.write(sample(), folder))
+    order = [words.index(title) for title in ("The six lights", *(title for title, _ in audit_section.SECTIONS.values()))]
     assert order == sorted(order)
     for expected in (
         "✓ green 3.0 % 95 % interval 1.0-5.0 %",
@@ -233,28 +234,28 @@ def test_lights_come_first_with_their_thresholds_and_reason(folder):
         "✗ red 31.0 % 95 % interval 29.0-33.0 %",
         "Green up to 5 %, red from 20 %: One photo of forty",  # small is good
         "Green from 95 %, red up to 80 %: One photo of forty",  # large is good
-        page_audit.JUDGED,
+        audit_section.JUDGED,
     ):
         assert expected in words, expected
 
 
 @pytest.mark.parametrize("name", [name for name, audit in AUDITS.items() if audit])
 def test_no_light_is_a_colour_alone(folder, name):
-    html = page_audit.write(AUDITS[name], folder).read_text(encoding="utf-8")
+    html = audit_section.write(AUDITS[name], folder).read_text(encoding="utf-8")
     marks = re.findall(r'<span class="light (\w+)"><span class="sign" aria-hidden="true">(.)</span> (\w+)</span>', html)
     assert len(marks) == html.count('class="sign"') == html.count('class="light ') >= 6
-    assert all(word == colour and sign == page_audit.SIGNS[colour] for colour, sign, word in marks)
+    assert all(word == colour and sign == audit_section.SIGNS[colour] for colour, sign, word in marks)
     found = re.findall(r'<li class="(\w+)"><a href="#light-\w+">.*?>(.)</span></span> [^<>]+: (\w+)</a>',
-                       page_audit.lamps(AUDITS[name]))  # fmt: skip
+                       audit_section.lamps(AUDITS[name]))  # fmt: skip
     assert len(found) == 6
-    assert all(word == colour and sign == page_audit.SIGNS[colour] for colour, sign, word in found)
+    assert all(word == colour and sign == audit_section.SIGNS[colour] for colour, sign, word in found)
 
 
 def test_every_section_has_its_figures_numbers_and_lists(folder):
-    reader, words = read(page_audit.write(sample(), folder))
+    reader, words = read(audit_section.write(sample(), folder))
     assert sum(tag == "img" for tag, _ in reader.tags) == len(FIGURES)
     for expected in (
-        *page_audit.LOOK_FOR.values(),
+        *audit_section.LOOK_FOR.values(),
         "resnet18: last epoch, mean over the splits 95.7 % 93.7-97.7 % 3,792 photos ? unknown A split's score lies",
         "1,000 splits",
         "The best epoch flatters by 0.9 points (95 % interval 0.6-1.2 %).",
@@ -285,29 +286,29 @@ def test_every_section_has_its_figures_numbers_and_lists(folder):
 
 
 def test_long_tables_are_folded_away(folder):
-    _, words = read(page_audit.write(sample(), folder))
+    _, words = read(audit_section.write(sample(), folder))
     assert "All 10 numbers as a table" in words and "All 6 numbers" not in words
 
 
 def test_figures_that_were_not_drawn_are_left_out(folder):
     without_figures(folder)
-    reader, words = read(page_audit.write(sample(), folder))
-    assert "img" not in {tag for tag, _ in reader.tags} and page_audit.LOOK_FOR["splits"] in words
+    reader, words = read(audit_section.write(sample(), folder))
+    assert "img" not in {tag for tag, _ in reader.tags} and audit_section.LOOK_FOR["splits"] in words
 
 
 def test_what_was_not_measured_says_what_to_run(folder):
     without_figures(folder)
-    html = page_audit.section(instant(), folder, "my run")
+    html = audit_section.section(instant(), folder, "my run")
     assert html.count("not measured yet: make trust RUN=&#x27;my run&#x27;") == 5 + 4 + 2  # lights, empty, half empty
     assert html.count("not measured yet") == 11 and html.count(">not measured<") == 5
-    assert page_audit.section(None, folder) == "<p><strong>not measured yet: make trust</strong></p>"
-    assert page_audit.lamps(None) == ""
+    assert audit_section.section(None, folder) == "<p><strong>not measured yet: make trust</strong></p>"
+    assert audit_section.lamps(None) == ""
 
 
 def test_another_source_needs_a_folder_of_it(folder):
     audit = sample() | {"against": {}}
-    audit["lights"]["other_source"] = light("Another source", "unknown", True) | {"sentence": page_audit.PENDING}
-    html = page_audit.section(audit, folder, "check")
+    audit["lights"]["other_source"] = light("Another source", "unknown", True) | {"sentence": audit_section.PENDING}
+    html = audit_section.section(audit, folder, "check")
     assert html.count("not measured yet: make trust RUN=check AGAINST=ANOTHER_FOLDER<") == 2  # card, section
     assert html.count("Green from 95 %") == 1 and html.count("One photo of forty") == 6  # no limits without a value
 
@@ -315,7 +316,7 @@ def test_another_source_needs_a_folder_of_it(folder):
 def test_an_empty_section_tells_its_lights_reason(folder):
     audit = sample(["unknown"] * 6) | {"calibration": {}, "files": {}}
     audit["lights"]["calibration"]["sentence"] = "undefined: no trained model"
-    html = page_audit.section(audit, folder, "check")
+    html = audit_section.section(audit, folder, "check")
     assert "<h3>Whether it is as sure as it should be</h3><p>undefined: no trained model.</p>" in html
     assert "<h3>Odd files</h3><p>not measured yet: make trust RUN=check</p>" in html
 
@@ -323,8 +324,8 @@ def test_an_empty_section_tells_its_lights_reason(folder):
 def test_a_light_measured_in_part_keeps_what_was_found(folder):
     audit = instant()
     audit["lights"]["leaks"] = light("Leaks", "green", False) | {"light": "unknown"}
-    audit["lights"]["leaks"]["sentence"] = f"{page_audit.PENDING} (so far: 0 of 40 photos)"
-    html = page_audit.section(audit, folder, "check")
+    audit["lights"]["leaks"]["sentence"] = f"{audit_section.PENDING} (so far: 0 of 40 photos)"
+    html = audit_section.section(audit, folder, "check")
     assert "3.0 %<small>95 % interval 1.0-5.0 %</small>" in html
     assert "not measured yet: make trust RUN=check (so far: 0 of 40 photos)<" in html
 
@@ -332,11 +333,11 @@ def test_a_light_measured_in_part_keeps_what_was_found(folder):
 def test_the_runs_name_is_in_its_command(folder):
     runs.record(folder, run={"name": "mine"})
     audit = instant() | {"run": {"finished": "2026-11-24"}}
-    assert "make trust RUN=mine" in read(page_audit.write(audit, folder))[1]
+    assert "make trust RUN=mine" in read(audit_section.write(audit, folder))[1]
 
 
 def test_an_unknown_value_reads_undefined_with_its_reason(folder):
-    _, words = read(page_audit.write(sample(), folder))
+    _, words = read(audit_section.write(sample(), folder))
     expected = "undefined - 0 photos ? unknown Unknown: its weights cannot be had without the network."
     assert f"mobilenet_v2: last epoch, mean over the splits {expected}" in words
 
@@ -355,21 +356,21 @@ def test_every_text_is_escaped(folder):
     audit = nasty(sample())
     audit["splits"][NASTY] = audit["splits"].pop("resnet18_last")
     audit["networks"][NASTY] = {"weights": NASTY, "note": NASTY}
-    assert page_audit.fault(audit) == ""
-    path = page_audit.write(audit, folder)
+    assert audit_section.fault(audit) == ""
+    path = audit_section.write(audit, folder)
     reader, words = read(path)
     check_links(reader)
     assert words.count(f"{NASTY}caf?.png") > 300 and "<script" not in path.read_text(encoding="utf-8")
     runs.write_json(folder / "audit.json", audit)  # as it comes back from the disk
-    assert page_audit.read(folder) == (audit, "")
+    assert audit_section.read(folder) == (audit, "")
 
 
 @pytest.mark.parametrize("source", ["demo", "kaggle"])
 def test_only_drawn_faces_need_nobodys_consent(folder, source):
     runs.record(folder, source=source)
-    assert markup.PRIVACY in read(page_audit.write(sample(), folder))[1]  # the other source's photos may show people
+    assert markup.PRIVACY in read(audit_section.write(sample(), folder))[1]  # the other source's photos may show people
     without_figures(folder)
-    _, words = read(page_audit.write(sample(), folder))
+    _, words = read(audit_section.write(sample(), folder))
     assert (markup.PRIVACY_DRAWN in words) == (source == "demo")
 
 
@@ -405,19 +406,19 @@ def test_a_damaged_audit_is_refused_with_its_place(folder, name):
     change(audit)
     # json.dumps of the standard library, unlike write_json, lets what is no number through
     runs.write_text(folder / "audit.json", json.dumps(audit))
-    found, problem = page_audit.read(folder, "check")
+    found, problem = audit_section.read(folder, "check")
     assert found is None and said in problem and problem.endswith("Remove the file, then: make trust RUN=check")
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "null", "1", "[" * 100_000, '{"version": 1}'])
 def test_what_is_no_audit_is_refused(folder, content):
-    assert page_audit.read(folder) == (None, "")
+    assert audit_section.read(folder) == (None, "")
     (folder / "audit.json").write_text(content)
-    found, problem = page_audit.read(folder)
+    found, problem = audit_section.read(folder)
     assert found is None and problem.startswith("audit.json cannot be used")
 
 
 @pytest.mark.parametrize("name", [name for name, audit in AUDITS.items() if audit])
 def test_good_audits_are_not_refused(folder, name):
     runs.write_json(folder / "audit.json", AUDITS[name])
-    assert page_audit.read(folder) == (AUDITS[name], "")
+    assert audit_section.read(folder) == (AUDITS[name], "")

@@ -12,7 +12,10 @@ import safetensors.torch
 import torch
 from conftest import draw_photo
 
-from maskkit import __main__, model, page_predict, paths, predict
+from maskkit import model
+from maskkit.cli import main
+from maskkit.core import paths
+from maskkit.deploy import page, predict
 
 NASTY = "=<script>alert(1)</script> 😷 a\nb.png"
 NEXT = "next: the same with --html PAGE.html shows the photos beside the answers\n"
@@ -38,7 +41,7 @@ def command(capfd, monkeypatch):
 
     def run(*arguments, stdin=b""):
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
-        code = __main__.main(["predict", *map(str, arguments)])
+        code = main.main(["predict", *map(str, arguments)])
         said = capfd.readouterr()
         return code, list(csv.DictReader(io.StringIO(said.out, newline=""))), said.err
 
@@ -104,9 +107,9 @@ def test_a_name_that_begins_with_a_dash_gets_a_hint(capsys, photos, trained, mon
     monkeypatch.chdir(photos)
     (photos / "-x.jpg").write_bytes((photos / "a b.png").read_bytes())
     with pytest.raises(SystemExit) as ended:
-        __main__.main(["predict", "-x.jpg", "--model", str(trained)])
+        main.main(["predict", "-x.jpg", "--model", str(trained)])
     assert ended.value.code == 2 and "./-x.jpg" in capsys.readouterr().err
-    assert __main__.main(["predict", "./-x.jpg", "--model", str(trained)]) == 0
+    assert main.main(["predict", "./-x.jpg", "--model", str(trained)]) == 0
 
 
 def test_an_argument_that_is_not_there_stops_before_any_work(command, photos, monkeypatch):
@@ -219,7 +222,7 @@ def test_a_closed_pipe_is_no_error(photos, trained):
 
 def test_help_imports_nothing_heavy():
     heavy = "{'torch', 'numpy', 'PIL', 'onnx', 'matplotlib'} & set(sys.modules)"
-    code = f"import sys; from maskkit.__main__ import parser; parser(); print({heavy})"
+    code = f"import sys; from maskkit.cli.main import parser; parser(); print({heavy})"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "set()\n"
 
 
@@ -243,9 +246,9 @@ class Reader(HTMLParser):
 
 
 def test_the_page_is_escaped_and_loads_nothing(command, photos, trained, tmp_path):
-    page = tmp_path / "page.html"
-    assert command(photos, "--model", trained, "--html", page)[0] == 0
-    found = Reader(page)
+    written = tmp_path / "page.html"
+    assert command(photos, "--model", trained, "--html", written)[0] == 0
+    found = Reader(written)
     assert "3 photos, 3 files skipped" in found.words and "do not share it without" in found.words
     assert not found.attributes("script", "src") and "<script>" in found.words.replace("∕", "/")
     pictures = found.attributes("img", "src")
@@ -263,7 +266,7 @@ def test_the_page_shows_the_least_sure_and_says_how_many(tmp_path, monkeypatch):
         summary.add(row)
         summary.add({"file": f"bad {step}", "label": None, "probability": None, "note": "broken"})
     assert [round(row["probability"], 2) for row in summary.least_sure] == [0.61, 0.63, 0.65, 0.67, 0.69]
-    found = Reader(page_predict.write(summary, {"model": "m"}, tmp_path / "page.html"))
+    found = Reader(page.write(summary, {"model": "m"}, tmp_path / "page.html"))
     assert "This page shows 5 of the 20 photos" in found.words and "The first 2 of 20." in found.words
     assert found.words.count("bad ") == 2
     assert len(found.attributes("img", "src")[0]) < 20_000
@@ -273,7 +276,7 @@ def test_the_page_shows_the_least_sure_and_says_how_many(tmp_path, monkeypatch):
 def test_a_photo_that_vanished_is_shown_without_picture(tmp_path):
     summary = predict.Summary(("a",))
     summary.add({"file": "gone.png", "label": "a", "probability": 1.0, "note": ""})
-    found = Reader(page_predict.write(summary, {"model": "m"}, tmp_path / "page.html"))
+    found = Reader(page.write(summary, {"model": "m"}, tmp_path / "page.html"))
     assert "no longer there" in found.words and not found.attributes("img", "src")
 
 
@@ -282,7 +285,7 @@ def test_a_photo_that_vanished_is_shown_without_picture(tmp_path):
 # The kernel's own high-water mark: getrusage's would be that of pytest, from which this process was forked.
 MEASURE = """
 import sys
-from maskkit.__main__ import main
+from maskkit.cli.main import main
 code = main(sys.argv[1:])
 print(code, next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
 """
@@ -318,8 +321,8 @@ def test_a_page_of_many_classes_counts_the_most_frequent_and_the_others_together
     for place, name in enumerate(classes):
         for _ in range(place + 1):
             summary.add({"file": "a", "label": name, "probability": 0.9, "note": ""})
-    counts = page_predict.counts(summary)
+    counts = page.counts(summary)
     assert len(counts) == 14 and next(iter(counts)) == classes[-1]
     assert counts["18 other classes"] == "171 (36.8 %)"
-    html = page_predict.sureness(summary)
+    html = page.sureness(summary)
     assert "All 30 classes as a table" in html and html.index("class 2<") < html.index("class 10<")

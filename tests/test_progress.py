@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from maskkit import paths, progress
+from maskkit.core import paths, progress
 
 
 class Screen:
@@ -44,7 +44,7 @@ def test_a_bar_is_seen_in_a_notebook_that_someone_has_open(monkeypatch):
 def test_the_environment_says_whether_someone_has_it_open(variable, seen):
     ours = ("JPY_SESSION_NAME", "MASKKIT_BARS")
     environment = {name: value for name, value in os.environ.items() if name not in ours}
-    command = [sys.executable, "-c", "from maskkit import paths; print(paths.READ_ALONG)"]
+    command = [sys.executable, "-c", "from maskkit.core import paths; print(paths.READ_ALONG)"]
     done = subprocess.run(command, env=environment | {variable: "1"}, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == seen
 

@@ -4,7 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from maskkit import audit_figures, model, paths, regions, subject
+from maskkit import model
+from maskkit.audit import drawing, regions, subject
+from maskkit.core import paths
 
 pytestmark = pytest.mark.numeric
 
@@ -81,16 +83,16 @@ def test_occlusion_maps_are_kept_for_one_network_and_its_photos(tmp_path, monkey
     net = subject.Net("resnet18", "none", "", model.build(model.Pretrained("resnet18", "none", None, ""), 2, seed=0))
     photo, called = torch.zeros(1, 3, 64, 64), np.array([1])
     for _ in range(2):
-        assert np.array_equal(audit_figures.occlusion_once(net, photo, called, CPU), np.ones((1, 7, 7)))
+        assert np.array_equal(drawing.occlusion_once(net, photo, called, CPU), np.ones((1, 7, 7)))
     assert len(calls) == 1
-    audit_figures.occlusion_once(net, photo + 1, called, CPU)
-    audit_figures.occlusion_once(net, photo, 1 - called, CPU)
+    drawing.occlusion_once(net, photo + 1, called, CPU)
+    drawing.occlusion_once(net, photo, 1 - called, CPU)
     assert len(calls) == 3
     with torch.no_grad():
         net.head().bias += 1
-    audit_figures.occlusion_once(net, photo, called, CPU)
+    drawing.occlusion_once(net, photo, called, CPU)
     assert len(calls) == 4
     with torch.no_grad():
         net.network.layer4[0].conv1.weight += 1
-    audit_figures.occlusion_once(net, photo, called, CPU)
+    drawing.occlusion_once(net, photo, called, CPU)
     assert len(calls) == 5

@@ -5,7 +5,10 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from maskkit import __main__, paths, reproduce, runs
+from maskkit import runs
+from maskkit.cli import main
+from maskkit.core import paths
+from maskkit.runner import reproduce
 
 
 def notebook(path, *sources):
@@ -102,15 +105,15 @@ def test_a_run_s_name_is_a_plain_folder_name(project, name):
 
 def test_the_command_line_says_one_line_and_exits_by_kind(project, capsys, monkeypatch):
     monkeypatch.setattr(reproduce, "REPORT_NOTEBOOKS", ("a.ipynb", "b.ipynb"))
-    assert __main__.main(["reproduce", str(project / "p.yaml"), "--set", "EPOCS=3"]) == 2
-    assert __main__.main(["reproduce", str(project / "p.yaml"), "--set", "EPOCS"]) == 2
+    assert main.main(["reproduce", str(project / "p.yaml"), "--set", "EPOCS=3"]) == 2
+    assert main.main(["reproduce", str(project / "p.yaml"), "--set", "EPOCS"]) == 2
     errors = capsys.readouterr().err.splitlines()
     assert len(errors) == 2 and all(line.startswith("maskkit: ") for line in errors)
 
 
 def test_a_fault_of_our_own_is_said_below_its_traceback(monkeypatch, capsys):
-    monkeypatch.setattr(__main__, "run_runs", lambda _: {}["nowhere"])
-    assert __main__.main(["runs"]) == 1
+    monkeypatch.setattr(main, "run_runs", lambda _: {}["nowhere"])
+    assert main.main(["runs"]) == 1
     said = capsys.readouterr().err
     assert "Traceback" in said and said.splitlines()[-1].startswith("maskkit: KeyError, a fault of maskkit's")
 

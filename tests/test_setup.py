@@ -3,7 +3,8 @@
 import re
 import tomllib
 
-from maskkit import doctor, paths
+from maskkit.core import paths
+from maskkit.runner import doctor
 
 
 def test_extras_are_the_same_wherever_they_are_named():

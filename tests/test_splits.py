@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from maskkit import data, model, splits, train
+from maskkit import data, model, train
+from maskkit.audit import splits
 
 pytestmark = pytest.mark.numeric
 

@@ -4,7 +4,8 @@ import pytest
 from conftest import draw_photo
 from PIL import Image
 
-from maskkit import folders, survey
+from maskkit.audit import survey
+from maskkit.sources import folders
 
 
 @pytest.fixture

@@ -4,7 +4,10 @@ import dataclasses
 import pytest
 from conftest import TOLERANCE
 
-from maskkit import __main__, cluster, live, model, page_sweep, paths, ranking, runs, sweep
+from maskkit import model, runs
+from maskkit.cli import main
+from maskkit.core import paths
+from maskkit.sweep import cluster, live, page, ranking, sweep
 
 TINY = {
     "RUN": "tiny", "ARCH": "resnet18", "WEIGHTS": "none", "SIZE_PX": 32, "PER_CLASS": 10, "EPOCHS": [2, 1],
@@ -111,7 +114,8 @@ def test_every_recipe_has_its_numbers_and_finished_ones_are_skipped(tiny, tmp_pa
 @pytest.mark.numeric
 def test_a_recipe_gives_the_numbers_of_02_train(tiny, tmp_path):
     """The notebook's own steps, spelled out as it does."""
-    from maskkit import data, features, folders, train
+    from maskkit import data, features, train
+    from maskkit.sources import folders
 
     given = tiny | {"EPOCHS": 3, "SEED": 1, "AUGMENT": "report", "VIEWS": 2}
     found, _ = go(given, tmp_path / "out")
@@ -231,11 +235,11 @@ def test_the_command_line(tiny, tmp_path, capsys):
     import yaml
 
     (tmp_path / "s.yaml").write_text(yaml.safe_dump(tiny | UNCUT | {"EPOCHS": 1, "SEED": 0}))
-    assert __main__.main(["sweep", str(tmp_path / "s.yaml"), "--out", str(tmp_path / "out")]) == 1
+    assert main.main(["sweep", str(tmp_path / "s.yaml"), "--out", str(tmp_path / "out")]) == 1
     said = capsys.readouterr()
     assert "sweep.html" in said.out and "predict YOUR_PHOTOS --model tiny-best" in said.out
     assert "1 of 2 recipes broke; --retry " in said.err
-    assert __main__.main(["sweep", str(tmp_path / "none.yaml")]) == 2
+    assert main.main(["sweep", str(tmp_path / "none.yaml")]) == 2
 
 
 # --- what came of it ----------------------------------------------------------------------------
@@ -270,8 +274,8 @@ def test_the_page_and_the_live_table_say_what_is_there(tiny, tmp_path):
     found, _ = go(tiny, tmp_path / "out", watch=lambda one: tables.append(live.html(one)))
     assert "0 of 4 recipes done" in tables[0] and "4 of 4 recipes done, 0 broken" in tables[-1]
     exam = ranking.Exam("photos <x>", ranking.compared([setting(20, RATE="<b>"), setting(48, RATE="c")]))
-    page = page_sweep.write(found, [exam], ["tiny-best"]).read_text()
-    assert "<b>" not in page and "photos &lt;x&gt;" in page and "behind" in page and "runs/tiny-best" in page
+    written = page.write(found, [exam], ["tiny-best"]).read_text()
+    assert "<b>" not in written and "photos &lt;x&gt;" in written and "behind" in written and "runs/tiny-best" in written
 
 
 def test_a_watcher_is_for_notebooks_only():

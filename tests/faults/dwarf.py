@@ -15,7 +15,9 @@ from pathlib import Path
 
 import nbformat
 
-from maskkit import paths, plots, reproduce, runs
+from maskkit import plots, runs
+from maskkit.core import paths
+from maskkit.runner import reproduce
 
 NAME = "dwarf"
 PARAMETERS = {

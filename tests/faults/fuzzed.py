@@ -149,7 +149,9 @@ class Reader:
 
 
 def main():
-    from maskkit import decoding, predict, survey
+    from maskkit.audit import survey
+    from maskkit.deploy import predict
+    from maskkit.sources import decoding
 
     def peak():
         with open("/proc/self/status") as file:

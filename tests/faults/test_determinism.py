@@ -9,7 +9,9 @@ import pytest
 from conftest import fill
 
 from faults import dwarf
-from maskkit import data, folders, paths
+from maskkit import data
+from maskkit.core import paths
+from maskkit.sources import folders
 
 # Changed all at once: a run that is the same in all of them is the same in each.
 SURROUNDINGS = {"PYTHONHASHSEED": "1", "LC_ALL": "C", "LANG": "C", "TZ": "Pacific/Kiritimati", "CLOCK": "back"}

@@ -8,7 +8,8 @@ import torch
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from maskkit import evaluate, features, halving, model, paths, runs, train
+from maskkit import evaluate, features, model, runs, train
+from maskkit.core import batches, paths
 
 CPU = torch.device("cpu")
 
@@ -65,7 +66,7 @@ def test_in_passes_the_batch_halves_and_the_results_stay(photos):
 @pytest.mark.fault("machine", "CUDA out of memory")
 def test_a_single_photo_too_many_is_an_error_that_helps(photos):
     with pytest.warns(UserWarning), pytest.raises(MemoryError, match="not hold a single photo; use DEVICE='cpu'"):
-        halving.forward(Small(0), photos.tensors[0], CPU)
+        batches.forward(Small(0), photos.tensors[0], CPU)
 
 
 @pytest.mark.fault("machine", "CUDA asked for and absent")

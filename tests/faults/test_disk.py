@@ -10,7 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from maskkit import audit, data, features, folders, leaks, model, paths, plots, reproduce, runs, train
+from maskkit import data, features, model, plots, runs, train
+from maskkit.audit import audit, leaks
+from maskkit.core import paths
+from maskkit.runner import reproduce
+from maskkit.sources import folders
 
 CALLS = ("mkstemp", "write", "replace")
 FAULTS = {"disk full": errno.ENOSPC, "permission denied": errno.EACCES}
@@ -105,29 +109,30 @@ def test_an_output_that_cannot_be_written_is_found_before_any_kernel(tmp_path, m
 # What may write or remove beside `runs`, and why it may.
 ALLOWED = {
     "runs.py": "it is the place",
-    "demo.py": "draws into a folder of its own, which is moved in place when whole",
+    "sources/faces.py": "draws into a folder of its own, which is moved in place when whole",
     "data.py": "links photos into data-mask/; split.csv, which vouches for each by its hash, is written after them",
     "model.py": "deletes weights of a wrong hash; torch.hub writes what it fetches under a temporary name",
-    "reproduce.py": "papermill writes the executed notebook; then it is renamed",
-    "__main__.py": "the table of predict, through runs.replacing; what was reached when a signal comes",
-    "export.py": "through runs.replacing",
+    "runner/reproduce.py": "papermill writes the executed notebook; then it is renamed",
+    "cli/main.py": "the table of predict, through runs.replacing; what was reached when a signal comes",
+    "deploy/export.py": "through runs.replacing",
     "train.py": "removes the checkpoint of a finished training",
     "features.py": "removes what killed writers left in the cache",
-    "sweep.py": "removes the word of a broken recipe that is tried again",
-    "compare.py": "a temporary folder of its own, and /proc",
-    "upload.py": "both folders in a temporary one, which is moved in place when whole",
+    "sweep/sweep.py": "removes the word of a broken recipe that is tried again",
+    "improve/benchmark_networks.py": "a temporary folder of its own, and /proc",
+    "deploy/kaggle_upload.py": "both folders in a temporary one, which is moved in place when whole",
 }
 WRITES = re.compile(r"write_bytes|write_text|copyfile|copy2?|rename|replace|link|symlink_to|unlink|rmtree|touch|mkdir")
 OWNERS = ("os", "shutil", "Path")
+ROOT = Path(runs.__file__).parent
 
 
 @pytest.mark.fault("machine", "a write around the functions that write whole or not at all")
 def test_nothing_writes_around_runs():
     found = {}
-    for path in sorted(Path(runs.__file__).parent.glob("*.py")):
+    for path in sorted(ROOT.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and writes(node):
-                found.setdefault(path.name, []).append(ast.unparse(node))
+                found.setdefault(path.relative_to(ROOT).as_posix(), []).append(ast.unparse(node))
     assert {name: calls for name, calls in found.items() if name not in ALLOWED} == {}
     assert ALLOWED.keys() <= found.keys()  # the search finds what is there
 

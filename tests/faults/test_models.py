@@ -9,7 +9,9 @@ import pytest
 import safetensors.torch
 import torch
 
-from maskkit import __main__, model, predict
+from maskkit import model
+from maskkit.cli import main
+from maskkit.deploy import predict
 
 fault = lambda name: pytest.mark.fault("models", name)  # noqa: E731 (a mark's short name)
 
@@ -35,7 +37,7 @@ def refused(run_dir, tmp_path, capsys):
     def call():
         before = [path.read_bytes() for path in sorted(run_dir.iterdir())]
         (tmp_path / "photos").mkdir(exist_ok=True)
-        assert __main__.main(["predict", "photos", "--model", str(run_dir)]) == 2
+        assert main.main(["predict", "photos", "--model", str(run_dir)]) == 2
         said = capsys.readouterr().err.splitlines()
         assert said.pop(0) == "photos holds no file" and len(said) == 1
         assert before == [path.read_bytes() for path in sorted(run_dir.iterdir())]

@@ -7,7 +7,9 @@ import time
 
 import pytest
 
-from maskkit import kaggle, model, paths
+from maskkit import model
+from maskkit.core import paths
+from maskkit.sources import kaggle
 
 CONTENT = b"weights" * 1000
 NAME = f"w-{hashlib.sha256(CONTENT).hexdigest()[:8]}.pth"

@@ -13,7 +13,12 @@ import torch
 from papermill.iorw import load_notebook_node
 from torch.utils.data import TensorDataset
 
-from maskkit import __main__, augment, compare, data, folders, parameters, paths, reproduce, runs, train
+from maskkit import augment, data, runs, train
+from maskkit.cli import main
+from maskkit.core import parameters, paths
+from maskkit.improve import benchmark_networks
+from maskkit.runner import reproduce
+from maskkit.sources import folders
 
 NOTEBOOKS = paths.NOTEBOOKS
 fault = lambda name: pytest.mark.fault("parameters", name)  # noqa: E731 (a mark's short name)
@@ -27,7 +32,7 @@ def refused(monkeypatch, capsys):
 
     def call(*settings):
         sets = [word for setting in settings for word in ("--set", setting)]
-        assert __main__.main(["reproduce", *sets]) == 2
+        assert main.main(["reproduce", *sets]) == 2
         said = capsys.readouterr().err
         assert said.startswith("maskkit: ") and said.count("\n") == 1
         return said
@@ -59,7 +64,7 @@ def test_a_wrong_type_in_a_file_is_named_before_anything_starts(refused, tmp_pat
 @fault("unknown language")
 def test_a_language_that_nobody_wrote_is_named_before_anything_starts(monkeypatch, capsys):
     monkeypatch.setattr(reproduce, "execute", lambda *_, **__: pytest.fail("it went on"))
-    assert __main__.main(["reproduce", "--set", "LANGUAGE=fr", "--set", "DATA=demo"]) == 2
+    assert main.main(["reproduce", "--set", "LANGUAGE=fr", "--set", "DATA=demo"]) == 2
     assert "LANGUAGE must be 'en' (English) or 'id' (Indonesian), got 'fr'" in capsys.readouterr().err
 
 
@@ -124,7 +129,7 @@ def test_the_answer_needs_no_torch_and_leaves_nothing(tmp_path):
     """As a user meets it: another process, its own runs/, and what a slow import would cost."""
     (tmp_path / "notebooks").symlink_to(NOTEBOOKS)
     code = (
-        "import sys; from maskkit.__main__ import main; code = main(['reproduce', '--set', 'SEED=-1']); "
+        "import sys; from maskkit.cli.main import main; code = main(['reproduce', '--set', 'SEED=-1']); "
         "print(code, {'torch', 'torchvision', 'sklearn', 'matplotlib'} & set(sys.modules))"
     )
     done = subprocess.run(
@@ -147,7 +152,7 @@ def test_the_answer_needs_no_torch_and_leaves_nothing(tmp_path):
 )
 def test_further_notebooks_are_checked_too(monkeypatch, capsys, command, setting, message):
     monkeypatch.setattr(reproduce, "execute", lambda *_, **__: pytest.fail("it went on"))
-    assert __main__.main([command, "--set", setting]) == 2
+    assert main.main([command, "--set", setting]) == 2
     assert message in capsys.readouterr().err
 
 
@@ -166,7 +171,7 @@ def test_choices_are_those_of_the_functions_that_take_them():
     import torchvision
 
     assert set(parameters.AUGMENT) == {"none", *augment.TRAINING}
-    assert tuple(compare.ENGINES) == parameters.ENGINES
+    assert tuple(benchmark_networks.ENGINES) == parameters.ENGINES
     assert parameters.classifiers() == set(torchvision.models.list_models(module=torchvision.models))
 
 
@@ -200,7 +205,7 @@ def test_a_user_s_mistake_found_in_a_cell_exits_with_2_and_a_fault_with_1(tmp_pa
     monkeypatch.setattr(papermill, "execute_notebook", fail)
     monkeypatch.setattr(reproduce, "check_sources", lambda *_: None)
     monkeypatch.setattr(paths, "RUNS", tmp_path)
-    assert __main__.main(["reproduce", "--set", "RUN=x"]) == code
+    assert main.main(["reproduce", "--set", "RUN=x"]) == code
     assert f"01_prepare.ipynb, cell 4: {ename}: {evalue}" in capsys.readouterr().err
 
 

@@ -19,7 +19,10 @@ from conftest import draw_photo, fill
 from odd_files import lzw, packed, tiff
 from PIL import Image, ImageFile, ImageOps
 
-from maskkit import data, decoding, folders, predict, runs, sections, survey
+from maskkit import data, runs
+from maskkit.audit import sections, survey
+from maskkit.deploy import predict
+from maskkit.sources import decoding, folders
 
 pillow_heif.register_heif_opener()  # so that Pillow writes HEIC here
 

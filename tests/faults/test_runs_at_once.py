@@ -9,7 +9,9 @@ import filelock
 import numpy as np
 import pytest
 
-from maskkit import features, paths, reproduce, runs
+from maskkit import features, runs
+from maskkit.core import paths
+from maskkit.runner import reproduce
 
 HOLD = """
 import sys, time

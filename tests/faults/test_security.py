@@ -13,7 +13,10 @@ from conftest import draw_photo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maskkit import data, decoding, evaluate, kaggle, page_predict, paths, predict, runs
+from maskkit import data, evaluate, runs
+from maskkit.core import paths
+from maskkit.deploy import page, predict
+from maskkit.sources import decoding, kaggle
 
 ROOT = Path(__file__).resolve().parents[2]
 fault = lambda name: pytest.mark.fault("security", name)  # noqa: E731 (a mark's short name)
@@ -23,7 +26,8 @@ fault = lambda name: pytest.mark.fault("security", name)  # noqa: E731 (a mark's
 
 def sources():
     """{name: Python source} of all that ships: the package, the benchmarks, the notebooks' code cells."""
-    found = {str(path.relative_to(ROOT)): path.read_text() for path in ROOT.glob("[mb]*/*.py")}
+    found = {str(path.relative_to(ROOT)): path.read_text() for folder in ("maskkit", "benchmarks")
+             for path in (ROOT / folder).rglob("*.py")}  # fmt: skip
     for path in (ROOT / "notebooks").glob("*.ipynb"):
         cells = nbformat.read(path, 4).cells
         found[f"notebooks/{path.name}"] = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
@@ -92,7 +96,7 @@ def test_only_downloads_and_the_doctor_know_the_network_and_nothing_listens():
         known |= {name: reaching} if reaching else {}
         assert not re.search(r"\.(bind|serve_forever)\(|create_server|start_server|socketserver", source), name
     # A download's time limit; `maskkit doctor` asks whether the sources answer. kaggle.py leaves it to kagglehub.
-    assert known == {"maskkit/model.py": {"http", "socket"}, "maskkit/doctor.py": {"urllib"}}
+    assert known == {"maskkit/model.py": {"http", "socket"}, "maskkit/runner/doctor.py": {"urllib"}}
 
 
 # --- photos -------------------------------------------------------------------------------------
@@ -124,7 +128,7 @@ def test_names_are_text_on_the_page_of_predict(tmp_path):
     good = str(tmp_path / NASTY.replace("/", "∕"))
     summary.add({"file": good, "label": NASTY, "probability": 0.5, "note": ""})
     summary.add({"file": NASTY, "label": None, "probability": None, "note": NASTY})
-    text = page_predict.write(summary, {"model": NASTY}, tmp_path / "page.html").read_text()
+    text = page.write(summary, {"model": NASTY}, tmp_path / "page.html").read_text()
     assert "alert(1)" in text and "<script" not in text and "<img src=x" not in text
 
 

@@ -9,7 +9,11 @@ import pytest
 from conftest import draw_photo, fill
 
 from faults.test_photos import snapshot
-from maskkit import __main__, audit, data, decoding, features, folders, model, paths, subject, survey
+from maskkit import data, features, model
+from maskkit.audit import audit, subject, survey
+from maskkit.cli import main
+from maskkit.core import paths
+from maskkit.sources import decoding, folders
 
 fault = lambda name: pytest.mark.fault("sets", name)  # noqa: E731 (a mark's short name)
 
@@ -34,7 +38,7 @@ def test_a_missing_class_is_an_error_that_lists_what_is_there(photo_folder, caps
     shutil.rmtree(photo_folder / "without_mask")
     with pytest.raises(ValueError, match="one sub-folder of photos per class, two or more; it holds with_mask"):
         folders.find(str(photo_folder))
-    assert __main__.main(["audit", str(photo_folder)]) == 2
+    assert main.main(["audit", str(photo_folder)]) == 2
     assert capsys.readouterr().err.startswith(f"maskkit: DATA: {photo_folder} must hold one sub-folder")
 
 
@@ -84,7 +88,7 @@ def test_a_folder_that_is_no_set_stops_with_one_line_before_any_kernel(tmp_path,
         for index in range(n):
             draw_photo(100 * place + index, 8).save(folder / f"{index}.png")
     given = ["--set", f"DATA={tmp_path / 'photos'}", "--set", "WEIGHTS=packaged"]
-    assert __main__.main(["reproduce", *given]) == 2
+    assert main.main(["reproduce", *given]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("maskkit: DATA: ") and message in line
     assert not list((tmp_path / "runs").glob("[!.]*"))

@@ -11,7 +11,10 @@ import time
 import pytest
 from test_reproduce import notebook
 
-from maskkit import __main__, paths, predict, reproduce
+from maskkit.cli import main
+from maskkit.core import paths
+from maskkit.deploy import predict
+from maskkit.runner import reproduce
 
 WAIT = 120  # seconds until a test says that the signal was lost, rather than hang
 SIGNALS = {"SIGINT": (signal.SIGINT, 130), "SIGTERM": (signal.SIGTERM, 143)}
@@ -37,7 +40,7 @@ def test_predict_keeps_the_rows_so_far(trained, photo_folder, tmp_path, capsys, 
     monkeypatch.setattr(predict, "predict", some)
     before = signal.getsignal(signal.SIGTERM)
     try:
-        found = __main__.main(
+        found = main.main(
             ["predict", str(photo_folder), "--model", str(trained), "--csv", str(tmp_path / "table.csv")]
         )
     finally:
@@ -51,9 +54,9 @@ def test_predict_keeps_the_rows_so_far(trained, photo_folder, tmp_path, capsys, 
 def test_a_signal_inside_a_callback_of_asyncio_is_not_lost():
     """asyncio logs what a callback raises and goes on, but for KeyboardInterrupt and SystemExit."""
     loop = asyncio.new_event_loop()
-    loop.call_soon(__main__.terminate)
+    loop.call_soon(main.terminate)
     try:
-        with pytest.raises(__main__.Terminated):
+        with pytest.raises(main.Terminated):
             loop.run_until_complete(asyncio.sleep(1))
     finally:
         loop.close()
@@ -65,15 +68,17 @@ def test_coroutines_that_a_signal_cut_off_are_not_reported(monkeypatch, recwarn)
         begun = asyncio.sleep(1)
         raise KeyboardInterrupt(begun)
 
-    monkeypatch.setattr(__main__, "run_runs", listed)
-    assert __main__.main(["runs"]) == 130
+    monkeypatch.setattr(main, "run_runs", listed)
+    assert main.main(["runs"]) == 130
     gc.collect()
     assert not [str(w.message) for w in recwarn if "never awaited" in str(w.message)]
 
 
 CHILD = """
 import sys
-from maskkit import __main__, paths, reproduce
+from maskkit.cli import main
+from maskkit.core import paths
+from maskkit.runner import reproduce
 from pathlib import Path
 root = Path(sys.argv[1])
 paths.NOTEBOOKS, paths.RUNS = root / "notebooks", root / "runs"
@@ -81,7 +86,7 @@ reproduce.check_sources = lambda *_: None
 reproduce.REPORT_NOTEBOOKS = ("a.ipynb",)
 run = reproduce.reproduce
 reproduce.reproduce = lambda file, texts: run(file, texts, ("a.ipynb",))
-sys.exit(__main__.main(["reproduce", str(root / "empty.yaml"), "--set", "RUN=x"]))
+sys.exit(main.main(["reproduce", str(root / "empty.yaml"), "--set", "RUN=x"]))
 """
 
 

@@ -1,0 +1,140 @@
+"""Where the network looks: its answers with parts of the photo hidden, occlusion maps, and Grad-CAM."""
+
+import dataclasses
+
+import numpy as np
+import torch
+from torch import nn
+
+from maskkit import model
+from maskkit.core import batches
+
+REGIONS = ("lower_half", "upper_half", "background")
+FILLS = ("blur", "mean")
+OVAL = (0.42, 0.5)  # half width and half height of the oval that counts as face, as shares of the photo
+BLUR = 1 / 12  # sigma of the fill, as a share of the photo's side: a mask's edge is gone, its colour is not
+STRIDE, PATCH = 7, 3  # occlusion: positions per side, and the square's side in strides
+PLACES = range(-1, STRIDE - 1)  # first row or column of a square; those at the rim reach out of the photo by a stride
+BATCH = 32
+
+
+@dataclasses.dataclass(frozen=True)
+class Hidden:
+    """A transform that hides part of the photo; usable wherever a `model.Transform` is, its features cached apart.
+
+    region: one of REGIONS; fill: "blur" (the photo itself, strongly blurred) or "mean" (its mean colour).
+    """
+
+    transform: model.Transform
+    region: str
+    fill: str
+
+    def __call__(self, image):
+        return hide(self.transform(image), self.region, self.fill)
+
+    def describe(self):
+        return self.transform.describe() | {"hidden": self.region, "fill": self.fill, "oval": OVAL, "blur": BLUR}
+
+
+def hide(image, region, fill):
+    """A normalised photo float32 (3, H, W) with a region filled. (Mean and blur commute with normalising.)
+
+    Raises:
+        ValueError: an unknown region or fill.
+    """
+    if region not in REGIONS or fill not in FILLS:
+        raise ValueError(f"region must be one of {REGIONS} and fill one of {FILLS}, got {region!r} and {fill!r}")
+    height, width = image.shape[1:]
+    y, x = torch.meshgrid(middle_out(height), middle_out(width), indexing="ij")
+    where = {
+        "lower_half": y > 0,
+        "upper_half": y < 0,
+        "background": (x / OVAL[0]) ** 2 + (y / OVAL[1]) ** 2 > 1,
+    }[region]
+    mean = image.mean((1, 2), keepdim=True)
+    filled = mean if fill == "mean" else gaussian(image, BLUR * height)
+    return torch.where(where, filled, image)
+
+
+def middle_out(size):
+    """Pixel centres from -0.5 to 0.5."""
+    return (torch.arange(size) + 0.5) / size - 0.5
+
+
+def gaussian(image, sigma):
+    """A strong blur of (3, H, W), computed at a quarter of the size, where it looks the same."""
+    from torchvision.transforms.v2 import functional
+
+    small = functional.resize(image, [max(8, side // 4) for side in image.shape[1:]], antialias=True)
+    kernel = 2 * min(round(3 * sigma / 4), min(small.shape[1:]) - 1) + 1
+    small = functional.gaussian_blur(small, [kernel, kernel], [sigma / 4, sigma / 4])
+    return functional.resize(small, list(image.shape[1:]), antialias=True)
+
+
+@torch.inference_mode()
+def occlusion(network, images, classes, device):
+    """How much probability of its class a photo loses where a square of it is replaced by its mean colour.
+
+    Zeiler & Fergus (2014), Visualizing and understanding convolutional networks, ECCV.
+
+    Args:
+        network: images (N, 3, H, W) to logits, in eval mode; images: float32 (n, 3, H, W); classes: int (n,).
+
+    Returns:
+        float32 (n, STRIDE, STRIDE), the mean loss over the squares that cover each cell.
+    """
+    network = model.for_inference(network).to(device)
+    maps = []
+    for image, index in zip(images, classes, strict=True):
+        whole = probabilities(network, image[None], device)[0, index]
+        step = image.shape[-1] / STRIDE
+        mean = image.mean((1, 2), keepdim=True)
+        squares, cells = [], []
+        for row in PLACES:
+            for column in PLACES:
+                top, left = (max(0, round(at * step)) for at in (row, column))
+                bottom, right = (round((at + PATCH) * step) for at in (row, column))
+                square = image.clone()
+                square[:, top:bottom, left:right] = mean
+                squares.append(square)
+                cells.append((slice(max(0, row), row + PATCH), slice(max(0, column), column + PATCH)))
+        lost = whole - probabilities(network, torch.stack(squares), device)[:, index]
+        total, count = np.zeros((2, STRIDE, STRIDE), dtype=np.float32)
+        for value, cell in zip(lost.tolist(), cells, strict=True):
+            total[cell] += value
+            count[cell] += 1
+        maps.append(total / count)
+    return np.stack(maps)
+
+
+def probabilities(network, images, device):
+    """Class probabilities float32 (n, C) of images, some at a time."""
+    return torch.cat([batches.forward(network, few, device).softmax(1) for few in images.split(BATCH)])
+
+
+def grad_cam(network, arch, images, classes, device):
+    """Grad-CAM (Selvaraju et al. 2017, ICCV) at the last convolutional stage, not yet enlarged.
+
+    Args:
+        network: images (N, 3, H, W) to logits, in eval mode; arch: its architecture, as of `model.architecture`.
+        images: float32 (n, 3, H, W); classes: int (n,), whose logit is explained.
+
+    Returns:
+        float32 (n, h, w), 0 or more: the stage's channels weighed by their mean gradient, negative sums cut off.
+    """
+    kept = []
+
+    def keep(_, __, output):
+        kept.append(output.detach().requires_grad_())
+        return kept[0]
+
+    hook = network.to(device).get_submodule(model.architecture(arch).last_stage).register_forward_hook(keep)
+    try:
+        with torch.enable_grad():
+            logits = network(images.to(device))
+            chosen = logits.gather(1, torch.as_tensor(classes, device=device)[:, None]).sum()
+            (slope,) = torch.autograd.grad(chosen, kept[0])
+    finally:
+        hook.remove()
+    weighed = (slope.mean((2, 3), keepdim=True) * kept[0]).sum(1)
+    return nn.functional.relu(weighed).detach().cpu().numpy()

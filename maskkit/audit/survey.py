@@ -1,0 +1,240 @@
+"""One pass over the files of a photo folder: what each file is, and what could be learned from it without its faces.
+
+`read` decodes every photo once and keeps a few kilobytes of each; leaks, shortcuts and odd files are found in those.
+"""
+
+import dataclasses
+import itertools
+import json
+
+import imagehash
+import numpy as np
+import PIL
+import skimage
+from PIL import Image, ImageOps
+from skimage.feature import hog
+
+from maskkit.core import parallel
+from maskkit.core.cache import cached
+from maskkit.core.progress import bar
+from maskkit.sources import decoding, folders
+
+VERSION = 1  # of what `measure` says of a file: raise it with any change there, for the cache
+SMALL_PX = 32  # the side of the copies that photos are compared by
+RING = 2  # pixels of that copy: its outer 6 %, which a face seldom reaches
+COLOUR_BINS = 8  # per axis of the colour histogram
+ARRAYS = ("metadata", "sharpness", "small", "colours", "hog")  # of `Survey`, in the order `measure` gives them
+MEASURES = ("sha256", "bytes", "width", "height", "hash", "hash_mirrored", "deviation", "saturation")
+
+
+@dataclasses.dataclass
+class Survey:
+    """What `read` found: `rows` one dict per photo (file, label, part, path and MEASURES), arrays row by row.
+
+    metadata float32 (n, 9): what the file says of itself, no pixel. sharpness float32 (n, 5). small uint8
+    (n, SMALL_PX, SMALL_PX, 3). colours float32 (n, COLOUR_BINS**3), a histogram. hog float32 (n, 1764).
+    broken: rows (file, label, part, reason) of what could not be decoded. classes: names, sorted.
+    """
+
+    classes: tuple
+    rows: list
+    broken: list
+    metadata: np.ndarray
+    sharpness: np.ndarray
+    small: np.ndarray
+    colours: np.ndarray
+    hog: np.ndarray
+
+    def __len__(self):
+        return len(self.rows)
+
+    def column(self, name):
+        """One measure of every photo, (n,)."""
+        return np.array([row[name] for row in self.rows])
+
+    @property
+    def labels(self):
+        """Class indices int (n,)."""
+        return np.array([self.classes.index(row["label"]) for row in self.rows], dtype=int)
+
+    @property
+    def border(self):
+        """The outer ring of each small copy, float32 (n, pixels * 3) in 0..1."""
+        inner = np.zeros((SMALL_PX, SMALL_PX), dtype=bool)
+        inner[RING:-RING, RING:-RING] = True
+        return self.small[:, ~inner].reshape(len(self), -1) / np.float32(255)
+
+    @property
+    def thumbnails(self):
+        """16 x 16 colour copies, float32 (n, 768) in 0..1."""
+        blocks = self.small.reshape(len(self), 16, SMALL_PX // 16, 16, SMALL_PX // 16, 3)
+        return blocks.mean((2, 4), dtype=np.float32).reshape(len(self), -1) / np.float32(255)
+
+
+def find_files(source):
+    """Every file of a source as dicts (path, file, label, part), sorted by file.
+
+    All parts are listed, not the training part alone; part is "" where the photos lie in none. `file` is the path
+    below the folder that holds the parts or the classes.
+    """
+    found = [
+        {"path": path, "file": path.relative_to(source.folder).as_posix(), "label": label, "part": part}
+        for part, classes in source.parts.items()
+        for label, below in classes.items()
+        for path in folders.list_photos(below)
+    ]
+    return sorted(found, key=lambda row: row["file"])
+
+
+def read(files, workers=None, *, cache=None):
+    """Survey files of `find_files`; those that cannot be decoded are listed, never an error.
+
+    Args:
+        cache: a folder that keeps what was measured, for the next time these files are read; None has none.
+
+    Raises:
+        ValueError: no photo could be decoded, or fewer than two classes have one.
+    """
+    classes = tuple(sorted({row["label"] for row in files}))
+    if cache is None:
+        arrays = measure_all(files, workers)
+    else:
+        arrays = cached("survey", said(files), lambda: measure_all(files, workers), cache=cache)
+    found = json.loads(arrays.pop("found").tobytes())
+    rows, broken = [], []
+    for row, own in zip(files, found, strict=True):
+        if isinstance(own, dict):
+            rows.append(row | own)
+        else:
+            broken.append(row | {"reason": own})
+    seen = sorted({row["label"] for row in rows})
+    if len(seen) < 2:
+        first = f"; the first that failed: {broken[0]['file']}: {broken[0]['reason']}" if broken else ""
+        raise ValueError(
+            f"of {len(files)} files {len(rows)} can be decoded as photos, of class {', '.join(seen) or 'none'}; "
+            f"an audit needs photos of two classes or more{first}"
+        )
+    return Survey(classes, rows, broken, **arrays)
+
+
+def measure_all(files, workers):
+    """{ARRAYS of the photos, and "found": JSON, MEASURES or why it cannot be decoded, file by file}, numpy arrays."""
+    found, own = [], []
+    measured = parallel.in_threads(measure, [row["path"] for row in files], workers or min(8, parallel.WORKERS))
+    for one, arrays in bar(measured, total=len(files), desc="reading", unit=" photos"):
+        found.append(one)
+        own += [] if arrays is None else [arrays]
+    columns = [np.stack(column) for column in zip(*own, strict=True)] or [np.zeros(0)] * len(ARRAYS)
+    text = np.frombuffer(json.dumps(found).encode(), dtype=np.uint8)
+    return dict(zip(ARRAYS, columns, strict=True)) | {"found": text}
+
+
+def said(files):
+    """All that decides what is measured of files: their names and contents, in order, and how."""
+    versions = PIL.__version__, skimage.__version__, imagehash.__version__
+    how = [VERSION, decoding.VERSION, SMALL_PX, COLOUR_BINS, *versions]
+    return [how, *((row["file"], row["label"], content(row["path"])) for row in files)]
+
+
+def content(path):
+    """A file's sha256, or why it cannot be read."""
+    try:
+        return decoding.sha256(path)
+    except (OSError, ValueError) as error:
+        return str(error)
+
+
+def measure(path):
+    """(MEASURES, arrays of `Survey` in order) of one file, or (why it cannot be decoded, None)."""
+    try:
+        image = decoding.decode(path)
+        said, metadata = describe(path)
+        digest = decoding.sha256(path)
+    except (ValueError, OSError) as error:
+        return str(error), None
+    medium = image.resize((64, 64), Image.Resampling.BILINEAR)
+    pixels = np.asarray(medium, dtype=np.float32) / 255
+    grey = pixels @ np.float32([0.299, 0.587, 0.114])
+    found = {
+        "sha256": digest,
+        "bytes": path.stat().st_size,
+        "width": said[0],
+        "height": said[1],
+        "hash": phash(image),
+        "hash_mirrored": phash(ImageOps.mirror(image)),
+        "deviation": float(np.asarray(image.convert("L"), dtype=np.float32).std()),
+        "saturation": float((pixels.max(2) - pixels.min(2)).mean()),
+    }
+    small = np.asarray(medium.resize((SMALL_PX, SMALL_PX), Image.Resampling.BOX))
+    gradients = hog(grey, orientations=9, pixels_per_cell=(8, 8), cells_per_block=(2, 2)).astype(np.float32)
+    return found, (metadata, sharpness(image, grey), small, colour_histogram(pixels), gradients)
+
+
+def describe(path):
+    """((width, height) as stored, metadata float32 (9,)): what the file's head says, no pixel looked at."""
+    with open(path, "rb") as file, decoding.head(file) as image:
+        tables = getattr(image, "quantization", None) or {}
+        dpi = image.info.get("dpi", (0, 0))[0]
+        values = (
+            decoding.FORMATS.index("JPEG" if image.format == "MPO" else image.format),  # MPO: JPEGs in one file
+            len(image.getbands()),
+            image.mode in ("P", "1"),
+            "exif" in image.info,
+            "icc_profile" in image.info,
+            float(dpi) if np.isfinite(float(dpi)) else 0.0,
+            sum(map(sum, tables.values())),  # how coarsely a JPEG was quantised
+            bool(image.info.get("progressive") or image.info.get("interlace")),
+            sum(isinstance(value, str) for value in image.info.values()),  # comments and text chunks
+        )
+        return image.size, np.array(values, dtype=np.float32)
+
+
+def phash(image):
+    """A perceptual hash as an integer of 64 bits."""
+    return int(str(imagehash.phash(image)), 16)
+
+
+def sharpness(image, grey):
+    """How sharp and how noisy a photo is, float32 (5,), logarithms: at its own size and at 64 px.
+
+    Variance of the Laplacian (Pech-Pacheco et al. 2000, Diatom autofocusing in brightfield microscopy), mean
+    gradient, and noise as the median of the absolute Laplacian, which edges hardly move.
+    """
+    own = np.asarray(image.convert("L"), dtype=np.float32) / 255
+    measures = [*laplacian_measures(own), *laplacian_measures(grey)[:2]]
+    return np.log10(np.float32(measures) + np.float32(1e-6))
+
+
+def laplacian_measures(grey):
+    """(variance of the Laplacian, mean absolute gradient, median absolute Laplacian); zeros below 3 pixels."""
+    if min(grey.shape) < 3:
+        return 0.0, 0.0, 0.0
+    inner = grey[1:-1, 1:-1]
+    laplacian = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:] - 4 * inner
+    gradient = np.abs(np.diff(grey, axis=0)).mean() + np.abs(np.diff(grey, axis=1)).mean()
+    return laplacian.var(), gradient, np.median(np.abs(laplacian))
+
+
+def colour_histogram(pixels):
+    """Which colours a photo has, wherever they lie: float32 (COLOUR_BINS**3,), of unit length.
+
+    Opponent colours, shared out among the neighbouring bins, the middle of the photo counted more than its
+    rim; square roots, so that a product of two histograms is their Hellinger affinity. Turning, mirroring,
+    stretching or moving a photo changes it little.
+
+    Args:
+        pixels: float32 (H, W, 3) in 0..1.
+    """
+    red, green, blue = np.moveaxis(pixels, 2, 0)
+    colours = np.stack([pixels.mean(2), red - green + 0.5, (red + green) / 2 - blue + 0.5], axis=-1)
+    place = colours.clip(0, 0.9999) * (COLOUR_BINS - 1)
+    low = place.astype(int)
+    above = place - low
+    y, x = (np.linspace(-1, 1, size) for size in pixels.shape[:2])
+    middle = np.exp(-(y[:, None] ** 2 + x**2) / 0.8)
+    counts = np.zeros(COLOUR_BINS**3)
+    for corner in itertools.product((0, 1), repeat=3):
+        share = middle * np.where(corner, above, 1 - above).prod(-1)
+        bins = np.ravel_multi_index(np.moveaxis(low + corner, 2, 0), (COLOUR_BINS,) * 3)
+        counts += np.bincount(bins.ravel(), share.ravel(), minlength=len(counts))
+    return np.sqrt(counts / counts.sum()).astype(np.float32)

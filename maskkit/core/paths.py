@@ -1,0 +1,51 @@
+"""Where things lie: absolute paths, so that JupyterLab, nbval and papermill agree on them.
+
+The only module that reads environment variables, but for the two that `maskkit/__init__.py` looks at: `MASKKIT_CACHE`
+moves the feature cache, `MASKKIT_BARS` shows progress bars where nobody seems to watch.
+"""
+
+import os
+from pathlib import Path
+
+SOURCE = Path(__file__).resolve().parents[2]  # the source tree, or where an installed wheel lies
+PACKAGED = Path(__file__).resolve().parents[1] / "notebooks"  # the notebooks that the wheel brings along
+
+
+def holds_notebooks(folder):
+    return (folder / "notebooks" / "01_prepare.ipynb").is_file()
+
+
+def find_root(start):
+    """The nearest folder at or above `start` that holds our notebooks, else this source tree, else `start`.
+
+    An installed wheel has no source tree around it and works in whatever folder it is started from.
+    """
+    for folder in (start, *start.parents, SOURCE):
+        if holds_notebooks(folder):
+            return folder
+    return start
+
+
+ROOT = find_root(Path.cwd().resolve())
+DATA = ROOT / "data"
+NOTEBOOKS = PACKAGED if PACKAGED.is_dir() and not holds_notebooks(ROOT) else ROOT / "notebooks"
+RUNS = ROOT / "runs"
+CACHE = Path(os.environ.get("MASKKIT_CACHE") or DATA / ".cache" / "features").expanduser().resolve()
+BARS = "MASKKIT_BARS"
+# Jupyter's server names the session in kernels that it starts for a reader; papermill's and nbval's have no such name.
+READ_ALONG = bool(os.environ.get(BARS) or os.environ.get("JPY_SESSION_NAME"))
+KAGGLE_INPUT = Path("/kaggle/input")  # where Kaggle mounts data sets, read-only
+
+
+def kernel_folder():
+    """Where a kernel starts: it finds the same ROOT from there."""
+    return ROOT if NOTEBOOKS == PACKAGED else NOTEBOOKS
+
+
+def mounted(name):
+    """The file `name` at the top of a data set that Kaggle mounted, or None.
+
+    A set lies in /kaggle/input/<set>/ or, on newer images, in /kaggle/input/datasets/<owner>/<set>/.
+    """
+    found = (path for pattern in ("*", "datasets/*/*") for path in sorted(KAGGLE_INPUT.glob(f"{pattern}/{name}")))
+    return next(found, None)

@@ -1,0 +1,87 @@
+"""Files at addresses such as s3://bucket/photos, through fsspec and the packages it finds installed for each kind."""
+
+import io
+import posixpath
+from pathlib import Path
+
+from maskkit import runs
+from maskkit.sources import folders
+
+
+def is_address(name):
+    """Whether a name is an address rather than a path."""
+    return "://" in str(name)
+
+
+def split(address):
+    """(file system, path in it) of an address.
+
+    Raises:
+        FileNotFoundError: fsspec, or its package for this kind of address, is not installed.
+        ValueError: fsspec knows no such kind.
+    """
+    try:
+        from fsspec.core import url_to_fs
+
+        return url_to_fs(address)
+    except ImportError as error:
+        raise FileNotFoundError(f"{address} needs a package that is not installed: {error}") from error
+
+
+def find(address):
+    """The files at or below an address, as addresses, in order; litter left out."""
+    system, path = split(address)
+    found = [name for name in system.find(path) if not any(map(folders.is_litter, below(name, path)))]
+    if not found and not system.exists(path):
+        raise FileNotFoundError(f"there is no file or folder {address}")
+    return [system.unstrip_protocol(name) for name in sorted(found)]
+
+
+def below(name, folder):
+    """The parts of a path below a folder, names."""
+    return [part for part in name.removeprefix(folder).split("/") if part]
+
+
+def read(address):
+    """The bytes at an address, or in a local file."""
+    if not is_address(address):
+        return Path(address).read_bytes()
+    system, path = split(address)
+    return system.cat_file(path)
+
+
+def open_photo(address):
+    """What is at an address as a binary stream that can be sought."""
+    return io.BytesIO(read(address))
+
+
+def write(address, content):
+    """Put bytes at an address or in a local file: whole or not at all, as object stores do by themselves."""
+    if not is_address(address):
+        runs.write_bytes(address, content)
+        return
+    system, path = split(address)
+    if "file" in (system.protocol if isinstance(system.protocol, tuple) else (system.protocol,)):
+        runs.write_bytes(path, content)
+        return
+    system.makedirs(posixpath.dirname(path), exist_ok=True)
+    system.pipe_file(path, content)
+
+
+def exists(address):
+    if not is_address(address):
+        return Path(address).exists()
+    system, path = split(address)
+    return system.exists(path)
+
+
+def is_empty(folder):
+    """Whether there is nothing in a folder, or no folder."""
+    if not is_address(folder):
+        return not Path(folder).exists() or not any(Path(folder).iterdir())
+    system, path = split(folder)
+    return not system.find(path)
+
+
+def join(folder, name):
+    return f"{str(folder).rstrip('/')}/{name}"

@@ -1,0 +1,121 @@
+"""A trained model as one ONNX file that takes photos as they are, checked against torch before it is kept."""
+
+import importlib.util
+import json
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from maskkit import __version__, model, runs
+from maskkit.deploy import predict
+
+OPSET = 18  # the first whose Resize knows antialias
+LIMIT = 1e-4  # how far a probability may be from torch's
+SIZES = (  # height, width in pixels of the photos the file is checked with: smaller, equal, larger, odd shapes
+    (1, 1), (2, 3), (17, 300), (37, 37), (80, 64), (127, 255), (223, 225), (224, 224), (225, 224), (300, 31),
+    (448, 448), (449, 447), (500, 640), (1080, 1920),
+)  # fmt: skip
+
+
+class Photo(nn.Module):
+    """Photos uint8 (N, H, W, 3), RGB, of any one size, to probabilities float32 (N, C): the transform, the network."""
+
+    def __init__(self, network, transform):
+        super().__init__()
+        self.network, self.size_px = network, transform.size_px
+        self.register_buffer("mean", torch.tensor(transform.mean).reshape(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor(transform.std).reshape(1, 3, 1, 1))
+
+    def forward(self, images):
+        pixels = images.permute(0, 3, 1, 2).float() / 255
+        size = (self.size_px, self.size_px)
+        pixels = nn.functional.interpolate(pixels, size, mode="bilinear", align_corners=False, antialias=True)
+        return self.network((pixels - self.mean) / self.std).softmax(1)
+
+
+def export(run_dir, path):
+    """Write the model of a run as one ONNX file: input `images`, output `probabilities` as `Photo`; both sizes free.
+
+    Its metadata: maskkit_version, classes and transform (JSON), arch, model_sha256, opset, input, output.
+
+    Returns:
+        the largest difference from torch's probabilities over drawn photos of SIZES.
+
+    Raises:
+        FileNotFoundError, ValueError: as `model.load`; the extra [onnx] is not installed; the file's probabilities are
+            further than LIMIT from torch's. Then there is no file, and an earlier one stays.
+    """
+    missing = [name for name in ("onnx", "onnxscript", "onnxruntime") if not importlib.util.find_spec(name)]
+    if missing:
+        raise FileNotFoundError(f"export needs {', '.join(missing)}: pip install -e '.[onnx]'")
+    path = Path(path)
+    network, description = model.load(run_dir)
+    proto = to_onnx(network, description["transform"])
+    about(proto, description)
+    with runs.replacing(path) as temporary:
+        temporary.write_bytes(proto.SerializeToString())
+        difference = compare(network, description["transform"], temporary)
+        if not difference <= LIMIT:
+            raise ValueError(f"--onnx: {path} is not written: it differs from torch by {difference:.1e}, over {LIMIT}")
+    return difference
+
+
+def to_onnx(network, transform):
+    """The graph of `Photo` around a network, an onnx.ModelProto; batch, height and width are free."""
+    free = torch.export.Dim.DYNAMIC
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter's own use of what torch deprecates
+        program = torch.onnx.export(
+            Photo(network, transform).eval(),
+            (torch.zeros(2, 48, 64, 3, dtype=torch.uint8),),  # no two sizes alike, or they would be tied to each other
+            input_names=["images"],
+            output_names=["probabilities"],
+            dynamic_shapes=({0: free, 1: free, 2: free},),
+            opset_version=OPSET,
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+    return program.model_proto
+
+
+def about(proto, description):
+    """Add to an onnx.ModelProto what somebody who has only the file must know."""
+    import onnx
+
+    facts = {
+        "maskkit_version": __version__,
+        "classes": json.dumps(description["classes"]),
+        "transform": json.dumps(description["transform"].describe()),
+        "arch": description["arch"],
+        "model_sha256": description.get("model_sha256", ""),
+        "opset": str(next(entry.version for entry in proto.opset_import if not entry.domain)),
+        "input": "images: uint8 (N, height, width, 3), RGB, upright, any size; resize and normalisation are inside",
+        "output": "probabilities: float32 (N, classes), rows sum to 1, in the order of classes",
+    }
+    onnx.helper.set_model_props(proto, facts)
+    proto.producer_name, proto.producer_version = "maskkit", __version__
+
+
+@torch.inference_mode()
+def compare(network, transform, path):
+    """The largest difference between the probabilities of an ONNX file and torch's, over drawn photos of SIZES."""
+    classify = predict.from_onnx(path).classify
+    differences = []
+    for seed, (height, width) in enumerate(SIZES):
+        image = draw(height, width, seed)
+        ours = network(transform(image)[None]).softmax(1).numpy()
+        differences.append(np.abs(classify([np.asarray(image)]) - ours).max())
+    return float(np.max(differences))  # nan where one is nan, which no limit lets pass
+
+
+def draw(height, width, seed):
+    """A photo uint8 (H, W, 3) of soft colours with noise on them: large shapes and fine grain, as photos have."""
+    chance = np.random.default_rng(seed)
+    y, x = np.mgrid[:height, :width] / max(height, width)
+    waves = chance.uniform(1, 40, (3, 2)) @ np.stack([y, x]).reshape(2, -1)
+    pixels = 127 + 90 * np.sin(waves.T.reshape(height, width, 3) + chance.uniform(0, 6, 3))
+    return (pixels + chance.normal(0, 15, pixels.shape)).clip(0, 255).astype(np.uint8)

@@ -1,0 +1,84 @@
+"""The figures of 06_explore that `plots` does not have: labels in doubt, and what mattered in one photo."""
+
+import numpy as np
+
+from maskkit.audit.figures import MAPS
+from maskkit.core import class_names
+from maskkit.plots import (
+    GREY,
+    INK,
+    OTHERS_LOOK,
+    class_labels,
+    class_looks,
+    figure,
+    heading,
+    label,
+    other_classes,
+    percent,
+    picture,
+    plural,
+    styled,
+    tiles,
+    tint,
+    verdict,
+)
+
+MAX_BARS = 5  # probabilities beside a photo
+
+
+@styled
+def doubts(images, labels, probabilities, files, n_suspects, classes, photos):
+    """Photos whose label a head that did not learn from them doubts most, the most doubtful first.
+
+    Args:
+        images: PIL RGB images (n); labels: int (n,); probabilities: float (n, C), out of fold; files: n names;
+            n_suspects: how many labels are likely wrong in all; classes: C names; photos: for the title.
+    """
+    fig, cells = tiles(len(labels), caption_lines=3)
+    for axis, image, at, own, file in zip(cells, images, labels, np.asarray(probabilities), files, strict=True):
+        verdict(axis, image, at, own, classes, file=file)
+    heading(
+        fig,
+        f"Labels in doubt: {plural(n_suspects, 'label')} likely wrong",
+        f"the {plural(len(labels), 'photo')} whose label gets least · each answered by a head that did not learn from "
+        f"it · {label(photos, 48)}",
+    )
+    return fig
+
+
+@styled
+def explained(image, heat, probabilities, classes, arch):
+    """One photo, the map of what mattered for its answer laid over it, and the probability of each class.
+
+    Of more than five classes the four most probable, and the others together.
+
+    Args:
+        image: PIL RGB; heat: float (h, w), 0 or more; probabilities: float (C,); classes: C names.
+    """
+    height = max(2.9, 0.68 * min(len(classes), MAX_BARS))
+    fig, [[photo, over, bars]] = figure(9.6, height, 1, 3, width_ratios=(1, 1, 1.3))
+    called, looks, labels = int(np.argmax(probabilities)), class_looks(classes), class_labels(classes)
+    picture(photo, image, looks[called][0], 1.4)
+    photo.set_title("the photo")
+    picture(over, image.convert("L"), GREY, 0.8)
+    over.set_title("what mattered (Grad-CAM)")
+    if heat.max() > 0:
+        extent = over.images[0].get_extent()
+        over.imshow(heat / heat.max(), cmap=MAPS, vmin=0, vmax=1, extent=extent, interpolation="bilinear", alpha=0.6)
+    else:
+        over.set_xlabel("no map: the same everywhere", fontsize=8.5, color=GREY)
+    shown = class_names.natural_order(classes)
+    if len(classes) > MAX_BARS:
+        shown = sorted(shown, key=lambda index: -probabilities[index])[: MAX_BARS - 1]
+    rows = [(labels[index], probabilities[index], looks[index]) for index in shown]
+    if others := sorted(set(range(len(classes))) - set(shown)):
+        rows.append((f"{other_classes(others)} together", sum(probabilities[others]), OTHERS_LOOK))
+    tall, above = (0.6, 0.42) if len(rows) < 4 else (0.46, 0.34)
+    for place, (words, own, (colour, _, hatch)) in enumerate(rows):
+        bars.barh(place, 100 * own, tall, color=tint(colour), edgecolor=colour, hatch=hatch, linewidth=1.2)
+        bars.text(2, place - above, f"{words}: {percent(own)}", va="bottom", color=INK)
+    bars.set(xlim=(0, 100), ylim=(len(rows) - 0.5, -0.8), yticks=[], xlabel="probability (%)")
+    bars.set_title("what the network says")
+    bars.spines["left"].set_visible(False)
+    heading(fig, f"Called {labels[called]}, {percent(probabilities[called])} sure", label(arch))
+    return fig

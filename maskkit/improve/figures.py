@@ -1,0 +1,197 @@
+"""The figures of 04_improve; as in `plots`, each function takes data and returns a Figure."""
+
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from maskkit.audit.figures import RED, wrap
+from maskkit.core import class_names
+from maskkit.improve import benchmark_networks
+from maskkit.plots import (
+    ACCENT,
+    GREY,
+    INK,
+    LINE,
+    class_labels,
+    class_looks,
+    curves,
+    figure,
+    heading,
+    label,
+    of_classes,
+    picture,
+    plural,
+    styled,
+    tint,
+)
+
+EXAMS = {  # words, colour, marker
+    "unseen": ("unseen photos, same source", ACCENT, "o"),
+    "street": ("the same, as from a street camera", "#7a5c00", "s"),
+    "elsewhere": ("photos of another source", RED, "D"),
+}
+SHOWN_VIEWS, MAX_ROWS = 6, 12
+
+
+@styled
+def views(images, labels, classes, augmentations, photos, seed):
+    """Photos as they are, and some views of each augmentation: a row per photo and augmentation.
+
+    Of many photos as many as fit into twelve rows, the first classes by name.
+
+    Args:
+        images: PIL RGB images (N); labels: int (N,), places in `classes`; augmentations: names; seed: of the views.
+    """
+    from maskkit import augment, model  # late, since they bring torch
+
+    rank = {index: place for place, index in enumerate(class_names.natural_order(classes))}
+    shown = sorted(range(len(images)), key=lambda i: rank[labels[i]])[: max(1, MAX_ROWS // len(augmentations))]
+    n_rows = len(shown) * len(augmentations)
+    fig, grid = figure(1.3 * (SHOWN_VIEWS + 1) + 1.1, 1.35 * n_rows, n_rows, SHOWN_VIEWS + 1)
+    looks, names = class_looks(classes), class_labels(classes, 16)
+    for at, row in enumerate(grid):
+        photo, name = shown[at // len(augmentations)], augmentations[at % len(augmentations)]
+        image, index = images[photo], labels[photo]
+        colour = looks[index][0]
+        picture(row[0], image, colour, width=2.4, dashed=index > 0)
+        row[0].set_title("as it is" if at == 0 else "", fontsize=9.5)
+        row[0].set_ylabel(f"{names[index]}\n{name}", color=colour, fontsize=9)
+        for number, axis in enumerate(row[1:]):
+            view = augment.View(model.Transform(), name, seed, number)
+            picture(axis, view.changed(image), LINE)
+            axis.set_title(f"view {number + 1}" if at == 0 else "", fontsize=9.5)
+    some = of_classes(len({labels[i] for i in shown}), classes, " ")
+    first = "the first classes by name · " if some else ""
+    heading(fig, f"Augmented views: would you still call each by its label?{some}", first + label(photos, 60))
+    return fig
+
+
+@styled
+def gains(found, photos):
+    """Every wish's gain on every exam with its 95 % interval, in percentage points; right of zero is better.
+
+    Args:
+        found: {wish: {exam: entry of `improve.gain`}}; photos: for the title.
+    """
+    rows = [(wish, exam, one) for wish, entries in found.items() for exam, one in entries.items()]
+    fig, [[axis]] = figure(10.6, 0.34 * len(rows) + 0.16 * len(found) + 1.3, 1, 1)
+    y, places, names = 0.0, [], []
+    for wish, entries in found.items():
+        if y:
+            axis.axhline(y - 0.75, color=LINE, lw=0.8)
+        places.append(y + (len(entries) - 1) / 2)
+        names.append(wrap(wish, 2.6, 9.5, 3))
+        for exam, one in entries.items():
+            draw_gain(axis, y, one, *EXAMS[exam][1:])
+            y += 1
+        y += 0.5
+    ends = [100 * end for _, _, one in rows for end in one["interval"]]
+    reach = 1.15 * max(1.0, *map(abs, ends))
+    axis.axvline(0, color=INK, lw=1.2, zorder=1)
+    axis.set(xlim=(-reach, reach), ylim=(y - 0.9, -0.8), yticks=places, ylabel="wish")
+    axis.set_yticklabels(names, fontsize=9.5)
+    axis.set_xlabel("gain in accuracy (percentage points): left worse, right better")
+    axis.tick_params(axis="y", length=0)
+    axis.grid(axis="x")
+    shown = {exam: EXAMS[exam] for _, exam, _ in rows}
+    handles = [Line2D([], [], color=colour, marker=marker, lw=4, alpha=0.9, label=words)
+               for words, colour, marker in shown.values()]  # fmt: skip
+    fig.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+    n, n_splits = (min(one[name] for _, _, one in rows) for name in ("n", "splits"))
+    below = f"paired over {plural(n_splits, 'split')}, {plural(n, 'photo')} or more each, 95 % intervals"
+    below += f" · {label(photos, 48)}"
+    heading(fig, "What each wish gains over the plain recipe", below)
+    return fig
+
+
+@styled
+def tails(histories, photos):
+    """Loss and accuracy of each network's unfrozen epochs, a row per network.
+
+    Args:
+        histories: {architecture: one dict per epoch, as `train.fit` gives it}; photos: for the title.
+    """
+    fig, grid = figure(10, 3.1 * len(histories) + 0.4, len(histories), 2)
+    for (left, right), (arch, history) in zip(grid, histories.items(), strict=True):
+        curves(left, right, history)
+        for axis, kind in ((left, "loss"), (right, "accuracy")):
+            axis.set_title(f"{label(arch)}: {kind}")
+    handles, names = grid[0, 1].get_legend_handles_labels()
+    fig.legend(handles[:2], names[:2], loc="outside lower center", ncols=2)
+    below = f"the broad grey line is the best epoch · {label(photos, 48)}"
+    heading(fig, "The last stages unfrozen: the first of the splits", below)
+    return fig
+
+
+@styled
+def speeds(rows):
+    """Latency of one photo and throughput of each engine, a bar per network.
+
+    Args:
+        rows: as of `compare.networks`; what could not be measured is said in words.
+    """
+    engines = [name for name in benchmark_networks.ENGINES if any(name in row["speed"] for row in rows)]
+    batches = list(rows[0]["speed"]["eager"])
+    looks = class_looks([row["arch"] for row in rows])
+    height = 0.2 * len(engines) * len(batches) * (len(rows) + 0.8) + 1.3
+    fig, [[left, right]] = figure(11, height, 1, 2)
+    bars(left, rows, looks, [(engine, "1") for engine in engines], "p50_ms")
+    bars(right, rows, looks, [(engine, batch) for engine in engines for batch in batches], "photos_per_second")
+    left.set(title="latency of one photo", xlabel="bar to p50, line to p95 (ms)", ylabel="engine, photos per pass")
+    right.set(title="throughput", xlabel="photos per second")
+    handles = [
+        Patch(facecolor=tint(colour), edgecolor=colour, hatch=hatch, label=label(row["arch"]))
+        for row, (colour, _, hatch) in zip(rows, looks, strict=True)
+    ]
+    fig.legend(handles=handles, loc="outside lower center", ncols=len(rows))
+    setting = rows[0]["setting"]
+    threads = plural(setting["threads"], "thread")
+    heading(
+        fig,
+        f"Speed of {plural(len(rows), 'network')} on {label(setting['device'])}, {threads}",
+        f"medians over {plural(setting['rounds'], 'interleaved round')} · {label(setting['processor'], 40)} · "
+        f"{setting['size_px']} px · torch {setting['versions']['torch']}",
+    )
+    return fig
+
+
+def bars(axis, rows, looks, groups, value):
+    """A group of bars for each (engine, batch), one per network, its number beside it."""
+    cells = {group: [row["speed"].get(group[0], {}).get(group[1]) for row in rows] for group in groups}
+    most = max((max(cell[value], cell["p95_ms"] if value == "p50_ms" else 0)
+                for group in cells.values() for cell in group if cell), default=1)  # fmt: skip
+    step = len(rows) + 0.8
+    for at, group in enumerate(groups):
+        for y, (cell, (colour, _, hatch)) in enumerate(zip(cells[group], looks, strict=True)):
+            place = {"y": at * step + y, "va": "center", "fontsize": 8.5}
+            if cell is None:
+                axis.text(0.01 * most, s="not measured", **place)
+                continue
+            axis.barh(place["y"], cell[value], 0.86, color=tint(colour), edgecolor=colour, hatch=hatch)
+            end = cell[value]
+            if value == "p50_ms":
+                end = max(end, cell["p95_ms"])
+                axis.plot((cell[value], end), (place["y"],) * 2, color=colour)
+            axis.text(end + 0.015 * most, s=f"{cell[value]:.3g}", **place)
+    axis.set(xlim=(0, 1.15 * most), ylim=(len(groups) * step - 0.8, -0.8))
+    axis.set_yticks(
+        [at * step + (len(rows) - 1) / 2 for at in range(len(groups))],
+        [f"{benchmark_networks.ENGINES[engine]}, {batch}" for engine, batch in groups],
+    )
+    axis.tick_params(axis="y", length=0)
+    axis.grid(axis="x")
+
+
+def draw_gain(axis, y, one, colour, marker):
+    """One gain: interval, value, and in words what it was and became."""
+    low, high = (100 * end for end in one["interval"])
+    axis.plot((low, high), (y, y), color=colour, lw=4, alpha=0.35, solid_capstyle="butt")
+    axis.plot(100 * one["value"], y, marker, color=colour, ms=7, zorder=4)
+    words = f"{100 * one['value']:+.1f} ({low:+.1f} to {high:+.1f}), "
+    words += f"from {100 * one['before']:.1f} to {100 * one['after']:.1f} %"
+    weight = "normal" if one["answer"] == "no gain shown" else "bold"
+    axis.annotate(
+        f"{words}: {one['answer']}", (1, y), (10, 0), xycoords=axis.get_yaxis_transform(), textcoords="offset points",
+        va="center", fontsize=8.5, weight=weight, color=GREY if weight == "normal" else INK, annotation_clip=False,
+    )  # fmt: skip
+
+

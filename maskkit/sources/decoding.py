@@ -1,0 +1,281 @@
+"""A photo's file as pixels: which kinds are read, what is refused and why."""
+
+import contextlib
+import hashlib
+import os
+import stat
+import struct
+import warnings
+
+import numpy as np
+from PIL import (
+    AvifImagePlugin,
+    BmpImagePlugin,
+    ExifTags,
+    GifImagePlugin,
+    Image,
+    Jpeg2KImagePlugin,
+    JpegImagePlugin,
+    PngImagePlugin,
+    WebPImagePlugin,
+)
+
+from maskkit.sources import jpeg, tiff
+
+# What `decode` reads, by Pillow's names. The place of a name is a feature of the audit, so a new one comes last.
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF", "HEIF", "JPEG2000")
+MAX_PIXELS = 50_000_000  # 50 megapixels: larger than a phone's photo, small enough for one photo's tensors
+VERSION = 2  # of the pixels: raise it where a file that was decoded before gives others, for the caches
+# What the parsers raise on damaged bytes, beside ValueError: the first three often, the others once in thousands.
+BROKEN = (OSError, SyntaxError, EOFError, TypeError, AttributeError, LookupError, ArithmeticError, struct.error,
+          RuntimeError, MemoryError)  # fmt: skip
+HEVC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
+XMP = ("XML:com.adobe.xmp", "xmp")  # where Pillow puts it
+
+# Pillow warns of odd metadata in photos that decode well. For all threads at once: `warnings.catch_warnings` around a
+# decoding would be undone by another thread's, in the wrong order.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # photos are read in several threads already
+
+
+def decode(path):
+    """One photo as an RGB PIL image, by its content whatever its suffix; the first frame where there are several.
+
+    The turn in the EXIF data or in the HEIF container is applied (one that only XMP tells is not, as in browsers),
+    transparency lies on white, deep and float values are scaled to 8 bits, and a side far beyond what the network
+    sees is reduced by a whole factor.
+
+    Raises:
+        ValueError: not a photo that can be decoded; the reason is the message.
+        OSError: the file cannot be read.
+    """
+    need_file(path)
+    with open(path, "rb") as file:
+        return decode_open(file)
+
+
+def decode_open(file):
+    """`decode` of a binary file at its start, such as an `io.BytesIO`."""
+    with head(file) as image:
+        check_size(image)
+        if image.format == "PNG":
+            image = load_png(image, file)
+        elif image.format in ("JPEG", "MPO"):
+            image = jpeg.load(image, file)
+        else:
+            if image.format == "JPEG2000":
+                check_jpeg2000(image, file)
+            load(image)
+        check_size(image)  # a HEIF container may say less than what lies inside
+        image = turned(image)
+        if image.mode in ("L", "RGB", "I", "F") and not image.has_transparency_data:
+            return to_rgb(reduced(image))  # in this order where it may be: a few bytes can stand for 50 megapixels
+        return reduced(to_rgb(image))
+
+
+def check_size(image: Image.Image):
+    """Raise ValueError where an image has too many pixels."""
+    if image.width * image.height > MAX_PIXELS:
+        raise ValueError(f"{image.width} x {image.height} pixels are over the limit of {MAX_PIXELS:,}")
+
+
+def reduced(image):
+    """An image whose longer side is below twice 2,048 pixels, reduced by a whole factor where it is not."""
+    factor = max(image.size) // 2048
+    return Image.Image.reduce(image, factor) if factor > 1 else image  # a JPEG 2000's own `reduce` is a number
+
+
+# --- kinds --------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def head(file):
+    """A photo of a binary file at its start, pixels not yet decoded; for use of the image within the block.
+
+    Raises:
+        ValueError: as `decode`, whatever the parsers raise inside the block.
+    """
+    start = file.read(512)
+    if not start:
+        raise ValueError("the file is empty")
+    kind = kind_of(start)
+    if kind is None:
+        raise ValueError(f"not a photo of a known kind ({', '.join(FORMATS)})")
+    file.seek(0)
+    try:
+        with opened(kind, file) as image:
+            yield image
+    except (*BROKEN, Image.DecompressionBombError) as error:
+        said = " ".join(str(error).split())
+        raise ValueError(f"broken: {said or type(error).__name__}") from error
+
+
+def kind_of(start: bytes) -> str | None:
+    """The format, one of FORMATS, of a file that begins with these bytes; None for any other."""
+    if start[4:8] == b"ftyp":
+        box = start[: int.from_bytes(start[:4], "big")]
+        return kind_of_brands(start[8:12], *(box[at : at + 4] for at in range(16, len(box), 4)))
+    if start[:4] == b"RIFF":
+        return "WEBP" if start[8:12] == b"WEBP" else None
+    return next((kind for kind, starts in STARTS.items() if start.startswith(starts)), None)
+
+
+STARTS = {
+    "JPEG": b"\xff\xd8\xff",
+    "PNG": b"\x89PNG\r\n\x1a\n",
+    "GIF": (b"GIF87a", b"GIF89a"),
+    "TIFF": tiff.STARTS,
+    "JPEG2000": (b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  \r\n\x87\n"),
+    "BMP": b"BM",
+}
+
+
+def kind_of_brands(*brands: bytes) -> str | None:
+    """AVIF or HEIF, as the first brand of a container tells that belongs to one of them."""
+    for brand in brands:
+        if brand in (b"avif", b"avis"):
+            return "AVIF"
+        if brand in HEVC_BRANDS:
+            return "HEIF"
+    return "HEIF" if {b"mif1", b"msf1"} & set(brands) else None
+
+
+def opened(kind: str, file) -> Image.Image:
+    """A photo of one of FORMATS, pixels not yet decoded; SyntaxError where a parser of Pillow's raises ValueError."""
+    try:
+        return OPENERS[kind](file)
+    except ValueError as error:
+        if kind in ("TIFF", "HEIF"):  # our own, to be said as they are
+            raise
+        raise SyntaxError(str(error)) from error
+
+
+def open_heif(file) -> Image.Image:
+    """A HEIF container's primary image; its own turns are applied, and its EXIF data then says that there is none."""
+    try:
+        import pillow_heif  # here: most runs meet no such photo
+    except ImportError as error:
+        raise ValueError(f"HEIF needs the package pillow-heif: pip install pillow-heif ({error})") from error
+    pillow_heif.options.DECODE_THREADS = 1  # photos are read in several threads already
+    return pillow_heif.as_plugin.HeifImageFile(file)
+
+
+OPENERS = {
+    "JPEG": JpegImagePlugin.jpeg_factory,
+    "PNG": PngImagePlugin.PngImageFile,
+    "WEBP": WebPImagePlugin.WebPImageFile,
+    "BMP": BmpImagePlugin.BmpImageFile,
+    "GIF": GifImagePlugin.GifImageFile,
+    "TIFF": tiff.open,
+    "AVIF": AvifImagePlugin.AvifImageFile,
+    "HEIF": open_heif,
+    "JPEG2000": Jpeg2KImagePlugin.Jpeg2KImageFile,
+}
+
+
+# --- pixels -------------------------------------------------------------------------------------
+
+
+def load(image: Image.Image):
+    """Decode an image's pixels; Pillow turns a TIFF then, for which it must not see the XMP data."""
+    for name in XMP:
+        image.info.pop(name, None)
+    try:
+        image.load()
+    except ValueError as error:
+        if image.format == "TIFF":  # our own, to be said as it is
+            raise
+        raise SyntaxError(str(error)) from error
+
+
+def load_png(image: Image.Image, file) -> Image.Image:
+    """An opened PNG of that file with its pixels, those of its transparent colour (chunk tRNS) white."""
+    tile = image.tile[0]
+    load(image)
+    if image.mode not in ("1", "L", "I;16", "RGB") or "transparency" not in image.info:
+        return image
+    bits = {"L;2": 2, "L;4": 4, "I;16B": 16, "RGB;16B": 16}.get(tile.args, 8)
+    key, low = np.array(image.info.pop("transparency")) & (1 << bits) - 1, None
+    if tile.args == "RGB;16B":  # Pillow keeps the high bytes; read once more for the low ones
+        file.seek(0)
+        low = PngImagePlugin.PngImageFile(file)
+        low.tile = [tile._replace(args="RGB;16L")]
+        load(low)
+    for top in range(0, image.height, 256):
+        box = (0, top, image.width, min(top + 256, image.height))
+        values = np.array(image.crop(box))
+        if low is not None:
+            found = values.astype(np.uint16) << 8 | np.asarray(low.crop(box))
+        else:
+            found = values * (255 if image.mode == "1" else 1)
+        same = found == key * {2: 85, 4: 17}.get(bits, 1)  # as Pillow scales 2 and 4 bits
+        same = same.all(-1) if image.mode == "RGB" else same
+        values[same] = 65535 if image.mode == "I;16" else 1 if image.mode == "1" else 255
+        image.paste(Image.fromarray(values), box)
+    return image
+
+
+def check_jpeg2000(image: Image.Image, file):
+    """Raise ValueError for a JPEG 2000 of which Pillow makes wrong pixels: white as black, or palettes as grey."""
+    place = file.tell()
+    file.seek(0)
+    content = file.read()
+    file.seek(place)
+    at = content.index(b"\xff\x4f\xff\x51") + 4  # the codestream's marker segment SIZ, its number of components
+    n = int.from_bytes(content[at + 36 : at + 38], "big")
+    bits = sorted({(value & 127) + 1 for value in content[at + 38 : at + 38 + 3 * n : 3]})
+    if bits != [8] and not (n == 1 and 8 <= bits[0] <= 16):
+        said = " and ".join(map(str, bits))
+        raise ValueError(f"JPEG 2000 with {n} components of {said} bits is not decoded here; save it as 8-bit PNG")
+    if b"pclr" in content[:at] and image.mode not in ("P", "PA"):
+        raise ValueError("JPEG 2000 with a palette of this kind (box pclr) is not decoded here; save it as 8-bit PNG")
+
+
+def turned(image: Image.Image) -> Image.Image:
+    """The image as its EXIF data says that it is looked at. Browsers take no other data's word, XMP's neither."""
+    content = image.info.get("exif")
+    if content is None and "Raw profile type exif" in image.info:  # ImageMagick's, in PNG
+        content = bytes.fromhex("".join(image.info["Raw profile type exif"].split("\n")[3:]))
+    exif = Image.Exif()
+    exif.load(content or b"")
+    method = TURNS.get(exif.get(ExifTags.Base.Orientation))
+    return image if method is None else image.transpose(method)
+
+
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def to_rgb(image):
+    """Any Pillow mode as RGB: deep grey scaled to 8 bits, transparency on white."""
+    if image.mode.startswith(("I", "F")):
+        values = np.asarray(image)
+        grey = tiff.scaled(values, 16) if image.mode.startswith("I;16") else tiff.to_8_bit(values)
+        return Image.fromarray(grey).convert("RGB")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    return image.convert("RGB")
+
+
+# --- files --------------------------------------------------------------------------------------
+
+
+def need_file(path):
+    """Raise ValueError unless a path leads to a regular file: a FIFO would wait for ever, a device never end."""
+    mode = os.stat(path).st_mode
+    if not stat.S_ISREG(mode):
+        raise ValueError("a folder, or a link to one" if stat.S_ISDIR(mode) else "neither a file nor a folder")
+
+
+def sha256(path):
+    need_file(path)
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,72 @@
+"""Kaggle's "Face Mask ~12K Images Dataset": fetched once into data/, within a time limit."""
+
+import os
+import re
+import subprocess
+import sys
+import textwrap
+import threading
+
+from maskkit.core import paths
+
+HANDLE = "ashishjangra27/face-mask-12k-images-dataset"
+PAGE = f"https://www.kaggle.com/datasets/{HANDLE}"
+TIME_LIMIT = 1800  # seconds for 330 MB; a server that falls silent is given up much sooner, by kagglehub itself
+BY_HAND = "open {page}, press Download, unpack the archive anywhere, and give that folder as DATA."
+DOWNLOAD = "import kagglehub, sys; kagglehub.dataset_download(sys.argv[1])"
+
+
+def fetched_folder():
+    """Where kagglehub keeps what it fetched for us (its cache lies in data/kaggle)."""
+    return paths.DATA / "kaggle" / "datasets" / HANDLE / "versions"
+
+
+def fetch(time_limit=TIME_LIMIT):
+    """Download the set through kagglehub, its progress bar on stderr; returns the folder below which it lies.
+
+    kagglehub runs in a process of its own, which a time limit can end wherever it hangs.
+
+    Raises:
+        FileNotFoundError: it could not be had; says what was tried and how to fetch it by hand.
+    """
+    environment = os.environ | {"KAGGLEHUB_CACHE": str(paths.DATA / "kaggle")}
+    command = [sys.executable, "-c", DOWNLOAD, HANDLE]
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    overdue = threading.Event()
+    timer = threading.Timer(time_limit, lambda: (overdue.set(), process.kill()))
+    timer.start()
+    said = b""
+    try:
+        while chunk := process.stderr.read1(4096):
+            said = (said + chunk)[-20_000:]
+            if sys.stderr.isatty() and b"Downloading" in said and b"Traceback" not in said:
+                sys.stderr.write(chunk.decode("utf-8", "replace"))  # its progress bar; not the way it fails
+        process.wait()
+    finally:
+        timer.cancel()
+        if process.poll() is None:  # we were interrupted
+            process.kill()
+            process.wait()
+        process.stderr.close()
+    if overdue.is_set():
+        raise FileNotFoundError(explain(f"the download took longer than {time_limit} s"))
+    if process.returncode:
+        lines = said.decode("utf-8", "replace").strip().splitlines()
+        raise FileNotFoundError(explain(lines[-1] if lines else f"exit code {process.returncode}"))
+    return fetched_folder()
+
+
+def explain(reason):
+    """What was tried, why it failed, and the steps by hand; without the password of a proxy's address."""
+    reason = textwrap.shorten(re.sub(r"//[^/@\s]+@", "//...@", reason), 300, placeholder=" ...")
+    return f"Tried to download {PAGE} through kagglehub: {reason}\nBy hand: {BY_HAND.format(page='the page')}"
+
+
+def how_to(error):
+    """The rest of a note: how to use the real photos, in its first line; what went wrong, in further ones.
+
+    Args:
+        error: as `fetch` raises it.
+    """
+    tried = str(error).partition("\nBy hand")[0]
+    return f"How to use the real photos: {BY_HAND.format(page=PAGE)}\n{tried}"

@@ -1,0 +1,50 @@
+"""A sweep as a table that fills up in a notebook."""
+
+from maskkit.html import markup
+from maskkit.sweep.sweep import varied
+
+SHOWN = 12  # rows; runs.csv has all
+
+
+def watcher():
+    """What shows a sweep where this process is a notebook's kernel; None elsewhere."""
+    try:
+        from IPython import get_ipython
+    except ImportError:
+        return None
+    shell = get_ipython()
+    return Table() if shell is not None and hasattr(shell, "kernel") else None
+
+
+class Table:
+    """One output of a cell, replaced at each change."""
+
+    def __init__(self):
+        self.handle = None
+
+    def __call__(self, sweep):
+        from IPython.display import HTML, display
+
+        shown = HTML(html(sweep))
+        if self.handle is None:
+            self.handle = display(shown, display_id=True)
+        else:
+            self.handle.update(shown)
+
+
+def html(sweep):
+    """The counts, and the best rows so far."""
+    counts, total = sweep.counts, len(sweep.rows)
+    names = [name for name in varied(sweep.recipes.values()) if name != "SEED"]
+    done = sorted((sweep.rows[key] for key in sweep.of("done")), key=lambda row: -row["last_accuracy"])
+    columns = ["recipe", *names, "seed", "last epoch", "best epoch"]
+    body = [
+        [row["key"], *(row[name] for name in names), row["SEED"],
+         *(f"{row[f'{which}_correct']} of {row['n_val']}" for which in ("last", "best"))]
+        for row in done[:SHOWN]
+    ]  # fmt: skip
+    said = f"{counts['done']:,} of {total:,} recipes done, {counts['broken']:,} broken"
+    return (
+        f'<p><progress value="{total - counts["open"]}" max="{total}"></progress> {said}</p>'
+        + markup.table(f"The {len(body)} best so far, by the last epoch.", columns, body)
+    )
