@@ -123,6 +123,7 @@ lab: .venv/.installed  ## JupyterLab on notebooks/ (OPTIONS="--no-browser", or a
 
 lint: .venv/.installed  ## ruff
 	.venv/bin/python -m ruff check
+	.venv/bin/python -m ruff format --check
 
 refresh: .venv/.installed  ## run the committed notebooks and store their outputs
 	.venv/bin/python -m maskkit refresh

@@ -26,8 +26,9 @@ import numpy as np
 import torch
 from PIL import Image, ImageEnhance
 
-from maskkit import claims, data, features, model, runs, train
+from maskkit import claims, data, features, model, pretrained, split, train
 from maskkit.audit import splits, survey
+from maskkit.core import disk, environment
 from maskkit.improve import benchmark_networks
 from maskkit.sources import decoding, folders
 
@@ -49,30 +50,34 @@ def main():
         return
     with tempfile.TemporaryDirectory() as place:
         few = Path(place) / "few"
-        rows, _ = data.curate(folders.find(arguments.folder), few, per_class=100, split="grouped", seed=0)
+        rows, _ = split.curate(folders.find(arguments.folder), few, per_class=100, split="grouped", seed=0)
         ways = time_splits(few, rows, arguments.weights, arguments.repeats, Path(place) / "cache")
         audits = time_audits(few / "data-mask", arguments, Path(place))
     slow, fast = (ways[name]["median_seconds"] for name in ("one_by_one", "at_once"))
     result = {
-        "splits": ways, "audits": audits, "load": os.getloadavg(), "processors": os.cpu_count(),
-        "threads": torch.get_num_threads(), "versions": runs.versions(),
+        "splits": ways,
+        "audits": audits,
+        "load": os.getloadavg(),
+        "processors": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "versions": environment.versions(),
         "ratios": {"splits_one_by_one_vs_at_once": slow / fast}
         | {f"{name}_cold_vs_warm": one["cold"] / one["warm"] for name, one in audits.items()},
-    }  # fmt: skip
+    }
     for name, one in ways.items():
         print(f"{N_SPLITS:,} splits {name}: {one['median_seconds']:.1f} s (median of {one['n']}, {one['spread']})")
     for name, one in audits.items():
         print(f"audit of {one['n']:,} photos ({name}): cold {one['cold']:.0f} s, warm {one['warm']:.0f} s")
     ratios = ", ".join(f"{name} {ratio:.1f}" for name, ratio in result["ratios"].items())
     print(f"{ratios}; load {result['load'][0]:.1f}")
-    runs.write_json(Path(__file__).parent / "results" / "audit.json", result)
+    disk.write_json(Path(__file__).parent / "results" / "audit.json", result)
 
 
 def time_splits(run_dir, rows, weights, repeats, cache):
     """Both ways to train the recipe on 1,000 splits, in turns; the first turn is a warm-up."""
     classes = data.classes(rows)
     arch, weights = ("resnet18", weights) if weights else ("mobilenet_v2", "packaged")
-    network = model.build(model.pretrained(arch, weights), len(classes), seed=0)
+    network = model.build(pretrained.find(arch, weights), len(classes), seed=0)
     dataset = data.MaskDataset(rows, run_dir, classes, model.Transform())
     X, _ = features.extract(network, arch, dataset, cache=cache, device=torch.device("cpu"))
     y, labels = dataset.label_tensor(), np.array(dataset.labels)
@@ -98,9 +103,14 @@ def time_splits(run_dir, rows, weights, repeats, cache):
             if turn:
                 found[way.__name__].append((time.perf_counter() - start) * times)
     return {
-        name: {"median_seconds": statistics.median(seconds), "n": len(seconds),
-               "spread": f"{min(seconds):.1f}-{max(seconds):.1f} s", "arch": arch} for name, seconds in found.items()
-    }  # fmt: skip
+        name: {
+            "median_seconds": statistics.median(seconds),
+            "n": len(seconds),
+            "spread": f"{min(seconds):.1f}-{max(seconds):.1f} s",
+            "arch": arch,
+        }
+        for name, seconds in found.items()
+    }
 
 
 def time_audits(few, arguments, place):
@@ -110,10 +120,11 @@ def time_audits(few, arguments, place):
     for name, folder, far in (("alone", few, None), ("few", few, against), ("all", arguments.folder, against)):
         if name == "few" and not against:
             continue
-        found[name] = {state: audit(folder, place / name, arguments.weights, far)["seconds"]
-                       for state in ("cold", "warm")}  # fmt: skip
+        found[name] = {
+            state: audit(folder, place / name, arguments.weights, far)["seconds"] for state in ("cold", "warm")
+        }
         found[name]["against"] = bool(far)
-        found[name]["n"] = runs.read_json(place / name / "audit.json")["n"]
+        found[name]["n"] = disk.read_json(place / name / "audit.json")["n"]
     return found
 
 
@@ -150,11 +161,11 @@ def measure_grown(arguments):
         folder = grow(arguments.folder, Path(place) / "grown", arguments.grow)
         imported = float(subprocess.run([sys.executable, "-c", IMPORTS], check=True, capture_output=True).stdout)
         found = audit(folder, Path(place) / "audited", arguments.weights, None)
-        n = runs.read_json(Path(place) / "audited" / "audit.json")["n"]
+        n = disk.read_json(Path(place) / "audited" / "audit.json")["n"]
     found |= {"n": n, "imports_mib": imported, "above_imports_mib": found["peak_mib"] - imported}
-    found |= {"load": os.getloadavg(), "versions": runs.versions()}
+    found |= {"load": os.getloadavg(), "versions": environment.versions()}
     print(f"{n:,} photos, cold: {found['seconds']:.0f} s, {found['above_imports_mib']:.0f} MiB above the imports")
-    runs.write_json(Path(__file__).parent / "results" / "audit_grown.json", found)
+    disk.write_json(Path(__file__).parent / "results" / "audit_grown.json", found)
 
 
 def grow(folder, place, n):

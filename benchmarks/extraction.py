@@ -20,7 +20,7 @@ from pathlib import Path
 import measure
 import torch
 
-from maskkit import data, features, model
+from maskkit import data, features, model, pretrained
 from maskkit.core import parallel
 from maskkit.improve import benchmark_networks
 from maskkit.sources import decoding, folders
@@ -41,7 +41,7 @@ def main():
     given = parser.parse_args()
     device, setting = model.device(given.device), measure.machine(given.device)
     arch, weights = ("resnet18", given.weights) if given.weights else ("mobilenet_v2", "packaged")
-    network = model.build(model.pretrained(arch, weights), 2, seed=0)
+    network = model.build(pretrained.find(arch, weights), 2, seed=0)
     photos, one = listed(given.data, given.photos), torch.zeros(1, 3, 224, 224)
     limit = benchmark_networks.multiply_adds(network, one) / matrix_rate(device)
     rows = []
@@ -53,12 +53,22 @@ def main():
         rows += files(network, arch, photos, given.repeats, device)
     seconds = {row["name"]: row["median_seconds"] for row in rows}
     ratios = {
-        f"{name} / machine's limit": value / limit for name, value in seconds.items()
+        f"{name} / machine's limit": value / limit
+        for name, value in seconds.items()
         if name.startswith(("plain, batch 16", "in use, batch 16", "from files"))
-    }  # fmt: skip
+    }
     title = f"One photo through {arch}, {setting['processors']} cores"
-    measure.publish(measure.on(device, "extraction"), rows, ratios, title, limit_seconds=limit, arch=arch,
-                    unit="seconds of one photo", n=len(photos), setting=setting)  # fmt: skip
+    measure.publish(
+        measure.on(device, "extraction"),
+        rows,
+        ratios,
+        title,
+        limit_seconds=limit,
+        arch=arch,
+        unit="seconds of one photo",
+        n=len(photos),
+        setting=setting,
+    )
     print(f"limit: {1000 * limit:.1f} ms a photo, multiply-adds at the rate of a matrix product")
 
 
@@ -68,8 +78,9 @@ def listed(given, n):
     classes = sorted(source.training.items())
     rows = [
         {"path": path, "label": label, "sha256": decoding.sha256(path)}
-        for label, folder in classes[:2] for path in folders.list_photos(folder)[: n // 2]
-    ]  # fmt: skip
+        for label, folder in classes[:2]
+        for path in folders.list_photos(folder)[: n // 2]
+    ]
     return data.Photos(rows, [label for label, _ in classes], model.Transform())
 
 
@@ -129,7 +140,10 @@ def engines(network, slow, device, folder):
         "in use": (in_use, last),  # both
     }
     if device.type == "cpu":
-        made["ONNX Runtime"] = (benchmark_networks.onnxruntime(network, folder / "n.onnx", torch.get_num_threads(), 224), plain)
+        made["ONNX Runtime"] = (
+            benchmark_networks.onnxruntime(network, folder / "n.onnx", torch.get_num_threads(), 224),
+            plain,
+        )
     if slow:
         made["compiled"] = (benchmark_networks.compiled(network), plain)
     if slow or device.type == "cuda":

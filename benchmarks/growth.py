@@ -25,7 +25,7 @@ import measure
 import numpy as np
 from PIL import Image
 
-from maskkit import data, features, model, train
+from maskkit import data, features, model, pretrained, split, train
 from maskkit.improve import benchmark_networks
 from maskkit.sources import folders
 
@@ -56,18 +56,27 @@ def main():
                 places = [Path(place) / f"run-{n_classes}-{size}-{turn}" for turn in range(given.repeats)]
                 found = [call(folder, one, given) for one in places]
                 again = [call(folder, one, given) for one in places]
-                rows.append(measure.row(
-                    f"{size:,} photos, {n_classes} classes", [one["seconds"] for one in found], photos=size,
-                    memory_mib=max(one["memory_mib"] for one in found), parts=found[-1]["parts"],
-                    per_photo=found[-1]["seconds"] / size, warm_seconds=[one["seconds"] for one in again],
-                ))  # fmt: skip
-                print(f"{rows[-1]['name']}: {rows[-1]['median_seconds']:.1f} s, {rows[-1]['memory_mib']:.0f} MiB; "
-                      f"warm {again[-1]['seconds']:.1f} s")  # fmt: skip
+                rows.append(
+                    measure.row(
+                        f"{size:,} photos, {n_classes} classes",
+                        [one["seconds"] for one in found],
+                        photos=size,
+                        memory_mib=max(one["memory_mib"] for one in found),
+                        parts=found[-1]["parts"],
+                        per_photo=found[-1]["seconds"] / size,
+                        warm_seconds=[one["seconds"] for one in again],
+                    )
+                )
+                print(
+                    f"{rows[-1]['name']}: {rows[-1]['median_seconds']:.1f} s, {rows[-1]['memory_mib']:.0f} MiB; "
+                    f"warm {again[-1]['seconds']:.1f} s"
+                )
         resumed = interrupt(folder, Path(place) / "interrupted", given, rows[-1]["median_seconds"] / 2)
     ratios = {
-        f"time a photo, {n} classes, largest against smallest": grown(rows, f"{n} classes") for n in given.classes
+        f"time a photo, {n} classes, largest against smallest": grown(rows, f"{n} classes")
+        for n in given.classes
         if any(row["name"].endswith(f"{n} classes") for row in rows)
-    }  # fmt: skip
+    }
     title = "Photos drawn, features extracted, head trained"
     measure.publish(measure.on(given.device, "growth"), rows, ratios, title, resumed=resumed, setting=setting)
     print(f"interrupted: {resumed['computed_after']} of {resumed['photos']} photos computed in the second run")
@@ -126,19 +135,23 @@ def run(given):
         parts[name] = time.perf_counter() - start - sum(parts.values())
 
     arch, weights = ("resnet18", weights) if weights else ("mobilenet_v2", "packaged")
-    data.curate(folders.find(given.folder), place, per_class=0, split="grouped", seed=0)
-    split = data.read_split(place)
-    classes = data.classes(split[0])
-    sets = [data.MaskDataset(part, place, classes, model.Transform()) for part in split]
+    split.curate(folders.find(given.folder), place, per_class=0, split="grouped", seed=0)
+    both = data.read_split(place)
+    classes = data.classes(both[0])
+    sets = [data.MaskDataset(part, place, classes, model.Transform()) for part in both]
     mark("photos drawn and checked")
-    network = model.build(model.pretrained(arch, weights), len(classes), seed=0)
+    network = model.build(pretrained.find(arch, weights), len(classes), seed=0)
     X, computed = features.extract_each(network, arch, sets, cache=place / "cache", device=device)
     mark("features")
     pairs = [(x, part.label_tensor()) for x, part in zip(X, sets, strict=True)]
     train.fit_head(network, arch, *pairs, **RECIPE)
     mark("head")
-    return {"seconds": time.perf_counter() - start, "parts": parts, "computed": computed,
-            "memory_mib": benchmark_networks.status_mib("VmHWM") - imported}  # fmt: skip
+    return {
+        "seconds": time.perf_counter() - start,
+        "parts": parts,
+        "computed": computed,
+        "memory_mib": benchmark_networks.status_mib("VmHWM") - imported,
+    }
 
 
 def interrupt(folder, place, given, seconds):

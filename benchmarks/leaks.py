@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from maskkit import data, features, model, runs
+from maskkit import data, features, model, pretrained, runs
 from maskkit.audit import leaks, survey
-from maskkit.core import paths
+from maskkit.core import disk, environment, paths
 from maskkit.improve import benchmark_networks
 from maskkit.sources import folders
 
@@ -35,8 +35,11 @@ def detectors(photos, backbone):
 
     keep("sha256", (0,), lambda: scored(leaks.exact(photos.column("sha256"))))
     keep("perceptual_hash", tuple(-bits for bits in range(0, 15, 2)), lambda: by_distance(looks, usable))
-    keep("alignment", (0.99, 0.985, 0.98, 0.97, 0.96, 0.95, 0.93),
-         lambda: leaks.correlations(photos.small, photos.colours, usable, backbone))  # fmt: skip
+    keep(
+        "alignment",
+        (0.99, 0.985, 0.98, 0.97, 0.96, 0.95, 0.93),
+        lambda: leaks.correlations(photos.small, photos.colours, usable, backbone),
+    )
     if backbone is not None:
         own = leaks.directions(backbone)
         keep("features_alone", (0.97, 0.95, 0.9, 0.85, 0.8), lambda: by_product(own, usable))
@@ -74,7 +77,7 @@ def curve(pairs, score, thresholds, truth, seen):
 
 
 def backbone_features(photos, weights):
-    network = model.build(model.pretrained("resnet18", weights), len(photos.classes), seed=0)
+    network = model.build(pretrained.find("resnet18", weights), len(photos.classes), seed=0)
     dataset = data.Photos(photos.rows, photos.classes, model.Transform())
     return features.extract(network, "resnet18", dataset, cache=paths.CACHE, device=torch.device("cpu"))[0].numpy()
 
@@ -92,7 +95,7 @@ def main():
     backbone = backbone_features(photos, arguments.weights) if arguments.weights else None
     found, seconds = detectors(photos, backbone)
     memory = benchmark_networks.status_mib("VmHWM") - imported
-    named = {row["path"]: row["group"] for row in runs.read_csv(arguments.truth)}
+    named = {row["path"]: row["group"] for row in disk.read_csv(arguments.truth)}
     truth = np.array([named.get(row["file"], "") for row in photos.rows])
     names = np.unique(truth[truth != ""])
     tuning = np.random.default_rng(0).permutation(names)[: len(names) // 2]
@@ -100,14 +103,23 @@ def main():
     together = [pairs[score >= IN_USE[name]] for name, (pairs, score, _) in found.items() if name in IN_USE]
     recall, precision = leaks.agreement(leaks.components(len(truth), *together)[measured_on], truth[measured_on])
     result = {
-        "n": len(photos), "groups": len(names), "processors": os.cpu_count(), "versions": runs.versions(),
-        "seconds": {"read": watch.seconds} | seconds, "memory_mib_above_imports": round(memory),
+        "n": len(photos),
+        "groups": len(names),
+        "processors": os.cpu_count(),
+        "versions": environment.versions(),
+        "seconds": {"read": watch.seconds} | seconds,
+        "memory_mib_above_imports": round(memory),
         "together": {"recall": recall, "precision": precision},
         "rows": [
-            {"name": name, "in_use": IN_USE.get(name), "tuned_on": curve(*of, truth, tuned_on),
-             "measured_on": curve(*of, truth, measured_on)} for name, of in found.items()
+            {
+                "name": name,
+                "in_use": IN_USE.get(name),
+                "tuned_on": curve(*of, truth, tuned_on),
+                "measured_on": curve(*of, truth, measured_on),
+            }
+            for name, of in found.items()
         ],
-    }  # fmt: skip
+    }
     for row in result["rows"]:
         for one in row["measured_on"]:
             mark = "*" if one["threshold"] == row["in_use"] else " "
@@ -115,7 +127,7 @@ def main():
             print(f"{row['name']:16}{mark} from {one['threshold']:<6} {shares}")
     print(f"together: recall {recall:.4f} precision {precision:.4f}")
     print(f"seconds {result['seconds']}, memory above the imports {memory:.0f} MiB")
-    runs.write_json(Path(__file__).parent / "results" / "leaks.json", result)
+    disk.write_json(Path(__file__).parent / "results" / "leaks.json", result)
 
 
 if __name__ == "__main__":

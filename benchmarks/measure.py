@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from maskkit import runs
+from maskkit.core import disk
 from maskkit.improve import benchmark_networks  # before torch, as maskkit/__init__.py wants it
 
 # isort: split
@@ -49,9 +50,13 @@ def in_turns(ways, repeats, warm_up=True):
 def row(name, seconds, **more):
     """A row of results: the median, its spread (fastest, slowest), how often, each; `accuracy` where there is one."""
     return {
-        "name": name, "median_seconds": statistics.median(seconds), "spread": [min(seconds), max(seconds)],
-        "accuracy": None, "n": len(seconds), "seconds": list(seconds),
-    } | more  # fmt: skip
+        "name": name,
+        "median_seconds": statistics.median(seconds),
+        "spread": [min(seconds), max(seconds)],
+        "accuracy": None,
+        "n": len(seconds),
+        "seconds": list(seconds),
+    } | more
 
 
 def publish(name, rows, ratios, title, **more):
@@ -65,7 +70,7 @@ def write(name, rows, ratios, **more):
     """results/<name>.json, written whole; returns what it holds."""
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     content = {"rows": rows, "ratios": ratios, "finished": now, "load_after": os.getloadavg()[0]} | more
-    runs.write_json(RESULTS / f"{name}.json", content)
+    disk.write_json(RESULTS / f"{name}.json", content)
     return content
 
 
@@ -84,8 +89,10 @@ def points(rows, title):
     rows = sorted(rows, key=lambda one: one["median_seconds"], reverse=True)
     fig, ax = plt.subplots(figsize=(8, 1.2 + 0.34 * len(rows)), layout="constrained")
     middle = [one["median_seconds"] for one in rows]
-    whiskers = [[m - one["spread"][0] for m, one in zip(middle, rows, strict=True)],
-                [one["spread"][1] - m for m, one in zip(middle, rows, strict=True)]]  # fmt: skip
+    whiskers = [
+        [m - one["spread"][0] for m, one in zip(middle, rows, strict=True)],
+        [one["spread"][1] - m for m, one in zip(middle, rows, strict=True)],
+    ]
     names = [one["name"] for one in rows]
     ax.errorbar(middle, names, xerr=whiskers, fmt="o", color="#4c72b0", ecolor="#333333", capsize=3)
     for place, one in enumerate(rows):
@@ -101,7 +108,7 @@ def points(rows, title):
 def save(fig, name):
     """results/<name>.png and .svg."""
     for suffix, metadata in (("svg", {"Date": None}), ("png", {"Software": None})):
-        with runs.replacing(RESULTS / f"{name}.{suffix}") as path:
+        with disk.replacing(RESULTS / f"{name}.{suffix}") as path:
             fig.savefig(path, dpi=150, metadata=metadata)
     plt.close(fig)
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 
 from maskkit import model, runs
+from maskkit.core import disk
 from maskkit.improve import benchmark_networks
 
 RESULTS = Path(__file__).resolve().parent / "results" / "networks.json"
@@ -69,18 +70,29 @@ def main():
     for seed in range(given.sittings):
         with runs.Stopwatch() as watch:
             rows = benchmark_networks.networks(
-                given.archs, weights=dict(text.split("=", 1) for text in given.weights), accuracy={}, n_classes=2,
-                size_px=224, engines=given.engines, batches=given.batches, rounds=given.rounds, seconds=given.seconds,
-                threads=given.threads, device=model.device("auto"), seed=seed,
-            )  # fmt: skip
+                given.archs,
+                weights=dict(text.split("=", 1) for text in given.weights),
+                accuracy={},
+                n_classes=2,
+                size_px=224,
+                engines=given.engines,
+                batches=given.batches,
+                rounds=given.rounds,
+                seconds=given.seconds,
+                threads=given.threads,
+                device=model.device("auto"),
+                seed=seed,
+            )
         sittings.append(rows)
         seconds.append(watch.seconds)
     largest = write(sittings, seconds)
     print(benchmark_networks.table(sittings[-1]))
     print(f"\n{given.sittings} sittings of {', '.join(f'{s:.0f}' for s in seconds)} s")
     for name, of in largest.items():
-        print(f"{name}: ratios differ by at most {100 * of['wall']:.1f} % (time), "
-              f"{100 * of['processor']:.1f} % (processor time)")  # fmt: skip
+        print(
+            f"{name}: ratios differ by at most {100 * of['wall']:.1f} % (time), "
+            f"{100 * of['processor']:.1f} % (processor time)"
+        )
     sys.exit(0 if largest["interleaved"]["wall"] <= ALLOWED else 1)
 
 
@@ -91,10 +103,17 @@ def write(sittings, seconds):
     found = {name: {kind: way(sittings, of) for kind, of in kinds.items()} for name, way in ways.items()}
     apart = {name: {kind: disagreements(own) for kind, own in of.items()} for name, of in found.items()}
     largest = {name: {kind: max(own.values(), default=0.0) for kind, own in of.items()} for name, of in apart.items()}
-    runs.write_json(RESULTS, {
-        "setting": sittings[0][0]["setting"], "seconds": seconds, "largest_disagreement": largest,
-        "disagreements": apart, "ratios": found, "sittings": sittings,
-    })  # fmt: skip
+    disk.write_json(
+        RESULTS,
+        {
+            "setting": sittings[0][0]["setting"],
+            "seconds": seconds,
+            "largest_disagreement": largest,
+            "disagreements": apart,
+            "ratios": found,
+            "sittings": sittings,
+        },
+    )
     return largest
 
 

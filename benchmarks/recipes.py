@@ -21,8 +21,8 @@ import torch
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from maskkit import augment, data, features, model, runs, train
-from maskkit.core import intervals, paths
+from maskkit import augment, data, features, model, pretrained, split, train
+from maskkit.core import disk, environment, intervals, paths
 from maskkit.sources import decoding, folders
 
 CPU = torch.device("cpu")
@@ -72,9 +72,16 @@ def learn(source, rows, run_dir, recipe, seed):
     train.fit_head(network, source.arch, pairs[:-1], pairs[-1], epochs=recipe["epochs"], **settings)
     if recipe["tail_epochs"]:
         train.fit_tail(
-            network, source.arch, views, parts[1], epochs=recipe["tail_epochs"], device=CPU,
-            tail_learning_rate=TAIL_LEARNING_RATE, tail_share=recipe["tail_share"], **settings,
-        )  # fmt: skip
+            network,
+            source.arch,
+            views,
+            parts[1],
+            epochs=recipe["tail_epochs"],
+            device=CPU,
+            tail_learning_rate=TAIL_LEARNING_RATE,
+            tail_share=recipe["tail_share"],
+            **settings,
+        )
     return model.cut(network, source.arch)[1].eval()
 
 
@@ -105,7 +112,7 @@ def listed(folder, n, transform):
 def read_groups(folder):
     """{path below the set's folder: group} of source_groups.csv, empty where there is none."""
     path = folder.parent / "source_groups.csv"
-    return {row["path"]: row["group"] for row in runs.read_csv(path)} if path.is_file() else {}
+    return {row["path"]: row["group"] for row in disk.read_csv(path)} if path.is_file() else {}
 
 
 def measure(name, source, given, seeds, n_photos, n_test, elsewhere):
@@ -123,7 +130,7 @@ def measure(name, source, given, seeds, n_photos, n_test, elsewhere):
     hits, unseen, losses, plain, tests, fars = [], [], [], [], [], []
     for seed in seeds:
         with tempfile.TemporaryDirectory() as run_dir:
-            drawn, _ = data.curate(given, run_dir, per_class=100, split="grouped", seed=seed)
+            drawn, _ = split.curate(given, run_dir, per_class=100, split="grouped", seed=seed)
             parts = data.read_split(run_dir)
             tail = learn(source, parts, run_dir, recipe, seed)
             held = data.MaskDataset(parts[1], run_dir, folders.REPORT_CLASSES, transform)
@@ -151,8 +158,10 @@ def mean(values):
 
 def summary(name, recipe, hits, unseen, labels, origin, shifts):
     """Figures of one recipe from hits bool (seeds, shifts, photos) and unseen bool (seeds, photos)."""
-    each = {shift: mean([balanced(hit[at][ok], labels[ok]) for hit, ok in zip(hits, unseen, strict=True)])
-            for at, shift in enumerate(shifts)}
+    each = {
+        shift: mean([balanced(hit[at][ok], labels[ok]) for hit, ok in zip(hits, unseen, strict=True)])
+        for at, shift in enumerate(shifts)
+    }
     counted = unseen.sum(0)
     score = (hits.mean(1) * unseen).sum(0) / np.maximum(counted, 1)  # of each photo, over shifts and draws
     some = counted > 0
@@ -160,10 +169,18 @@ def summary(name, recipe, hits, unseen, labels, origin, shifts):
     middle, ends = intervals.balanced(*map(list, zip(*rates, strict=True)))
     worst = min(each, key=each.get)
     return {
-        "name": name, "recipe": recipe, "mean": middle, "mean_interval": ends, "worst": each[worst],
-        "worst_shift": worst, "shifts": each, "n_photos": int(some.sum()),
-        "score": np.where(some, score, np.nan), "labels": labels, "origin": origin,
-    }  # fmt: skip
+        "name": name,
+        "recipe": recipe,
+        "mean": middle,
+        "mean_interval": ends,
+        "worst": each[worst],
+        "worst_shift": worst,
+        "shifts": each,
+        "n_photos": int(some.sum()),
+        "score": np.where(some, score, np.nan),
+        "labels": labels,
+        "origin": origin,
+    }
 
 
 def compared(rows):
@@ -182,8 +199,10 @@ def compared(rows):
 
 def table(rows):
     """The rows as Markdown."""
-    lines = ["| recipe | log-loss | plain | mean of shifts | gain over report | worst shift | Test | elsewhere |",
-             "|---|---|---|---|---|---|---|---|"]
+    lines = [
+        "| recipe | log-loss | plain | mean of shifts | gain over report | worst shift | Test | elsewhere |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
     for row in rows:
         ends, gains = ([f"{100 * end:.1f}" for end in row[key]] for key in ("mean_interval", "gain_interval"))
         far = f"{100 * row['elsewhere']:.1f}" if "elsewhere" in row else "not read"
@@ -206,12 +225,14 @@ if __name__ == "__main__":
     options.add_argument("--only", nargs="+", help="names of recipes; the first is compared with")
     options.add_argument("--workers", type=int, default=2, help="recipes measured at once")
     given = options.parse_args()
-    origin, names = model.pretrained("resnet18", given.weights), given.only or list(RECIPES)
+    origin, names = pretrained.find("resnet18", given.weights), given.only or list(RECIPES)
     settings = (origin, folders.find(given.data), given.seeds, given.photos, given.test, given.elsewhere)
     with concurrent.futures.ProcessPoolExecutor(given.workers, multiprocessing.get_context("spawn")) as pool:
         waiting, rows = [pool.submit(measure, name, *settings) for name in names], []
         for one in waiting:  # a recipe takes minutes: each is written as soon as those before it are there
             rows.append(one.result())
             done = compared(rows)
-            runs.write_json(RESULTS, {"versions": runs.versions(), "weights_sha256": origin.sha256, "rows": done})
+            disk.write_json(
+                RESULTS, {"versions": environment.versions(), "weights_sha256": origin.sha256, "rows": done}
+            )
     print(table(done))

@@ -38,9 +38,9 @@ from sklearn.svm import LinearSVC
 from torch import nn
 from torch.utils.data import DataLoader
 
-from maskkit import data, evaluate, features, model, plots, runs, train
+from maskkit import data, evaluate, features, model, plots, pretrained, split, train
 from maskkit.audit import survey
-from maskkit.core import paths
+from maskkit.core import disk, paths
 from maskkit.sources import decoding, folders
 
 CPU = torch.device("cpu")
@@ -64,24 +64,22 @@ class Bench:
         self.classes = data.classes(self.rows)
 
     def draw(self, run_dir):
-        return data.curate(self.source, run_dir, per_class=self.per_class, split="grouped", seed=RECIPE["seed"])
+        return split.curate(self.source, run_dir, per_class=self.per_class, split="grouped", seed=RECIPE["seed"])
 
     def parts(self, run_dir):
         rows = data.read_split(run_dir)
         return [data.MaskDataset(part, run_dir, self.classes, self.transform) for part in rows]
 
     def network(self):
-        source = model.pretrained(self.arch, self.weights)
+        source = pretrained.find(self.arch, self.weights)
         return model.build(source, len(self.classes), RECIPE["seed"])
 
     def torchvision(self):
         """The network as a notebook builds it, without maskkit's settings: frozen, and a new head."""
         head = model.architecture(self.arch).head
         network = model.architecture(self.arch).build()
-        state = model.pretrained(self.arch, self.weights).state
-        network.load_state_dict(
-            network.state_dict() | {k: v for k, v in state.items() if not k.startswith(head + ".")}
-        )
+        state = pretrained.find(self.arch, self.weights).state
+        network.load_state_dict(network.state_dict() | {k: v for k, v in state.items() if not k.startswith(head + ".")})
         network.requires_grad_(False)
         n_features = network.get_submodule(head).in_features
         network.set_submodule(head, model.new_head(n_features, len(self.classes), RECIPE["seed"]))
@@ -185,14 +183,17 @@ class Bench:
 
         split = {str(self.run_dir / "data-mask" / row["file"]): row for row in self.rows}
         block = DataBlock(
-            blocks=(ImageBlock, CategoryBlock), get_items=lambda _: sorted(split),
-            get_y=lambda path: split[path]["label"], item_tfms=Resize(self.transform.size_px, method="squish"),
-            splitter=lambda paths: [[i for i, path in enumerate(paths) if split[path]["part"] == part]
-                                    for part in data.PARTS],
-        )  # fmt: skip
+            blocks=(ImageBlock, CategoryBlock),
+            get_items=lambda _: sorted(split),
+            get_y=lambda path: split[path]["label"],
+            item_tfms=Resize(self.transform.size_px, method="squish"),
+            splitter=lambda paths: [
+                [i for i, path in enumerate(paths) if split[path]["part"] == part] for part in data.PARTS
+            ],
+        )
         loaders = block.dataloaders(self.run_dir, bs=RECIPE["batch_size"], num_workers=0, device=CPU)
         learner = vision_learner(loaders, model.architecture(self.arch).build, metrics=accuracy, pretrained=False)
-        state = {k: v for k, v in model.pretrained(self.arch, self.weights).state.items() if not k.startswith("fc.")}
+        state = {k: v for k, v in pretrained.find(self.arch, self.weights).state.items() if not k.startswith("fc.")}
         body = model.architecture(self.arch).build()
         body.load_state_dict(body.state_dict() | state)
         for own, loaded in zip(learner.model[0].state_dict().values(), body.state_dict().values(), strict=False):
@@ -239,8 +240,13 @@ class Bench:
         """`maskkit reproduce`, a process of its own: three kernels, the page, the run folder."""
         command = [sys.executable, "-P", "-m", "maskkit", "reproduce", "--set", "RUN=bench-report"]
         command += ["--set", f"DATA={self.given}", "--set", f"ARCH={self.arch}", "--set", f"WEIGHTS={self.weights}"]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                       env=os.environ | {"MASKKIT_CACHE": str(cache)})  # fmt: skip
+        subprocess.run(
+            command,
+            check=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=os.environ | {"MASKKIT_CACHE": str(cache)},
+        )
 
     def papermill_cold(self):
         shutil.rmtree(self.place / "papermill", ignore_errors=True)
@@ -265,8 +271,9 @@ def listed(own, classes, transform):
     """The photos of {class: folder}."""
     rows = [
         {"path": path, "label": label, "sha256": decoding.sha256(path)}
-        for label, below in sorted(own.items()) for path in folders.list_photos(below)
-    ]  # fmt: skip
+        for label, below in sorted(own.items())
+        for path in folders.list_photos(below)
+    ]
     return data.Photos(rows, classes, transform)
 
 
@@ -281,13 +288,16 @@ def ways_of(bench, workers):
     """{name: (function that is measured, function that warms up)}."""
     nothing = bench.source.photos.split  # the papermill run is a process of its own and starts as cold as it is
     return {
-        COLD: (bench.cold, bench.cold), WARM: (bench.warm, bench.warm),
+        COLD: (bench.cold, bench.cold),
+        WARM: (bench.warm, bench.warm),
         PLAIN: (lambda: bench.plain(PLAIN, False, workers), lambda: bench.plain(PLAIN, False, workers, 1, 1)),
         NORMS: (lambda: bench.plain(NORMS, True, workers), lambda: bench.plain(NORMS, True, workers, 1, 1)),
         FASTAI: (lambda: bench.fastai(FASTAI), lambda: bench.fastai(FASTAI, 1)),
-        LOGISTIC: (bench.logistic, bench.hog), HOG: (bench.hog, bench.hog),
-        MILL_COLD: (bench.papermill_cold, nothing), MILL_WARM: (bench.papermill_warm, nothing),
-    }  # fmt: skip
+        LOGISTIC: (bench.logistic, bench.hog),
+        HOG: (bench.hog, bench.hog),
+        MILL_COLD: (bench.papermill_cold, nothing),
+        MILL_WARM: (bench.papermill_warm, nothing),
+    }
 
 
 def run_one(bench, given):
@@ -333,7 +343,7 @@ def main():
             report("report-quick", bench, [turn], given)
             return
         path = measure.RESULTS / "report.json"
-        turns = runs.read_json(path)["turns"] if given.add and path.is_file() else []
+        turns = disk.read_json(path)["turns"] if given.add and path.is_file() else []
         workers, scores = call("trial", place, given)["workers"], {}
 
         def way(name):
@@ -352,8 +362,12 @@ def main():
 def call(way, place, given, *more):
     """What `run_one` prints in a process of its own."""
     command = [sys.executable, __file__, "--way", way, "--place", str(place), "--data", given.data, *more]
-    command += [word for name in ("weights", "elsewhere") if getattr(given, name)
-                for word in (f"--{name}", getattr(given, name))]  # fmt: skip
+    command += [
+        word
+        for name in ("weights", "elsewhere")
+        if getattr(given, name)
+        for word in (f"--{name}", getattr(given, name))
+    ]
     # Rivals have torch's threads as their users have them. They import maskkit too, for the drawn photos.
     env = os.environ | ({} if way.startswith("maskkit") else measure.SPINNING)
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
@@ -380,8 +394,17 @@ def report(name, bench, turns, given):
     ratios = compare_ways({one["name"]: one["median_seconds"] for one in rows})
     setting = turns[-1]["before"]
     title = f"The report: {len(bench.rows)} photos ({bench.source.photos}), {bench.arch}, {setting['processors']} cores"
-    measure.publish(name, rows, ratios, title, turns=turns, arch=bench.arch, photos=bench.source.photos,
-                    n=len(bench.rows), setting=setting)  # fmt: skip
+    measure.publish(
+        name,
+        rows,
+        ratios,
+        title,
+        turns=turns,
+        arch=bench.arch,
+        photos=bench.source.photos,
+        n=len(bench.rows),
+        setting=setting,
+    )
     if given.quick and (low := measure.below(ratios, FLOORS)):
         sys.exit("; ".join(low))
 

@@ -19,8 +19,9 @@ from pathlib import Path
 
 import measure
 
-from maskkit import model
+from maskkit import checkpoint, model, pretrained
 from maskkit.core import paths
+from maskkit.deploy import partitions
 from maskkit.improve import benchmark_networks
 from maskkit.sources import folders
 from maskkit.sweep import cluster, sweep
@@ -51,7 +52,7 @@ def time_predict(run, files, client):
     """Seconds of a prediction in partitions of 64 files, its model loaded by every worker beforehand."""
     with tempfile.TemporaryDirectory() as out:
         started = time.perf_counter()
-        cluster.predict(client, run, files, Path(out) / "tables", part=64)
+        partitions.predict(client, run, files, Path(out) / "tables", part=64)
         return time.perf_counter() - started
 
 
@@ -65,10 +66,10 @@ def time_empty(n, client):
 
 def make_model(folder):
     """A run's two files: MobileNetV2 with packaged weights and a head that has learned nothing."""
-    source = model.pretrained("mobilenet_v2", "packaged")
+    source = pretrained.find("mobilenet_v2", "packaged")
     network = model.build(source, 2, seed=0)
     transform = model.Transform()
-    model.save(network, folder, source=source, classes=folders.REPORT_CLASSES, transform=transform, parameters={})
+    checkpoint.save(network, folder, source=source, classes=folders.REPORT_CLASSES, transform=transform, parameters={})
     return folder
 
 

@@ -18,7 +18,7 @@ import measure
 import torch
 from torch.utils.data import TensorDataset
 
-from maskkit import model, train
+from maskkit import model, pretrained, train
 from maskkit.core.parallel import torch_threads
 
 WAITING = {
@@ -76,6 +76,7 @@ def ways(networks, given):
 
 def in_turns(commands, given):
     """{name: [seconds]} of commands that print their own seconds."""
+
     def way(env, words):
         return lambda: float(subprocess.run(words, env=env, check=True, capture_output=True, text=True).stdout)
 
@@ -98,7 +99,7 @@ def run(what, given):
         print(head_seconds(given.threads))
         return
     arch, weights = ("resnet18", given.weights) if what == "resnet18" else ("mobilenet_v2", "packaged")
-    network = model.for_inference(model.build(model.pretrained(arch, weights), 2, seed=0))
+    network = model.for_inference(model.build(pretrained.find(arch, weights), 2, seed=0))
     images = torch.randn(16, 3, 224, 224).contiguous(memory_format=torch.channels_last)
     network(images)
     if what == "busy":

@@ -7,7 +7,7 @@ stay what and where they are, so the file can be read, reviewed, edited and dele
 from pathlib import Path
 
 from maskkit import runs
-from maskkit.core import paths
+from maskkit.core import disk, paths
 
 COLUMNS = ("sha256", "source", "found", "action", "label", "changed")
 RELABEL, SET_ASIDE = "relabel", "set_aside"
@@ -41,7 +41,7 @@ def read(path):
     """
     if not Path(path).is_file():
         return []
-    rows = runs.read_csv(path)
+    rows = disk.read_csv(path)
     if rows and not set(COLUMNS) <= rows[0].keys():
         raise ValueError(f"CORRECTIONS: {path} must have the columns {', '.join(COLUMNS)}")
     for number, row in enumerate(rows, start=2):
@@ -62,14 +62,14 @@ def append(path, *, sha256, source, found, label):
     """
     action = SET_ASIDE if label is None else RELABEL
     row = dict(zip(COLUMNS, (sha256, source, found, action, label or "", runs.now()), strict=True))
-    runs.write_csv(path, [*read(path), row], COLUMNS)
+    disk.write_csv(path, [*read(path), row], COLUMNS)
 
 
 def undo(path):
     """Take the last line off; returns it, or None where there is none."""
     *rows, last = read(path) or [None]
     if last:
-        runs.write_csv(path, rows, COLUMNS)
+        disk.write_csv(path, rows, COLUMNS)
     return last
 
 

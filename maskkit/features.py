@@ -21,8 +21,8 @@ import safetensors
 import safetensors.numpy
 import torch
 
-from maskkit import model, runs
-from maskkit.core import batches, parallel
+from maskkit import model
+from maskkit.core import batches, disk, parallel
 from maskkit.core.progress import bar
 from maskkit.sources import decoding
 
@@ -145,7 +145,7 @@ def write(folder, shard):
         with contextlib.suppress(FileNotFoundError):  # its writer has just renamed it
             if time.time() - left.stat().st_mtime > 86_400:
                 left.unlink()
-    runs.write_bytes(folder / f"{hashlib.sha256(data).hexdigest()[:24]}.safetensors", data)
+    disk.write_bytes(folder / f"{hashlib.sha256(data).hexdigest()[:24]}.safetensors", data)
 
 
 def read(folder, n_features):

@@ -5,7 +5,7 @@ import shlex
 from pathlib import Path
 
 from maskkit import corrections, runs
-from maskkit.core import class_names
+from maskkit.core import class_names, disk
 from maskkit.html import audit_section, languages, markup
 from maskkit.html.languages import number, say
 from maskkit.html.markup import (
@@ -34,11 +34,23 @@ LOOK_FOR = {
     "mistakes": "Look for what the mistakes share: a hand, a scarf, a beard, the light, or a wrong label.",
 }
 PARAMETERS = {
-    "seed": "seed", "split": "way of splitting", "per_class": "photos drawn per class", "epochs": "epochs",
-    "batch_size": "batch size", "learning_rate": "learning rate", "size_px": "side of the network's input, pixels",
-    "augment": "augmentation", "views": "views of each photo", "tail_epochs": "further epochs of the last stages",
-    "tail_learning_rate": "their learning rate", "tail_share": "share of their tuning kept", "keep": "epoch kept",
-    "n_train": "training photos", "n_val": "validation photos", "n_rejected": "photos set aside", "device": "device",
+    "seed": "seed",
+    "split": "way of splitting",
+    "per_class": "photos drawn per class",
+    "epochs": "epochs",
+    "batch_size": "batch size",
+    "learning_rate": "learning rate",
+    "size_px": "side of the network's input, pixels",
+    "augment": "augmentation",
+    "views": "views of each photo",
+    "tail_epochs": "further epochs of the last stages",
+    "tail_learning_rate": "their learning rate",
+    "tail_share": "share of their tuning kept",
+    "keep": "epoch kept",
+    "n_train": "training photos",
+    "n_val": "validation photos",
+    "n_rejected": "photos set aside",
+    "device": "device",
 }
 WAYS = {
     "grouped": "Photos of one original stay together in one part, so that no near copy of a training "
@@ -79,7 +91,7 @@ def write(run_dir):
         raise FileNotFoundError(f"{where}; run 02_train.ipynb and 03_evaluate.ipynb with the same RUN first")
     path = run_dir / "report.html"
     with languages.speaking(metrics.get("language", "en")):
-        runs.write_text(path, whole(run_dir, metrics))
+        disk.write_text(path, whole(run_dir, metrics))
     return path
 
 
@@ -98,11 +110,20 @@ def whole(run_dir, metrics):
         section(say("The scores, and how sure they are"), figure(run_dir, "scores", metrics)),
         section(say("Mistakes"), mistakes(run_dir, metrics)),
         section(say("Predictions"), figure(run_dir, "predictions", metrics)),
-        section(say("How far to trust it"), trust(metrics),
-                banner(problem) if problem else audit_section.section(audit, run_dir, name), anchor="trust"),
+        section(
+            say("How far to trust it"),
+            trust(metrics),
+            banner(problem) if problem else audit_section.section(audit, run_dir, name),
+            anchor="trust",
+        ),
         section(say("The report's statements, and this run"), claims(run_dir)),
-        section(say("What it was asked to learn from"), figure(run_dir, "split", metrics), splits(metrics),
-                conflicts(run_dir), photos),
+        section(
+            say("What it was asked to learn from"),
+            figure(run_dir, "split", metrics),
+            splits(metrics),
+            conflicts(run_dir),
+            photos,
+        ),
         section(say("Photos that were set aside"), rejected(run_dir)),
         section(say("How it was made"), made(run_dir, metrics)),
         "</main>",
@@ -121,8 +142,12 @@ def headline(metrics, name, privacy, lamps):
     notes = [metrics[key] for key in ("source_note", "weights_note") if metrics.get(key)]
     loud = f"<strong>{say('Not what was asked for first:')}</strong>"
     banners = "".join(fallback(loud, note) for note in notes)
-    parts = say("{photos}: {n_train} to learn, {n_val} to check", photos=value(metrics, "photos"),
-                n_train=value(metrics, "n_train"), n_val=best["n"])  # fmt: skip
+    parts = say(
+        "{photos}: {n_train} to learn, {n_val} to check",
+        photos=value(metrics, "photos"),
+        n_train=value(metrics, "n_train"),
+        n_val=best["n"],
+    )
     counted = {key: value(metrics, key) for key in ("trainable", "total")}
     facts = {
         say("Photos"): parts,
@@ -179,13 +204,19 @@ def which_epoch(metrics):
     """Which epoch the number is of, and what the other one got."""
     best, last = metrics["best"], metrics["last"]
     if metrics.get("keep") == "last":
-        return say("The last of {n} epochs was kept. The best was epoch {best}: {score}.",
-                   n=last["epoch"], best=best["epoch"], score=accuracy(best))  # fmt: skip
+        return say(
+            "The last of {n} epochs was kept. The best was epoch {best}: {score}.",
+            n=last["epoch"],
+            best=best["epoch"],
+            score=accuracy(best),
+        )
     return say(
         "The best of {n} epochs was epoch {best}; it was chosen on these same photos, so it "
         "flatters a little. The last epoch got {score}.",
-        n=last["epoch"], best=best["epoch"], score=accuracy(last),
-    )  # fmt: skip
+        n=last["epoch"],
+        best=best["epoch"],
+        score=accuracy(last),
+    )
 
 
 def splits(metrics):
@@ -198,12 +229,18 @@ def history(run_dir):
     if not path.exists():
         return absent("history.csv", "02_train")
     rows = []
-    for row in runs.read_csv(path):
+    for row in disk.read_csv(path):
         losses = [number(f"{float(row[key]):.4f}") for key in ("train_loss", "val_loss")]
         shares = [percent(float(row[key])) for key in ("train_accuracy", "val_accuracy")]
         rows.append([row["epoch"], *losses, *shares, row["val_correct"]])
-    columns = (say("epoch"), say("training loss"), say("validation loss"), say("training accuracy"),
-               say("validation accuracy"), say("validation photos right"))
+    columns = (
+        say("epoch"),
+        say("training loss"),
+        say("validation loss"),
+        say("training accuracy"),
+        say("validation accuracy"),
+        say("validation photos right"),
+    )
     body = table(say("Loss is cross-entropy; smaller is better."), columns, rows, numbers=range(1, 6))
     return details(say("All {n} epochs as a table", n=len(rows)), body)
 
@@ -270,7 +307,7 @@ def claims(run_dir):
     if not path.exists():
         return absent("claims.json", "03_evaluate")
     rows = []
-    for claim in runs.read_json(path):
+    for claim in disk.read_json(path):
         look, sign = SIGNS.get(claim["verdict"], ("soft", "–"))
         said = f'<span aria-hidden="true">{sign}</span> {stored(claim["verdict"])}'
         mark = Markup(f'<span class="verdict {look}">{said}</span>')
@@ -290,8 +327,12 @@ def trust(metrics):
         "between {low} and {high} could well have given it (95 % Wilson interval). One photo more or less moves the "
         "number by {step}. The interval covers chance alone: not near copies in both parts, not photos from another "
         "camera or place, and not that the best epoch was picked on these photos.",
-        count=count(best), n=n, low=percent(low), high=percent(high), step=step,
-    )  # fmt: skip
+        count=count(best),
+        n=n,
+        low=percent(low),
+        high=percent(high),
+        step=step,
+    )
     return f"<p>{text(said)}</p>"
 
 
@@ -299,29 +340,45 @@ def made(run_dir, metrics):
     """The command that repeats the run, its parameters, versions, device and durations."""
     environment = {}
     if (run_dir / "environment.json").exists():
-        environment = runs.read_json(run_dir / "environment.json")
+        environment = disk.read_json(run_dir / "environment.json")
     rows = [[say(name), metrics.get(key, say("not recorded"))] for key, name in PARAMETERS.items()]
     keys = ("platform", "processors", "cuda", "commit")
     rows += [[say(key), environment[key]] for key in keys if environment.get(key)]
     rows += [[key, version] for key, version in metrics.get("versions", {}).items()]
-    rows += [[say("time for {part}", part=key), number(f"{seconds:.1f} s")]
-             for key, seconds in metrics.get("seconds", {}).items() if isinstance(seconds, (int, float))]
+    rows += [
+        [say("time for {part}", part=key), number(f"{seconds:.1f} s")]
+        for key, seconds in metrics.get("seconds", {}).items()
+        if isinstance(seconds, (int, float))
+    ]
     run = metrics.get("run", {})
     rows += [[say(name), run[key]] for key, name in RUN.items() if key in run]
     if not environment:
         rows.append(["environment.json", say("not there: run 01_prepare")])
-    return (
-        f"<p>{say('To repeat it:')}</p><pre><code>{text(command(metrics))}</code></pre>"
-        + table(say("Times differ from run to run."), (say("what"), say("value")), rows, long=(1,))
+    return f"<p>{say('To repeat it:')}</p><pre><code>{text(command(metrics))}</code></pre>" + table(
+        say("Times differ from run to run."), (say("what"), say("value")), rows, long=(1,)
     )
 
 
 def command(metrics):
     """The command line that repeats this run under another name."""
     keys = (
-        "per_class", "split", "arch", "weights", "size_px", "augment", "views", "epochs", "batch_size", "learning_rate",
-        "tail_epochs", "tail_learning_rate", "tail_share", "keep", "seed", "language",
-    )  # fmt: skip
+        "per_class",
+        "split",
+        "arch",
+        "weights",
+        "size_px",
+        "augment",
+        "views",
+        "epochs",
+        "batch_size",
+        "learning_rate",
+        "tail_epochs",
+        "tail_learning_rate",
+        "tail_share",
+        "keep",
+        "seed",
+        "language",
+    )
     data = {"demo": "demo", "kaggle": "kaggle"}.get(metrics.get("source"), "THE_FOLDER_OF_PHOTOS")
     run = metrics.get("run", {})
     settings = {"DATA": data} | {key.upper(): metrics[key] for key in keys if key in metrics}
@@ -333,7 +390,7 @@ def command(metrics):
 def conflicts(run_dir):
     """The files that have two labels or more, folded away where they are many; nothing where there are none."""
     path = run_dir / "conflicts.csv"
-    found = runs.read_csv(path) if path.exists() else []  # earlier versions wrote none
+    found = disk.read_csv(path) if path.exists() else []  # earlier versions wrote none
     if not found:
         return ""
     n = len({row["sha256"] for row in found})
@@ -347,7 +404,7 @@ def rejected(run_dir):
     path = run_dir / "rejected.csv"
     if not path.exists():
         return absent("rejected.csv", "01_prepare")
-    found = runs.read_csv(path)
+    found = disk.read_csv(path)
     rows = [[row["source"], row["label"], stored(row["reason"])] for row in found]
     if not rows:
         return f"<p>{say('None: every photo that was drawn could be read.')}</p>"
@@ -365,8 +422,11 @@ def in_words(metrics, name):
     """What a figure shows, for those who do not see it."""
     best, last, classes = metrics["best"], metrics["last"], metrics.get("classes", ())
     if name == "confusion" and len(classes) > markup.MOST_NAMES:
-        return say("{count} right. The most frequent mistakes: {pairs}.", count=count(kept(metrics)),
-                   pairs=confused(classes, metrics["confusion"]))  # fmt: skip
+        return say(
+            "{count} right. The most frequent mistakes: {pairs}.",
+            count=count(kept(metrics)),
+            pairs=confused(classes, metrics["confusion"]),
+        )
     if name == "confusion":
         rows = []
         for true, row in zip(classes, metrics["confusion"], strict=False):

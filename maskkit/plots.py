@@ -19,8 +19,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
-from maskkit import runs
-from maskkit.core import class_names
+from maskkit.core import class_names, disk
 
 REPORT_CLASSES = {"with_mask", "without_mask"}
 REPORT_ACCURACY = 97.5  # percent: the report's best validation accuracy
@@ -205,9 +204,7 @@ def training_curves(history, photos, arch):
     curves(left, right, history)
     if n_val:
         band = interval_band(history, n_val)
-        right.fill_between(
-            epochs, *band.T, color=ACCENT, alpha=0.16, lw=0, label="95 % interval (validation)"
-        )
+        right.fill_between(epochs, *band.T, color=ACCENT, alpha=0.16, lw=0, label="95 % interval (validation)")
         if len(history) == 1:  # a band needs two epochs to be seen
             right.vlines(epochs, *band.T, color=ACCENT, lw=5, alpha=0.3)
     handles, names = right.get_legend_handles_labels()
@@ -382,9 +379,7 @@ def mistakes(images, labels, probabilities, files, classes, photos, arch):
     more = f", {len(wrong) - len(shown)} more not shown" if len(wrong) > len(shown) else ""
     heading(
         fig,
-        plural(len(wrong), "mistake")
-        + (f" in {plural(n, 'validation photo')}" if n > len(wrong) else "")
-        + more,
+        plural(len(wrong), "mistake") + (f" in {plural(n, 'validation photo')}" if n > len(wrong) else "") + more,
         f"most confident first · {label(arch)} · {label(photos, 48)}",
     )
     return fig
@@ -400,7 +395,7 @@ def save(fig, run_dir, name):
         data = io.BytesIO()
         with plt.rc_context(STYLE):
             fig.savefig(data, format=suffix, dpi=150, metadata=metadata)
-        runs.write_bytes(folder / f"{name}.{suffix}", data.getvalue())
+        disk.write_bytes(folder / f"{name}.{suffix}", data.getvalue())
 
 
 def preview(run_dir, name, width_px):
@@ -632,9 +627,7 @@ def crosstab(axis, table: Table, slanted: bool) -> None:
 
 def intervals(axis, rows, one_line=False):
     """One horizontal 95 % interval per row (correct, n, look) on a 0-100 axis, its numbers right of it."""
-    shares = [
-        (correct / n, wilson(correct, n)) if n else (None, None) for correct, n, _ in rows
-    ]
+    shares = [(correct / n, wilson(correct, n)) if n else (None, None) for correct, n, _ in rows]
     ranges(axis, [(*share, rate(*row[:2]), row[2]) for share, row in zip(shares, rows, strict=True)], one_line)
 
 

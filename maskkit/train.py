@@ -13,8 +13,8 @@ import torch
 from torch import nn
 from torch.utils.data import TensorDataset, default_collate
 
-from maskkit import evaluate, features, model, runs
-from maskkit.core import batches, parameters
+from maskkit import evaluate, features, model, pretrained, runs
+from maskkit.core import batches, disk, parameters
 from maskkit.core.parallel import torch_threads
 from maskkit.core.progress import bar
 
@@ -41,9 +41,20 @@ class Fit:
 
 
 def fit(
-    network, train, val, *, epochs, batch_size, learning_rate, seed, device, slow=None, share=1.0, checkpoint=None,
+    network,
+    train,
+    val,
+    *,
+    epochs,
+    batch_size,
+    learning_rate,
+    seed,
+    device,
+    slow=None,
+    share=1.0,
+    checkpoint=None,
     quiet=False,
-):  # fmt: skip
+):
     """Train what of `network` has `requires_grad`, as the report did: cross-entropy, Adam, a fixed step size.
 
     The same function trains a head on features and a whole network on photos; with a frozen backbone both give
@@ -175,12 +186,17 @@ def fingerprint(settings, network, datasets):
 def write_checkpoint(path, mark, network, optimizer, order, history, best, best_state):
     """All there is after an epoch, written whole or not at all."""
     content = {
-        "mark": mark, "network": network.state_dict(), "optimizer": optimizer.state_dict(),
-        "order": order.get_state(), "history": history, "best": best, "best_state": best_state,
-    }  # fmt: skip
+        "mark": mark,
+        "network": network.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "order": order.get_state(),
+        "history": history,
+        "best": best,
+        "best_state": best_state,
+    }
     buffer = io.BytesIO()
     torch.save(content, buffer)
-    runs.write_bytes(path, buffer.getvalue())
+    disk.write_bytes(path, buffer.getvalue())
 
 
 def resume(path, mark, network, optimizer, order):
@@ -189,7 +205,7 @@ def resume(path, mark, network, optimizer, order):
     None where the file is damaged or of another training: a warning says so.
     """
     try:
-        content = model.read_tensors(Path(path))
+        content = pretrained.read_tensors(Path(path))
     except ValueError as error:
         warnings.warn(f"{error}; training begins anew", stacklevel=3)
         return None
@@ -329,9 +345,7 @@ def fit_tail(network, arch, train, val, *, tail_learning_rate, tail_share=1.0, k
     parameters.need("TAIL_LEARNING_RATE", tail_learning_rate)
     parameters.need("TAIL_SHARE", tail_share)  # here too: before the photos pass the trunk
     trunk, tail = model.cut(model.unfreeze(network, arch), arch)
-    *views, val = (
-        TensorDataset(features.outputs(trunk, part, device), part.label_tensor()) for part in (*train, val)
-    )
+    *views, val = (TensorDataset(features.outputs(trunk, part, device), part.label_tensor()) for part in (*train, val))
     slow = (tail[:-1], tail_learning_rate)
     result = fit(tail, views, val, slow=slow, share=tail_share, device=device, **settings)
     tail.load_state_dict(result.state(keep))
@@ -350,6 +364,6 @@ def joined(first, second):
 
 def read_history(run_dir):
     """history.csv as `fit` returned it."""
-    rows = runs.read_csv(runs.need(run_dir, "history.csv", "02_train.ipynb"))
+    rows = disk.read_csv(runs.need(run_dir, "history.csv", "02_train.ipynb"))
     whole = ("epoch", "val_correct")
     return [{name: int(value) if name in whole else float(value) for name, value in row.items()} for row in rows]

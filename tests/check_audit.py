@@ -11,14 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
-from maskkit import runs
 from maskkit.audit import leaks
+from maskkit.core import disk
 
 
 def siblings(run_dir, truth_csv):
     """(recall, precision) over pairs of masked photos, the groups found against the truth."""
-    truth = {row["path"]: row["group"] for row in runs.read_csv(truth_csv)}
-    found = runs.read_csv(Path(run_dir) / "groups.csv")
+    truth = {row["path"]: row["group"] for row in disk.read_csv(truth_csv)}
+    found = disk.read_csv(Path(run_dir) / "groups.csv")
     groups = np.unique([row["group"] for row in found], return_inverse=True)[1]
     return leaks.agreement(groups, np.array([truth.get(row["file"], "") for row in found]))
 
@@ -31,14 +31,16 @@ def check(run_dir, truth_csv=None):
     black = audit["files"]["black_or_flat"]["files"]
     lights = {name: light["light"] for name, light in audit["lights"].items()}
     checks = {
-        f"size alone is right for 95 to 98 % of Test ({width['value']:.3f}, n {width['n']})":
-            0.95 <= width["value"] <= 0.98 and width["measured_on"].startswith("the Test part"),
+        f"size alone is right for 95 to 98 % of Test ({width['value']:.3f}, n {width['n']})": 0.95
+        <= width["value"]
+        <= 0.98
+        and width["measured_on"].startswith("the Test part"),
         f"the black files are found ({len(black)})": len(black) > 0 and all("WithMask" in file for file in black),
         f"held-out photos have versions in Train ({leaked['value']:.3f})": leaked["value"] > 0.25,
         f"leaks and shortcuts are red ({lights})": lights["leaks"] == lights["shortcuts"] == "red",
-        "the split's luck, the mouth and calibration are judged":
-            "unknown" not in (lights["split_luck"], lights["mouth"], lights["calibration"]),
-    }  # fmt: skip
+        "the split's luck, the mouth and calibration are judged": "unknown"
+        not in (lights["split_luck"], lights["mouth"], lights["calibration"]),
+    }
     if truth_csv:
         recall, precision = siblings(run_dir, truth_csv)
         # The list knows of no copy among some originals that are one photo to the eye: benchmarks/README.md.

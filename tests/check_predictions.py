@@ -6,12 +6,12 @@ usage: python tests/check_predictions.py TABLE.csv LEAST      LEAST as a fractio
 import sys
 from pathlib import Path
 
-from maskkit import runs
+from maskkit.core import disk
 
 
 def balanced_accuracy(table: str) -> float:
     """The mean over classes of the share of photos that got their class's name; files without a label are left out."""
-    rows = [row for row in runs.read_csv(table) if row["label"]]
+    rows = [row for row in disk.read_csv(table) if row["label"]]
     right = {}
     for row in rows:
         truth = Path(row["file"]).parent.name

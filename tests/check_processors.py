@@ -84,8 +84,9 @@ def main(*settings: str) -> int:
         environment = environment | {"OMP_NUM_THREADS": str(threads)}
         if environment.keys() - {"OMP_NUM_THREADS"} or threads > 1:  # as it is, with one thread, is `make test`
             numeric_tests(environment, processes=2 // threads)
-        found[f"{name}, {threads} threads"] = report(f"processor-{name.replace(' ', '-')}-{threads}", settings,
-                                                     environment)  # fmt: skip
+        found[f"{name}, {threads} threads"] = report(
+            f"processor-{name.replace(' ', '-')}-{threads}", settings, environment
+        )
     (first_name, first), *others = found.items()
     wrong = 0
     for name, other in others:

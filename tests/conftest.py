@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from maskkit import data, model
+from maskkit import checkpoint, model, pretrained, split
 from maskkit.improve import test_sets
 from maskkit.sources import faces, folders
 
@@ -67,7 +67,7 @@ def curated(photo_folder, tmp_path):
     """(run_dir, rows) of the 30 photos: 24 train, 6 validation."""
     run_dir = tmp_path / "run"
     run_dir.mkdir()
-    rows, _ = data.curate(folders.find(str(photo_folder)), run_dir, per_class=0, split="grouped", seed=0)
+    rows, _ = split.curate(folders.find(str(photo_folder)), run_dir, per_class=0, split="grouped", seed=0)
     return run_dir, rows
 
 
@@ -85,7 +85,7 @@ def face_source(demo_set, tmp_path):
 def drawn_faces(face_source, tmp_path):
     """15 of each class, split three times."""
     (tmp_path / "run").mkdir()
-    data.curate(face_source, tmp_path / "run", per_class=15, split="grouped", seed=0)
+    split.curate(face_source, tmp_path / "run", per_class=15, split="grouped", seed=0)
     return test_sets.draw(tmp_path / "run", n_seeds=3, seed=0)
 
 
@@ -99,9 +99,15 @@ def dwarf():
 def trained(tmp_path_factory):
     """The two files of a model, as `model.save` left them: random ResNet18, two classes, 64 px."""
     run_dir = tmp_path_factory.mktemp("trained")
-    source = model.Pretrained("resnet18", "none", None, "")
+    source = pretrained.Pretrained("resnet18", "none", None, "")
     network = model.build(source, 2, seed=0)
     network.fc.weight.data *= 4  # else every photo is 0.5
-    model.save(network, run_dir, source=source, classes=("with_mask", "without_mask"),
-               transform=model.Transform(size_px=64), parameters={"epochs": 1})  # fmt: skip
+    checkpoint.save(
+        network,
+        run_dir,
+        source=source,
+        classes=("with_mask", "without_mask"),
+        transform=model.Transform(size_px=64),
+        parameters={"epochs": 1},
+    )
     return run_dir

@@ -4,13 +4,15 @@ from collections import Counter
 import pytest
 from conftest import draw_photo, fill
 
-from maskkit import data, runs
-from maskkit.core import parallel, paths
+from maskkit import data, split
+from maskkit.core import disk, parallel, paths
 from maskkit.sources import decoding, faces, folders, kaggle
 
 
 def curate(folder, run_dir, **settings):
-    return data.curate(folders.find(str(folder)), run_dir, **{"per_class": 0, "split": "grouped", "seed": 0} | settings)
+    return split.curate(
+        folders.find(str(folder)), run_dir, **{"per_class": 0, "split": "grouped", "seed": 0} | settings
+    )
 
 
 @pytest.fixture
@@ -128,10 +130,10 @@ def test_originals_join_their_augmented_files_only_where_all_are_there(tmp_path,
     drawn = {path: ("with_mask", path.name) for path in (train / "WithMask").iterdir()}
     monkeypatch.setattr(folders, "N_ORIGINALS_12K", 11)
     source = folders.find(str(train))
-    groups = {path.name: group for path, group in data.name_groups(drawn, source, {}).items()}
+    groups = {path.name: group for path, group in split.name_groups(drawn, source, {}).items()}
     assert groups["Augmented_3_99.png"] == groups["003.png"] != groups["004.png"]
     monkeypatch.setattr(folders, "N_ORIGINALS_12K", 12)
-    groups = {path.name: group for path, group in data.name_groups(drawn, source, {}).items()}
+    groups = {path.name: group for path, group in split.name_groups(drawn, source, {}).items()}
     assert groups["Augmented_3_99.png"] != groups["003.png"]
 
 
@@ -147,7 +149,7 @@ def test_one_original_only_cannot_be_split(tmp_path):
     ("sizes", "target", "total"), [([2, 2, 3], 3, 3), ([3, 3, 3], 4, 3), ([1] * 5, 2, 2), ([9], 2, 0)]
 )
 def test_choose_sum_is_exact_or_just_below(sizes, target, total):
-    assert sum(sizes[index] for index in data.choose_sum(sizes, target)) == total
+    assert sum(sizes[index] for index in split.choose_sum(sizes, target)) == total
 
 
 def test_same_seed_same_bytes_another_seed_other_photos(photo_folder, tmp_path):
@@ -165,7 +167,7 @@ def test_broken_files_are_set_aside_and_replaced(photo_folder, tmp_path):
     rows, rejected = curate(photo_folder, tmp_path / "run", per_class=13)
     assert data.count(rows, "train") + data.count(rows, "val") == 26
     assert {row["source"] for row in rejected} == {"with_mask/000.png", "with_mask/007.png"}
-    assert runs.read_csv(tmp_path / "run" / "rejected.csv") == rejected
+    assert disk.read_csv(tmp_path / "run" / "rejected.csv") == rejected
 
 
 def test_too_few_good_photos_is_an_error_with_the_numbers(photo_folder, tmp_path):
@@ -178,7 +180,7 @@ def test_too_few_good_photos_is_an_error_with_the_numbers(photo_folder, tmp_path
 def test_fewer_photos_than_asked_for_are_used_and_said(photo_folder, tmp_path):
     rows, rejected = curate(photo_folder, tmp_path / "run", per_class=100)
     assert len(rows) == 30
-    assert "with_mask: 15 photos are there, 100 were asked for" in data.remarks(rows, rejected, 100)
+    assert "with_mask: 15 photos are there, 100 were asked for" in split.remarks(rows, rejected, 100)
 
 
 def test_three_classes_odd_names_and_nested_folders(tmp_path):

@@ -2,14 +2,14 @@ import pytest
 import torch
 from conftest import TOLERANCE
 
-from maskkit import data, features, model
+from maskkit import data, features, model, pretrained
 from maskkit.core.parallel import torch_threads
 from maskkit.improve import benchmark_networks
 from maskkit.sources import folders
 
 pytestmark = pytest.mark.numeric
 
-RANDOM = model.Pretrained("resnet18", "none", None, "")
+RANDOM = pretrained.Pretrained("resnet18", "none", None, "")
 CPU = torch.device("cpu")
 
 

@@ -10,12 +10,13 @@ import torch
 from conftest import draw_photo
 from torch import nn
 
-from maskkit import model, runs
+from maskkit import checkpoint, model, pretrained
+from maskkit.core import disk
 from maskkit.improve import benchmark_networks
 
 pytestmark = pytest.mark.numeric
 
-RANDOM = model.Pretrained("resnet18", "none", None, "")
+RANDOM = pretrained.Pretrained("resnet18", "none", None, "")
 
 
 def test_1026_of_11177538_weights_learn():
@@ -23,7 +24,7 @@ def test_1026_of_11177538_weights_learn():
 
 
 def test_packaged_mobilenet_has_imagenet_statistics():
-    network = model.build(model.pretrained("mobilenet_v2", "packaged"), 2, seed=0)
+    network = model.build(pretrained.find("mobilenet_v2", "packaged"), 2, seed=0)
     assert model.count_weights(network) == (2_562, 2_226_434)
     variance = network.features[18][1].running_var
     assert variance.shape == (1280,) and not torch.equal(variance, torch.ones(1280))  # ones are what "none" has
@@ -46,7 +47,7 @@ def test_transform_resizes_as_floats_and_normalises(dwarf):
 
 @pytest.mark.parametrize("arch", list(model.ARCHITECTURES))
 def test_trunk_and_tail_are_the_network(arch):
-    network = model.build(model.Pretrained(arch, "none", None, ""), 2, seed=0)
+    network = model.build(pretrained.Pretrained(arch, "none", None, ""), 2, seed=0)
     trunk, tail = model.cut(network, arch)
     images = torch.rand(2, 3, 64, 64)
     assert torch.allclose(tail(trunk(images)), network(images), atol=1e-5)
@@ -55,7 +56,7 @@ def test_trunk_and_tail_are_the_network(arch):
 
 @pytest.mark.parametrize(("arch", "learns"), [("resnet18", "8,389,634"), ("mobilenet_v2", "881,602")])
 def test_unfreezing_lets_the_tail_learn_but_no_batch_norm(arch, learns):
-    network = model.unfreeze(model.build(model.Pretrained(arch, "none", None, ""), 2, seed=0), arch)
+    network = model.unfreeze(model.build(pretrained.Pretrained(arch, "none", None, ""), 2, seed=0), arch)
     assert f"{model.count_weights(network)[0]:,}" == learns
     norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
     assert not any(weight.requires_grad for norm in norms for weight in norm.parameters())
@@ -74,7 +75,7 @@ def test_other_classifiers_of_torchvision_need_no_entry(arch, head, stage, n):
     found = model.architecture(arch)
     assert (found.head, found.last_stage) == (head, stage)
     assert torch.equal(state, torch.get_rng_state())
-    network = model.build(model.pretrained(arch, "none"), 2, seed=0)
+    network = model.build(pretrained.find(arch, "none"), 2, seed=0)
     assert model.count_weights(network) == (2 * network.get_submodule(head).in_features + 2, n)
     assert model.Backbone(network, arch)(torch.zeros(2, 3, 64, 64)).shape[0] == 2
 
@@ -85,7 +86,7 @@ def test_other_classifiers_of_torchvision_need_no_entry(arch, head, stage, n):
 )
 def test_networks_without_a_linear_head_are_refused(arch, message):
     with pytest.raises(ValueError, match=message):
-        model.pretrained(arch, "none")
+        pretrained.find(arch, "none")
 
 
 # --- weights ------------------------------------------------------------------------------------
@@ -98,7 +99,7 @@ def backbone_file(path, **changes):
 
 
 def test_a_float16_file_is_cast_and_only_its_head_replaced(tmp_path):
-    source = model.pretrained("resnet18", str(backbone_file(tmp_path / "w.pth")))
+    source = pretrained.find("resnet18", str(backbone_file(tmp_path / "w.pth")))
     network = model.build(source, 3, seed=0)
     assert network.fc.weight.shape == (3, 512) and network.conv1.weight.dtype == torch.float32
     assert torch.equal(network.conv1.weight, model.skeleton("resnet18", 3, seed=1).conv1.weight.half().float())
@@ -122,16 +123,16 @@ def test_files_that_are_no_weights_are_refused(tmp_path, monkeypatch, content, m
     monkeypatch.chdir(tmp_path)
     torch.save(content, "w.pth")
     with pytest.raises(ValueError, match=message):
-        model.pretrained("resnet18", "w.pth")
+        pretrained.find("resnet18", "w.pth")
     assert not (tmp_path / "payload_ran").exists()
 
 
 def test_wrong_shapes_and_nan_are_named(tmp_path):
     with pytest.raises(ValueError, match=r"conv1.weight is \(1,\), not \(64, 3, 7, 7\)"):
-        model.pretrained("resnet18", str(backbone_file(tmp_path / "w.pth", **{"conv1.weight": torch.zeros(1)})))
+        pretrained.find("resnet18", str(backbone_file(tmp_path / "w.pth", **{"conv1.weight": torch.zeros(1)})))
     bad = {"bn1.weight": torch.full((64,), float("nan"))}
     with pytest.raises(ValueError, match="bn1.weight holds values that are not finite"):
-        model.pretrained("resnet18", str(backbone_file(tmp_path / "w.pth", **bad)))
+        pretrained.find("resnet18", str(backbone_file(tmp_path / "w.pth", **bad)))
 
 
 @pytest.mark.parametrize(
@@ -144,7 +145,7 @@ def test_wrong_shapes_and_nan_are_named(tmp_path):
 )
 def test_what_cannot_be_had_by_name_is_an_error(arch, weights, error, message):
     with pytest.raises(error, match=message):
-        model.pretrained(arch, weights)
+        pretrained.find(arch, weights)
 
 
 @pytest.fixture
@@ -176,7 +177,7 @@ def address(server, content):
 
 def test_a_download_is_stored_with_its_hash_checked(server, tmp_path):
     server.answer = (200, b"weights")
-    model.download(address(server, b"weights"), tmp_path / address(server, b"weights").rsplit("/", 1)[1])
+    pretrained.download(address(server, b"weights"), tmp_path / address(server, b"weights").rsplit("/", 1)[1])
     assert [path.read_bytes() for path in tmp_path.glob("w-*.pth")] == [b"weights"]
 
 
@@ -185,19 +186,19 @@ def test_a_failed_download_says_what_to_do_and_leaves_nothing(server, tmp_path, 
     server.answer = answer
     url = address(server, b"weights")
     with pytest.raises(FileNotFoundError, match="Tried to download http(.|\n)*By hand: put that file at"):
-        model.download(url, tmp_path / url.rsplit("/", 1)[1])
+        pretrained.download(url, tmp_path / url.rsplit("/", 1)[1])
     assert not list(tmp_path.iterdir())
 
 
 def test_from_auto_only_the_embedded_network_stands_in(monkeypatch, tmp_path):
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     monkeypatch.setattr(torch.hub, "download_url_to_file", lambda *_, **__: (_ for _ in ()).throw(OSError("no route")))
-    source = model.pretrained("auto", "auto")
+    source = pretrained.find("auto", "auto")
     assert (source.arch, source.weights) == ("mobilenet_v2", "packaged")
     assert "no route" in source.note and "not reached" in source.title
     for arch, weights in (("resnet18", "auto"), ("auto", "imagenet"), ("mobilenet_v2", "imagenet")):
         with pytest.raises(FileNotFoundError, match="no route"):
-            model.pretrained(arch, weights)
+            pretrained.find(arch, weights)
 
 
 # --- checkpoint ---------------------------------------------------------------------------------
@@ -206,13 +207,13 @@ def test_from_auto_only_the_embedded_network_stands_in(monkeypatch, tmp_path):
 @pytest.fixture
 def saved(tmp_path, dwarf):
     network = model.build(RANDOM, 2, seed=5)
-    model.save(network, tmp_path, source=RANDOM, classes=("a", "b"), transform=dwarf, parameters={"seed": 5})
+    checkpoint.save(network, tmp_path, source=RANDOM, classes=("a", "b"), transform=dwarf, parameters={"seed": 5})
     return tmp_path, network
 
 
 def test_a_checkpoint_comes_back_as_it_was(saved, dwarf):
     run_dir, network = saved
-    loaded, about = model.load(run_dir, classes=("a", "b"))
+    loaded, about = checkpoint.load(run_dir, classes=("a", "b"))
     images = torch.rand(3, 3, 64, 64)
     assert torch.allclose(loaded(images), network(images), atol=1e-5)
     assert about["transform"] == dwarf and about["classes"] == ["a", "b"]
@@ -222,14 +223,14 @@ def test_a_checkpoint_comes_back_as_it_was(saved, dwarf):
 def test_a_checkpoint_of_other_classes_or_shapes_is_refused(saved):
     run_dir, network = saved
     with pytest.raises(ValueError, match="was trained on a, b, but the photos are b, a"):
-        model.load(run_dir, classes=("b", "a"))
+        checkpoint.load(run_dir, classes=("b", "a"))
     about = json.loads((run_dir / "model.json").read_text())
-    runs.write_json(run_dir / "model.json", about | {"classes": ["a", "b", "c"]})
+    disk.write_json(run_dir / "model.json", about | {"classes": ["a", "b", "c"]})
     with pytest.raises(ValueError, match="does not fit resnet18 with 3 classes"):
-        model.load(run_dir)
-    runs.write_json(run_dir / "model.json", about | {"arch": "alexnett"})
+        checkpoint.load(run_dir)
+    disk.write_json(run_dir / "model.json", about | {"arch": "alexnett"})
     with pytest.raises(ValueError, match="does not describe a model of maskkit"):
-        model.load(run_dir)
+        checkpoint.load(run_dir)
 
 
 def test_a_truncated_checkpoint_is_refused(saved):
@@ -237,10 +238,10 @@ def test_a_truncated_checkpoint_is_refused(saved):
     whole = (run_dir / "model.safetensors").read_bytes()
     (run_dir / "model.safetensors").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(ValueError, match="model.safetensors is damaged"):
-        model.load(run_dir)
+        checkpoint.load(run_dir)
     (run_dir / "model.safetensors").unlink()
     with pytest.raises(FileNotFoundError, match="run 02_train.ipynb"):
-        model.load(run_dir)
+        checkpoint.load(run_dir)
 
 
 def test_a_nan_checkpoint_is_refused(saved):
@@ -248,16 +249,16 @@ def test_a_nan_checkpoint_is_refused(saved):
     network.fc.bias.data[0] = float("nan")
     safetensors.torch.save_file(network.state_dict(), run_dir / "model.safetensors")
     with pytest.raises(ValueError, match="fc.bias holds values that are not finite"):
-        model.load(run_dir)
+        checkpoint.load(run_dir)
 
 
 def test_files_of_two_runs_are_refused_together(saved, dwarf, tmp_path):
     run_dir, network = saved
     network.fc.bias.data[0] += 1
-    model.save(network, tmp_path / "other", source=RANDOM, classes=("a", "b"), transform=dwarf, parameters={})
+    checkpoint.save(network, tmp_path / "other", source=RANDOM, classes=("a", "b"), transform=dwarf, parameters={})
     (tmp_path / "other" / "model.safetensors").rename(run_dir / "model.safetensors")
     with pytest.raises(ValueError, match="is not the file that model.json describes"):
-        model.load(run_dir)
+        checkpoint.load(run_dir)
 
 
 def test_cuda_asked_for_and_absent(monkeypatch):
@@ -271,7 +272,7 @@ def test_cuda_asked_for_and_absent(monkeypatch):
 
 @pytest.mark.parametrize("arch", ["resnet18", "mobilenet_v2", "shufflenet_v2_x0_5"])
 def test_a_network_for_inference_gives_the_same(arch):
-    network = model.build(model.Pretrained(arch, "none", None, ""), 3, seed=0)
+    network = model.build(pretrained.Pretrained(arch, "none", None, ""), 3, seed=0)
     images = torch.randn(4, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     benchmark_networks.settle(network, images)
     torch.nn.init.normal_(model.head(network, arch).weight, generator=torch.Generator().manual_seed(0))
@@ -302,7 +303,7 @@ def test_a_network_that_cannot_be_followed_stays_as_it_is():
 
 
 def test_a_network_for_inference_has_no_batch_norm_and_its_own_weights():
-    network = model.build(model.Pretrained("resnet18", "none", None, ""), 2, seed=0)
+    network = model.build(pretrained.Pretrained("resnet18", "none", None, ""), 2, seed=0)
     quick = model.for_inference(network)
     assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in quick.modules())
     assert not any(weight.requires_grad for weight in quick.parameters())

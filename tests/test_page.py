@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from maskkit import evaluate, page, runs
+from maskkit.core import disk
 from maskkit.html import audit_section
 
 NASTY = "<script>alert('x')</script> & \"$\".png"
@@ -81,8 +82,8 @@ def run_dir(tmp_path):
         "val_accuracy": 0.75,
         "val_correct": 30,
     }
-    runs.write_csv(tmp_path / "history.csv", [row], list(row))
-    runs.write_csv(
+    disk.write_csv(tmp_path / "history.csv", [row], list(row))
+    disk.write_csv(
         tmp_path / "rejected.csv",
         [{"source": NASTY, "label": "with_mask", "reason": "truncated"}],
         ("source", "label", "reason"),
@@ -97,8 +98,8 @@ def run_dir(tmp_path):
         }
         for verdict in ("same", "within the interval", "differs", "not comparable")
     ]
-    runs.write_json(tmp_path / "claims.json", claims)
-    runs.write_json(
+    disk.write_json(tmp_path / "claims.json", claims)
+    disk.write_json(
         tmp_path / "environment.json", {"platform": "Linux", "processors": 2, "cuda": None, "commit": "abc"}
     )
     (tmp_path / "figures").mkdir()
@@ -158,9 +159,7 @@ def test_page_can_be_read_without_seeing_it(run_dir):
     assert tags.count("h1") == tags.count("main") == 1
     images = [attributes for tag, attributes in reader.tags if tag == "img"]
     assert len(images) == len(page.LOOK_FOR)
-    assert all(
-        len(image["alt"]) > 20 and image["width"] == "30" and image["height"] == "20" for image in images
-    )
+    assert all(len(image["alt"]) > 20 and image["width"] == "30" and image["height"] == "20" for image in images)
     assert all(attributes.get("scope") in ("col", "row") for tag, attributes in reader.tags if tag == "th")
     assert tags.count("figcaption") == tags.count("figure") and tags.count("caption") == tags.count("table")
 
@@ -168,7 +167,7 @@ def test_page_can_be_read_without_seeing_it(run_dir):
 def test_every_text_is_escaped(run_dir):
     nasty = {"file": NASTY, "label": NASTY, "predicted": NASTY, "probability": 0.5}
     claim = dict.fromkeys(("claim", "report", "here", "verdict", "rule"), NASTY)
-    runs.write_json(run_dir / "claims.json", [claim])
+    disk.write_json(run_dir / "claims.json", [claim])
     reader, words = change(
         run_dir,
         classes=[NASTY, "b"],
@@ -188,11 +187,7 @@ def test_every_text_is_escaped(run_dir):
 
 def test_a_fallback_is_told_before_anything_else(run_dir):
     reader, words = change(run_dir, source_note="Kaggle not reached", weights_note="no ResNet18 weights")
-    assert (
-        words.index("Kaggle not reached")
-        < words.index("no ResNet18 weights")
-        < words.index("What it was asked")
-    )
+    assert words.index("Kaggle not reached") < words.index("no ResNet18 weights") < words.index("What it was asked")
     assert sum(attributes.get("class") == "banner" for _, attributes in reader.tags) == 2
 
 
@@ -211,9 +206,11 @@ def test_a_fallback_s_technical_reason_is_folded_away(run_dir):
 
 
 def test_files_with_two_labels_are_listed(run_dir):
-    rows = [{"sha256": "ab", "source": f"{label}/{NASTY}", "label": label, "drawn": drawn}
-            for label, drawn in (("cat", "yes"), ("dog", "no"))]  # fmt: skip
-    runs.write_csv(run_dir / "conflicts.csv", rows, list(rows[0]))
+    rows = [
+        {"sha256": "ab", "source": f"{label}/{NASTY}", "label": label, "drawn": drawn}
+        for label, drawn in (("cat", "yes"), ("dog", "no"))
+    ]
+    disk.write_csv(run_dir / "conflicts.csv", rows, list(rows[0]))
     for language, said in (("en", "1 photos lie in two classes or more"), ("id", "1 foto dengan byte yang sama")):
         _, words = change(run_dir, language=language)
         assert said in words and f"cat/{NASTY}" in words and f"dog/{NASTY}" in words
@@ -226,9 +223,7 @@ def test_drawn_faces_need_nobodys_consent(run_dir):
     assert page.PRIVACY_DRAWN in words and page.PRIVACY not in words
 
 
-@pytest.mark.parametrize(
-    "name", ["claims.json", "history.csv", "rejected.csv", "environment.json", *page.LOOK_FOR]
-)
+@pytest.mark.parametrize("name", ["claims.json", "history.csv", "rejected.csv", "environment.json", *page.LOOK_FOR])
 def test_what_is_missing_is_named(run_dir, name):
     path = run_dir / name if "." in name else run_dir / "figures" / f"{name}.png"
     path.unlink()
@@ -274,7 +269,7 @@ def test_no_mistake_needs_no_figure(run_dir):
 
 def test_file_names_that_are_not_utf_8_are_shown(run_dir):
     rejected = {"source": "caf\udce9.png", "label": "with_mask", "reason": "truncated"}
-    runs.write_csv(run_dir / "rejected.csv", [rejected], list(rejected))
+    disk.write_csv(run_dir / "rejected.csv", [rejected], list(rejected))
     _, words = read(page.write(run_dir))
     assert "caf?.png" in words
 
@@ -282,7 +277,7 @@ def test_file_names_that_are_not_utf_8_are_shown(run_dir):
 def test_an_audit_stands_in_the_page_and_in_its_head(run_dir):
     from test_page_audit import check_headings, check_links, sample
 
-    runs.write_json(run_dir / "audit.json", sample())
+    disk.write_json(run_dir / "audit.json", sample())
     reader, words = read(page.write(run_dir))
     lamps = [attributes["href"] for tag, attributes in reader.tags if tag == "a"]
     assert lamps == [f"#light-{key}" for key in audit_section.LIGHTS]
@@ -297,7 +292,7 @@ def test_an_audit_stands_in_the_page_and_in_its_head(run_dir):
 def test_an_instant_audit_says_how_to_measure_the_rest(run_dir):
     from test_page_audit import instant
 
-    runs.write_json(run_dir / "audit.json", instant())
+    disk.write_json(run_dir / "audit.json", instant())
     _, words = read(page.write(run_dir))
     assert words.count("not measured yet: make trust RUN=check") == words.count("not measured yet") == 11
     assert "! Luck of the split: amber" in words

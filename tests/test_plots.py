@@ -28,9 +28,7 @@ FIGURES = ("photos_grid", "split", "training_curves", "confusion", "scores", "pr
 @pytest.fixture(autouse=True)
 def close_figures():
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "error"
-        )  # a missing letter or a layout that does not fit is a warning of matplotlib
+        warnings.simplefilter("error")  # a missing letter or a layout that does not fit is a warning of matplotlib
         yield
     plt.close("all")
 
@@ -137,9 +135,7 @@ def test_odd_names_many_classes_and_hardly_any_photo(name, classes, n, epochs, t
     """Warnings are errors here: neither a letter without a glyph nor `$` read as mathematics passes."""
     fig = draw(name, classes, n, photos="my $x_1$ photos " * 9, epochs=epochs)
     box, (width, height) = fig.get_tightbbox(), fig.get_size_inches()
-    assert (
-        box.x0 > -0.02 and box.y0 > -0.02 and box.x1 < width + 0.02 and box.y1 < height + 0.02
-    )  # nothing is cut
+    assert box.x0 > -0.02 and box.y0 > -0.02 and box.x1 < width + 0.02 and box.y1 < height + 0.02  # nothing is cut
     plots.save(fig, tmp_path, name)
     assert (tmp_path / "figures" / f"{name}.png").stat().st_size > 1000
 
@@ -155,9 +151,7 @@ def test_dollars_stay_text():
 def test_confusion_shows_the_counts_it_was_given():
     matrix = np.array([[20, 0, 3], [1, 19, 0], [7, 8, 0]])
     fig = plots.confusion(matrix, ("a", "b", "c"), "demo", "resnet18")
-    cells = {
-        text.get_gid(): text.get_text() for text in fig.axes[0].texts if "cell" in (text.get_gid() or "")
-    }
+    cells = {text.get_gid(): text.get_text() for text in fig.axes[0].texts if "cell" in (text.get_gid() or "")}
     assert cells == {f"cell {row} {column}": str(matrix[row, column]) for row, column in np.ndindex(3, 3)}
     assert "39 of 58 (67.2 %)" in fig.get_suptitle()
     assert [label.get_text() for label in fig.axes[0].get_yticklabels()] == ["a", "b", "c"]
@@ -166,9 +160,7 @@ def test_confusion_shows_the_counts_it_was_given():
 def test_confusion_draws_the_wilson_interval_of_each_row():
     fig = plots.confusion([[20, 0], [1, 19]], REPORT, "demo", "resnet18")
     bars = [line.get_xdata() for line in fig.axes[1].lines if len(line.get_xdata()) == 2]
-    assert np.allclose(
-        bars, [np.array(evaluate.wilson(20, 20)) * 100, np.array(evaluate.wilson(19, 20)) * 100]
-    )
+    assert np.allclose(bars, [np.array(evaluate.wilson(20, 20)) * 100, np.array(evaluate.wilson(19, 20)) * 100])
 
 
 def test_training_curves_mark_the_epoch_that_is_kept_on_a_0_100_axis():
@@ -218,9 +210,7 @@ def test_mistakes_shows_only_the_wrong_ones_surest_first_and_says_how_many_more(
     labels = np.array([0] * 50 + [1] * 10)
     probabilities = np.array([[0.01, 0.99]] * 50 + [[0.1, 0.9]] * 10)
     probabilities[7] = [0.0, 1.0]
-    fig = plots.mistakes(
-        images, labels, probabilities, [f"{i}.png" for i in range(n)], REPORT, "demo", "resnet18"
-    )
+    fig = plots.mistakes(images, labels, probabilities, [f"{i}.png" for i in range(n)], REPORT, "demo", "resnet18")
     assert fig.get_suptitle() == "50 mistakes in 60 validation photos, 10 more not shown"
     shown = [axes for axes in fig.axes if axes.axison]
     assert len(shown) == plots.MAX_MISTAKES

@@ -9,13 +9,13 @@ from conftest import TOLERANCE
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from maskkit import augment, data, evaluate, features, model, train
+from maskkit import augment, data, evaluate, features, model, pretrained, train
 from maskkit.core.parallel import torch_threads
 from maskkit.sources import folders
 
 pytestmark = pytest.mark.numeric
 
-RANDOM = model.Pretrained("resnet18", "none", None, "")
+RANDOM = pretrained.Pretrained("resnet18", "none", None, "")
 SETTINGS = {"epochs": 3, "batch_size": 7, "learning_rate": 0.01, "seed": 3}  # 24 photos: the last batch has 3
 CPU = torch.device("cpu")
 
@@ -178,9 +178,7 @@ def test_a_tail_on_its_trunk_s_outputs_learns_as_the_whole_network_on_the_photos
     slow = (model.cut(whole, arch)[1][:-1], 1e-4)
     plain = train.fit(whole, seen, val_photos, **SETTINGS, device=CPU, slow=slow)
     before = copy.deepcopy(cut.state_dict())
-    quick = train.fit_tail(
-        cut, arch, seen, val_photos, tail_learning_rate=1e-4, keep="last", device=CPU, **SETTINGS
-    )
+    quick = train.fit_tail(cut, arch, seen, val_photos, tail_learning_rate=1e-4, keep="last", device=CPU, **SETTINGS)
     assert losses(quick) == pytest.approx(losses(plain), abs=1e-4) and within_a_photo(quick, plain)
     moved = {name for name, value in cut.state_dict().items() if not torch.equal(value, before[name])}
     assert moved == {name for name, weight in cut.named_parameters() if weight.requires_grad}  # no batch norm
@@ -283,9 +281,16 @@ def test_a_tail_keeps_a_share_of_its_tuning(photos, share):
     network = model.build(RANDOM, 2, seed=0)
     with pytest.raises(ValueError, match="TAIL_SHARE must be above 0 and at most 1, got"):
         train.fit_tail(
-            network, "resnet18", photos[:1], photos[1], tail_learning_rate=1e-4, tail_share=share, keep="last",
-            device=CPU, **SETTINGS,
-        )  # fmt: skip
+            network,
+            "resnet18",
+            photos[:1],
+            photos[1],
+            tail_learning_rate=1e-4,
+            tail_share=share,
+            keep="last",
+            device=CPU,
+            **SETTINGS,
+        )
 
 
 def test_a_tail_s_share_reaches_its_weights(photos):
@@ -295,9 +300,16 @@ def test_a_tail_s_share_reaches_its_weights(photos):
         network = model.build(RANDOM, 2, seed=0)
         before = copy.deepcopy(network.state_dict())
         train.fit_tail(
-            network, "resnet18", seen, val_photos, tail_learning_rate=1e-4, tail_share=share, keep="last", device=CPU,
+            network,
+            "resnet18",
+            seen,
+            val_photos,
+            tail_learning_rate=1e-4,
+            tail_share=share,
+            keep="last",
+            device=CPU,
             **SETTINGS,
-        )  # fmt: skip
+        )
         kept[share] = network.state_dict()
     name = "layer4.0.conv1.weight"
     assert torch.equal(kept[0.25][name], before[name].lerp(kept[1][name], 0.25))

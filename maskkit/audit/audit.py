@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from maskkit import data, model, runs
+from maskkit import checkpoint, data, model, pretrained, runs
 from maskkit.audit import calibration, drawing, leaks, lights, regions, sections, shortcuts, splits, survey
 from maskkit.audit.subject import ENOUGH, Net, Subject, choose, detect, find_nets, marks, net_of_run, recipe_of, train
-from maskkit.core import paths
+from maskkit.core import disk, environment, paths
 from maskkit.sources import folders
 
 VERSION = 1  # of audit.json
@@ -48,7 +48,7 @@ def audit(
         FileNotFoundError, ValueError: the folders hold no two classes of photos, or the model knows other classes.
     """
     out, device = Path(out), model.device(device)
-    runs.check_writable(out)
+    disk.check_writable(out)
     with runs.Stopwatch() as watch:
         source, photos = read(folder, say)
         nets, arch, recipe, words = find_nets(run, arch, weights, compare, photos.classes)
@@ -65,9 +65,9 @@ def audit(
         say("figures")
         drawing.draw(result, subject, odd, elsewhere, out, device, seed)
     result |= {"seconds": {"audit": watch.seconds}, "run": {"name": out.name, "finished": runs.now()}}
-    runs.write_csv(out / "groups.csv", group_rows(photos, subject.groups), GROUP_COLUMNS)
-    runs.write_csv(out / "suspects.csv", suspect_rows(odd), SUSPECT_COLUMNS)
-    runs.write_json(out / "audit.json", result)
+    disk.write_csv(out / "groups.csv", group_rows(photos, subject.groups), GROUP_COLUMNS)
+    disk.write_csv(out / "suspects.csv", suspect_rows(odd), SUSPECT_COLUMNS)
+    disk.write_json(out / "audit.json", result)
     return result
 
 
@@ -163,13 +163,19 @@ def all_leaks(subject, seed):
 def all_shortcuts(subject, device, seed):
     photos = subject.photos
     given = {name: shortcuts.values(photos, name) for name in shortcuts.MEASURES if name != "random_network"}
-    network = model.build(model.Pretrained("resnet18", "none", None, ""), len(photos.classes), seed=0)
+    network = model.build(pretrained.Pretrained("resnet18", "none", None, ""), len(photos.classes), seed=0)
     random = Net("resnet18", "none", "", network)
     given["random_network"] = random.features(photos.rows, photos.classes, device).numpy()
     return sections.shortcut_entries(
-        given, subject.net.X, subject.arch, photos.labels, subject.groups, subject.parts,
-        recipe=subject.recipe, seed=seed,
-    )  # fmt: skip
+        given,
+        subject.net.X,
+        subject.arch,
+        photos.labels,
+        subject.groups,
+        subject.parts,
+        recipe=subject.recipe,
+        seed=seed,
+    )
 
 
 def all_regions(subject, device, seed):
@@ -212,18 +218,20 @@ def all_against(subject, elsewhere, device, seed):
     }
     try:
         ((train, val),) = splits.draw(
-            others.labels, groups, np.ones(len(others), dtype=bool), per_class=subject.recipe["per_class"],
-            n_splits=1, seed=seed,
-        )  # fmt: skip
+            others.labels,
+            groups,
+            np.ones(len(others), dtype=bool),
+            per_class=subject.recipe["per_class"],
+            n_splits=1,
+            seed=seed,
+        )
     except ValueError as error:
         entries["backward"] = sections.undefined(str(error), confusion=None, mistakes=[])
     else:
         heads = sections.fit_one(X, others.labels, train, subject.recipe, seed, val).best
         new = ~np.isin(photos.column("sha256"), others.column("sha256"))
         logits = heads.logits(subject.net.X[new])[0].numpy()
-        entries["backward"] = against(
-            logits, photos, new, subject.groups, "trained there, measured here", None, seed
-        )
+        entries["backward"] = against(logits, photos, new, subject.groups, "trained there, measured here", None, seed)
     for one in entries.values():
         one["folder"] = source.photos
     limits = tuple(own - loss for loss in lights.LIMITS["other_source"])
@@ -304,9 +312,9 @@ def instant(run_dir, *, device="auto", seed=0):
         the audit (the whole one, where that is kept).
     """
     path = Path(run_dir) / "audit.json"
-    network, description = model.load(run_dir)
+    network, description = checkpoint.load(run_dir)
     if path.exists():
-        earlier = runs.read_json(path)
+        earlier = disk.read_json(path)
         same = earlier.get("model_sha256") == description["model_sha256"]
         if earlier.get("version") == VERSION and earlier.get("scope") == "whole" and same:
             return earlier
@@ -327,9 +335,15 @@ def instant(run_dir, *, device="auto", seed=0):
         found["split_luck"] = lights.unknown("split_luck", TUNED)
     else:
         result["splits"], missed = sections.repeated_splits(
-            net.arch, net.X, labels, groups, everyone, recipe=recipe, seed=seed,
+            net.arch,
+            net.X,
+            labels,
+            groups,
+            everyone,
+            recipe=recipe,
+            seed=seed,
             n_splits=instant_splits(len(rows), len(description["classes"]), recipe["epochs"]),
-        )  # fmt: skip
+        )
         found["split_luck"] = lights.light("split_luck", missed)
     result["leaks"] = sections.leak_entries({"sha256": copies}, parts, labels, seed)
     held = sections.held_out_leaks({"all": copies}, parts == "train", parts == "val", "the run's validation part")
@@ -340,13 +354,20 @@ def instant(run_dir, *, device="auto", seed=0):
     )
     found["shortcuts"] = only_warn(found["shortcuts"])
     head = {
-        "version": VERSION, "scope": "instant", "photos": metrics["photos"], "source": metrics["source"],
-        "classes": description["classes"], "n": len(rows), "arch": net.arch, "model": "of this run",
-        "model_sha256": description["model_sha256"], "recipe": recipe,
+        "version": VERSION,
+        "scope": "instant",
+        "photos": metrics["photos"],
+        "source": metrics["source"],
+        "classes": description["classes"],
+        "n": len(rows),
+        "arch": net.arch,
+        "model": "of this run",
+        "model_sha256": description["model_sha256"],
+        "recipe": recipe,
         "networks": {net.arch: {"weights": net.weights, "note": ""}},
-    }  # fmt: skip
+    }
     result = head | finish(result, found)
-    runs.write_json(path, result)
+    disk.write_json(path, result)
     return result
 
 
@@ -375,10 +396,10 @@ def about(subject, source, run):
         "n": len(subject.photos),
         "arch": subject.arch,
         "model": subject.words,
-        "model_sha256": runs.read_json(Path(run) / "model.json")["model_sha256"] if run else "",
+        "model_sha256": disk.read_json(Path(run) / "model.json")["model_sha256"] if run else "",
         "recipe": subject.recipe,
         "networks": {net.arch: {"weights": net.weights, "note": net.note} for net in subject.nets.values()},
-        "versions": runs.versions(),
+        "versions": environment.versions(),
     }
 
 

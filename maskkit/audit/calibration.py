@@ -54,8 +54,14 @@ def bins(confidence, right, groups, seed):
     rows = []
     for places in np.array_split(np.argsort(confidence, kind="stable"), min(N_BINS, max(1, len(right) // 10))):
         accuracy, interval = intervals.rate(right[places], groups[places], seed)
-        rows.append({"confidence": float(confidence[places].mean()), "accuracy": accuracy, "interval": interval,
-                     "n": len(places)})  # fmt: skip
+        rows.append(
+            {
+                "confidence": float(confidence[places].mean()),
+                "accuracy": accuracy,
+                "interval": interval,
+                "n": len(places),
+            }
+        )
     return rows
 
 
@@ -112,8 +118,15 @@ def risk_curve(confidence, right):
     for threshold in np.unique(np.concatenate([[0.0], np.linspace(0.5, 0.99, 50), [0.995, 0.999]])):
         answered = confidence >= threshold
         n, wrong = int(answered.sum()), int((answered & ~right).sum())
-        rows.append({"threshold": round(float(threshold), 3), "answered": n / len(right),
-                     "error": wrong / n if n else None, "n": n, "wrong": wrong})  # fmt: skip
+        rows.append(
+            {
+                "threshold": round(float(threshold), 3),
+                "answered": n / len(right),
+                "error": wrong / n if n else None,
+                "n": n,
+                "wrong": wrong,
+            }
+        )
     return rows
 
 
@@ -137,28 +150,3 @@ def choose_threshold(confidence, right, aim, fold):
 def lowest(curve, aim):
     """The first threshold of a `risk_curve` that keeps the error rate at `aim` or below, None where none does."""
     return next((row["threshold"] for row in curve if row["n"] and row["error"] <= aim), None)
-
-
-# --- likely wrong labels ------------------------------------------------------------------------
-
-
-def label_quality(probabilities, labels):
-    """The probability that a photo's own label got, (n,): the lower, the likelier the label is wrong."""
-    return probabilities[np.arange(len(labels)), labels]
-
-
-def likely_wrong(probabilities, labels):
-    """Photos whose label is likely wrong, the likeliest first: int places.
-
-    Confident learning (Northcutt, Jiang & Chuang 2021, J. Artificial Intelligence Research 70:1373-1411): a photo
-    counts as another class where its probability for that class reaches the mean that photos labelled so get.
-
-    Args:
-        probabilities: float (n, C), out of fold; labels: int (n,).
-    """
-    classes = np.arange(probabilities.shape[1])
-    usual = np.array([probabilities[labels == index, index].mean() for index in classes])
-    reached = np.where(probabilities >= usual - 1e-6, probabilities, -1)
-    counted = np.where((reached > -1).any(1), reached.argmax(1), labels)
-    suspects = np.flatnonzero(counted != labels)
-    return suspects[np.argsort(label_quality(probabilities, labels)[suspects], kind="stable")]

@@ -18,9 +18,13 @@ SHEET_PHOTOS = 24  # on the sheet of odd photos
 def draw(result, subject, odd, elsewhere, out, device, seed):
     """figures/trust_*.png and .svg of an audit; `odd` is what `sections.odd_photos` found."""
     drawn = {
-        "lights": figures.lights, "splits": figures.splits, "leaks": figures.leaks,
-        "shortcuts": figures.shortcuts, "regions": figures.regions, "calibration": figures.calibration,
-    }  # fmt: skip
+        "lights": figures.lights,
+        "splits": figures.splits,
+        "leaks": figures.leaks,
+        "shortcuts": figures.shortcuts,
+        "regions": figures.regions,
+        "calibration": figures.calibration,
+    }
     if result["against"]:
         drawn["against"] = figures.against
     for name, figure in drawn.items():
@@ -74,9 +78,11 @@ def occlusion_once(net, inputs, called, device):
     head = [value.cpu().numpy() for value in net.head().state_dict().values()]
     asked = [net.arch, model.fingerprint(net.network, net.arch), *head, inputs.numpy(), called]
     found = cached(
-        "occlusion", [regions.STRIDE, regions.PATCH, regions.PLACES, *asked],
-        lambda: {"maps": regions.occlusion(net.network, inputs, called, device)}, cache=paths.CACHE,
-    )  # fmt: skip
+        "occlusion",
+        [regions.STRIDE, regions.PATCH, regions.PLACES, *asked],
+        lambda: {"maps": regions.occlusion(net.network, inputs, called, device)},
+        cache=paths.CACHE,
+    )
     return found["maps"]
 
 

@@ -42,9 +42,7 @@ def alike(hashes, mirrored, usable, distance=HASH_DISTANCE):
     places = np.flatnonzero(usable)
     for at in range(0, len(places), BLOCK):
         rows = places[at : at + BLOCK, None]
-        differ = np.minimum(
-            np.bitwise_count(ours[rows] ^ ours[places]), np.bitwise_count(theirs[rows] ^ ours[places])
-        )
+        differ = np.minimum(np.bitwise_count(ours[rows] ^ ours[places]), np.bitwise_count(theirs[rows] ^ ours[places]))
         a, b = np.nonzero((differ <= distance) & (rows < places))
         found.append(np.stack([rows[a, 0], places[b]], 1))
     return np.concatenate(found) if found else np.zeros((0, 2), dtype=int)
@@ -59,9 +57,7 @@ def aligned(small, colours, usable, features=None):
 def aligned_once(small, colours, usable, features=None, *, cache):
     """`aligned`, read from the cache's folder where the same photos were aligned before."""
     inputs = [ALIGNMENT, NEIGHBOURS, ALIKE, PROMISING, ALIGNED, small, colours, usable, features]
-    found = cached(
-        "aligned", inputs, lambda: {"pairs": aligned(small, colours, usable, features)}, cache=cache
-    )  # fmt: skip
+    found = cached("aligned", inputs, lambda: {"pairs": aligned(small, colours, usable, features)}, cache=cache)
     return found["pairs"]
 
 
@@ -194,8 +190,9 @@ def step(view, fixed, moving, maps):
     square = difference.square().sum(1)
     scale = 0.3 + (square * view.window).sum(1, keepdim=True) / view.window.sum()
     weight = view.window * inside / (1 + square / scale)
-    xx, xy, yy = ((one * other).sum(1) * weight for one, other in
-                  ((along_x, along_x), (along_x, along_y), (along_y, along_y)))  # fmt: skip
+    xx, xy, yy = (
+        (one * other).sum(1) * weight for one, other in ((along_x, along_x), (along_x, along_y), (along_y, along_y))
+    )
     xx, xy, yy = ((product @ view.products)[:, TABLE] for product in (xx, xy, yy))
     normal = torch.cat([torch.cat([xx, xy], 2), torch.cat([xy, yy], 2)], 1)
     damping = 1e-3 * normal.diagonal(dim1=1, dim2=2).mean(1) + 1e-6
@@ -212,8 +209,9 @@ def correlation(view, fixed, moving, maps):
     weight = (view.window * inside)[:, None]
     weight = weight / weight.sum(2, keepdim=True).clamp_min(1e-6)
     fixed, warped = (side - (side * weight).sum(2, keepdim=True) for side in (fixed, warped))
-    both, own, other = ((weight * one * two).sum((1, 2)) for one, two in
-                        ((fixed, warped), (fixed, fixed), (warped, warped)))  # fmt: skip
+    both, own, other = (
+        (weight * one * two).sum((1, 2)) for one, two in ((fixed, warped), (fixed, fixed), (warped, warped))
+    )
     return both / (own * other).sqrt().clamp_min(1e-6)
 
 
@@ -227,7 +225,7 @@ def mirrored(photos, which):
 def blur(photos, sigma):
     """A Gaussian of `sigma` pixels over photos (n, c, px, px)."""
     reach = round(3 * sigma)
-    kernel = torch.exp(-torch.arange(-reach, reach + 1.0) ** 2 / (2 * sigma**2))
+    kernel = torch.exp(-(torch.arange(-reach, reach + 1.0) ** 2) / (2 * sigma**2))
     kernel = (kernel / kernel.sum()).expand(photos.shape[1], 1, 1, -1)
     padded = nn.functional.pad(photos, (reach,) * 4, mode="replicate")
     once = nn.functional.conv2d(padded, kernel, groups=photos.shape[1])

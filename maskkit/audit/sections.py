@@ -6,7 +6,7 @@ An entry holds value and interval (fractions 0..1, or None), n, sentence, and wh
 import numpy as np
 
 from maskkit import claims, evaluate
-from maskkit.audit import calibration, leaks, lights, shortcuts, splits
+from maskkit.audit import calibration, label_errors, leaks, lights, shortcuts, splits
 from maskkit.core import intervals
 
 N_SPLITS = 1000
@@ -59,30 +59,33 @@ def repeated_splits(arch, X, labels, groups, pool, *, recipe, seed, n_splits=N_S
     except ValueError as error:
         nothing = undefined(str(error))
         return {f"{arch}_last": nothing}, nothing
-    found = splits.repeat(
-        X, torch.from_numpy(labels), groups, parts, n_classes=n_classes, seed=seed, **settings
-    )  # fmt: skip
+    found = splits.repeat(X, torch.from_numpy(labels), groups, parts, n_classes=n_classes, seed=seed, **settings)
     n_val, entries = int(np.median(found.n_val)), {}
     shared = {"n_splits": n_splits, "n_val": n_val}
     for name, correct, right in (("last", found.last, found.last_right), ("best", found.best, found.best_right)):
         value, interval, n = rate(*of_photos(right, found.validation, groups), seed)
         scores = correct / found.n_val
         entries[f"{arch}_{name}"] = entry(
-            value, interval, n,
+            value,
+            interval,
+            n,
             f"{arch}: over {n_splits:,} splits the {name} epoch is right for {say(value, interval)} of the validation "
             f"photos; one split's score of {n_val} lies between {100 * np.quantile(scores, 0.025):.1f} and "
             f"{100 * np.quantile(scores, 0.975):.1f} % in 95 of 100 (sd {100 * scores.std():.1f} points)",
             distribution=np.bincount(np.round(scores * n_val).astype(int), minlength=n_val + 1).tolist(),
-            sd=float(scores.std()), **shared,
-        )  # fmt: skip
+            sd=float(scores.std()),
+            **shared,
+        )
         entries[f"{arch}_unseen" + ("_best" if name == "best" else "")] = unseen(arch, name, right, found, groups, seed)
     entries[f"{arch}_best"] |= flattery(found, groups, pool, seed)
     reached = int((found.best >= REPORT_SCORE * found.n_val - 1e-9).sum())
     entries[f"{arch}_reach"] = entry(
-        reached / n_splits, list(evaluate.wilson(reached, n_splits)), n_splits,
+        reached / n_splits,
+        list(evaluate.wilson(reached, n_splits)),
+        n_splits,
         f"{arch}: {reached:,} of {n_splits:,} splits reach the report's {100 * REPORT_SCORE:.1f} % in their best epoch",
         report=REPORT_SCORE,
-    )  # fmt: skip
+    )
     return entries, missed(arch, found, groups, n_splits)
 
 
@@ -124,10 +127,12 @@ def missed(arch, found, groups, n_splits):
     far = int((np.abs(found.best / found.n_val - truth) > lights.LUCK + 1e-9).sum())
     share = far / n_splits
     return entry(
-        share, list(evaluate.wilson(far, n_splits)), n_splits,
+        share,
+        list(evaluate.wilson(far, n_splits)),
+        n_splits,
         f"the best epoch's score of one split misses {of} by more than {100 * lights.LUCK:.0f} points in {far:,} of "
         f"{n_splits:,} splits ({100 * share:.1f} %, {arch})",
-    )  # fmt: skip
+    )
 
 
 # --- leaks --------------------------------------------------------------------------------------
@@ -152,13 +157,18 @@ def leak_entries(found, parts, labels, seed):
         value, interval = float(shared.mean()), list(evaluate.wilson(int(shared.sum()), len(shared)))
         how = DETECTORS.get(name, "all detectors together")
         entries[name] = entry(
-            value, interval, len(shared),
+            value,
+            interval,
+            len(shared),
             f"{how}: {int(shared.sum()):,} of {len(shared):,} photos have another version of themselves in the set "
             f"({pairs:,} pairs, {across_parts:,} across parts, {across_classes:,} across classes)",
-            pairs=pairs, pairs_across_parts=across_parts, pairs_across_classes=across_classes,
-            groups=int(len(np.unique(groups[shared]))), photos_in_groups=int(shared.sum()),
+            pairs=pairs,
+            pairs_across_parts=across_parts,
+            pairs_across_classes=across_classes,
+            groups=int(len(np.unique(groups[shared]))),
+            photos_in_groups=int(shared.sum()),
             light=lights.judge((value, value), *lights.LIMITS["leaks"]),
-        )  # fmt: skip
+        )
     return entries
 
 
@@ -174,10 +184,13 @@ def held_out_leaks(found, training, held_out, words):
     counts = {name: int(leaks.seen_before(groups, training)[held_out].sum()) for name, groups in found.items()}
     leaked = counts.pop("all")
     return entry(
-        leaked / n, list(evaluate.wilson(leaked, n)), n,
+        leaked / n,
+        list(evaluate.wilson(leaked, n)),
+        n,
         f"{leaked:,} of {n:,} photos of {words} have another version of themselves among the training photos",
-        by_detector={name: count / n for name, count in counts.items()}, held_out=words,
-    )  # fmt: skip
+        by_detector={name: count / n for name, count in counts.items()},
+        held_out=words,
+    )
 
 
 # --- shortcuts ----------------------------------------------------------------------------------
@@ -205,9 +218,15 @@ def shortcut_entries(measures, real, arch, labels, groups, parts, *, recipe, see
         right = way.predict(learn, X, labels) == labels[tested]
         value, interval, n = rate(right, groups[tested], seed)
         entries[name] = entry(
-            value, interval, n, f"a rule on {title} alone is right for {100 * value:.1f} % of {where}",
-            kind=kind, title=title, sees=sees, measured_on=way.measured_on,
-        )  # fmt: skip
+            value,
+            interval,
+            n,
+            f"a rule on {title} alone is right for {100 * value:.1f} % of {where}",
+            kind=kind,
+            title=title,
+            sees=sees,
+            measured_on=way.measured_on,
+        )
 
     measure("guess", shortcuts.guess, np.zeros((len(labels), 1)), "guess", "the commonest class", "nothing")
     for name, X in measures.items():
@@ -246,9 +265,13 @@ def fit_one(X, y, train, recipe, seed, val=()):
     places = [tensor(np.asarray(part, dtype=np.int64))[None] for part in (train, val)]
     settings = {name: recipe[name] for name in claims.FIT_SETTINGS}
     return splits.fit_many(
-        tensor(X), tensor(np.asarray(y, dtype=np.int64)), *places, n_classes=int(np.max(y)) + 1, seeds=[seed],
+        tensor(X),
+        tensor(np.asarray(y, dtype=np.int64)),
+        *places,
+        n_classes=int(np.max(y)) + 1,
+        seeds=[seed],
         **settings,
-    )  # fmt: skip
+    )
 
 
 def out_of_fold(X, labels, groups, recipe, seed):
@@ -298,15 +321,18 @@ def region_entries(arch, found, labels, groups, seed):
         sentence = f"{arch} with {words} is right for {say(value, interval)} of {n} unseen photos"
         entries[key] = entry(value, interval, n, sentence, arch=arch, hidden=region, fill=fill)
     own = {at: probabilities[np.arange(len(labels)), labels] for at, probabilities in found.items()}
-    lower, upper = (np.mean([own[region, fill] for fill in ("blur", "mean")], 0)
-                    for region in ("lower_half", "upper_half"))  # fmt: skip
+    lower, upper = (
+        np.mean([own[region, fill] for fill in ("blur", "mean")], 0) for region in ("lower_half", "upper_half")
+    )
     value, interval, n = rate(lower < upper, groups, seed)
     entries[f"{arch}_mouth"] = entry(
-        value, interval, n,
+        value,
+        interval,
+        n,
         f"hiding the lower half costs the true class more than hiding the upper half in {say(value, interval)} of {n} "
         f"unseen photos ({arch}); a model that does not care which would show 50 %",
         arch=arch,
-    )  # fmt: skip
+    )
     return entries
 
 
@@ -325,10 +351,16 @@ def against_entry(labels, probabilities, groups, classes, files, words, own, see
     rows = [{"file": file} for file in files]
     beside = "" if own is None else f"; on its own source's unseen photos {100 * own:.1f} %"
     return entry(
-        value, interval, len(labels), f"{words}: balanced accuracy {say(value, interval)}{beside}",
-        confusion=matrix.tolist(), per_class=evaluate.per_class(matrix, classes), balanced=True, own=own,
+        value,
+        interval,
+        len(labels),
+        f"{words}: balanced accuracy {say(value, interval)}{beside}",
+        confusion=matrix.tolist(),
+        per_class=evaluate.per_class(matrix, classes),
+        balanced=True,
+        own=own,
         mistakes=evaluate.mistakes(rows, labels, probabilities, classes),
-    )  # fmt: skip
+    )
 
 
 # --- broken and odd files -----------------------------------------------------------------------
@@ -369,8 +401,8 @@ def odd_photos(photos, probabilities):
         "same_bytes_in_two_classes": [(rows[i], f"sha256 {digests[i][:16]}") for i in np.flatnonzero(several)],
     }
     if probabilities is not None:
-        quality = calibration.label_quality(probabilities, labels)
-        suspects = calibration.likely_wrong(probabilities, labels)
+        quality = label_errors.label_quality(probabilities, labels)
+        suspects = label_errors.likely_wrong(probabilities, labels)
         found["likely_wrong_label"] = [(rows[i], f"its label got {100 * quality[i]:.1f} %") for i in suspects]
     return found
 
@@ -384,9 +416,13 @@ def file_entries(found, n_files):
             continue
         files = [row["file"] for row, _ in found[kind]]
         entries[kind] = entry(
-            len(files) / n_files, list(evaluate.wilson(len(files), n_files)), n_files,
-            f"{len(files):,} of {n_files:,} files: {title}", files=files, title=title,
-        )  # fmt: skip
+            len(files) / n_files,
+            list(evaluate.wilson(len(files), n_files)),
+            n_files,
+            f"{len(files):,} of {n_files:,} files: {title}",
+            files=files,
+            title=title,
+        )
     return entries
 
 
@@ -413,11 +449,13 @@ def calibration_entries(logits, labels, groups, words, seed):
         value, interval = calibration.expected_error(confidence, right, groups, seed)
         after = f" after a temperature of {temperature:.2f}, fitted on other photos" if name == "ece_scaled" else ""
         entries[name] = entry(
-            value, interval, len(labels),
+            value,
+            interval,
+            len(labels),
             f"stated confidence and accuracy differ by {100 * value:.1f} points on average (95 % interval "
             f"{100 * interval[0]:.1f}-{100 * interval[1]:.1f}) on {words}{after}",
             bins=calibration.bins(confidence, right, groups, seed),
-        )  # fmt: skip
+        )
     entries["ece_scaled"]["temperature"] = temperature
     return entries | {"dont_know": dont_know(calibration.softmax(scaled), labels, groups, fold, seed)}
 
@@ -434,10 +472,12 @@ def dont_know(probabilities, labels, groups, fold, seed):
     value, interval, n = rate(~right[answered], groups[answered], seed)
     errors = f"with {say(value, interval)} of the answers wrong (aim: {100 * DONT_KNOW:.0f} %)"
     if not threshold:
-        return entry(value, interval, n, f'no answer need be withheld: all are given, {errors}', **more)
+        return entry(value, interval, n, f"no answer need be withheld: all are given, {errors}", **more)
     return entry(
-        value, interval, n,
+        value,
+        interval,
+        n,
         f'saying "don\'t know" below {100 * threshold:.1f} % confidence answers {100 * answered.mean():.1f} % of the '
         f"photos, {errors}",
         **more,
-    )  # fmt: skip
+    )

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from maskkit import data, evaluate, model
+from maskkit import data, evaluate, model, split
 from maskkit.core.progress import bar
 
 CHUNK = 64  # heads trained at once: their weights and Adam's two moments stay in a processor's cache
@@ -55,10 +55,19 @@ def fit_many(X, y, train, val, *, n_classes, epochs, batch_size, learning_rate, 
         a `Many`; without validation photos the best epoch is the last.
     """
     parts = [
-        fit_chunk(X, y, train[at : at + CHUNK], val[at : at + CHUNK], n_classes, epochs, batch_size, learning_rate,
-                  seeds[at : at + CHUNK])
+        fit_chunk(
+            X,
+            y,
+            train[at : at + CHUNK],
+            val[at : at + CHUNK],
+            n_classes,
+            epochs,
+            batch_size,
+            learning_rate,
+            seeds[at : at + CHUNK],
+        )
         for at in bar(range(0, len(train), CHUNK), desc="splits", unit=f" x {CHUNK}")
-    ]  # fmt: skip
+    ]
     counts, epochs_, best, last = zip(*parts, strict=True)
     return Many(np.concatenate(counts), np.concatenate(epochs_), join(best), join(last))
 
@@ -136,7 +145,7 @@ def draw_one(own, groups, per_class, chance):
         for place in places:
             members[groups[place]].append(place)
         free = [group for group in members if len(spans[group]) == 1]  # a group that spans classes trains
-        chosen = data.choose_sum([len(members[group]) for group in free], round(len(places) * data.VAL_SHARE))
+        chosen = split.choose_sum([len(members[group]) for group in free], round(len(places) * split.VAL_SHARE))
         val = {place for index in chosen for place in members[free[index]]}
         if not 0 < len(val) < len(places):
             raise ValueError(f"{len(places)} photos of a class come from {len(members)} originals: too few to split")
@@ -198,9 +207,16 @@ def repeat(X, y, groups, parts, *, n_classes, epochs, batch_size, learning_rate,
     for members in sizes.values():
         train, val = (torch.from_numpy(np.stack([parts[index][side] for index in members])) for side in (0, 1))
         fitted = fit_many(
-            X, y, train, val, n_classes=n_classes, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate,
+            X,
+            y,
+            train,
+            val,
+            n_classes=n_classes,
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
             seeds=[seed + index for index in members],
-        )  # fmt: skip
+        )
         last[members], best[members] = fitted.val_correct[:, -1], fitted.val_correct.max(1)
         last_right[members] = right(fitted.last, X, y)
         best_right[members] = right(fitted.best, X, y)

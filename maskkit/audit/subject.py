@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from maskkit import claims, data, features, model, runs
+from maskkit import checkpoint, claims, data, features, model, pretrained, runs
 from maskkit.audit import calibration, leaks, sections, splits, survey
-from maskkit.core import parameters, paths
+from maskkit.core import disk, parameters, paths
 
 BACKBONES = ("resnet18", "mobilenet_v2")
 ENOUGH = 100  # unseen photos, from which on a rate of them is worth more than the 40 of the validation part
@@ -128,7 +128,7 @@ def find_nets(run, arch, weights, compare, classes):
     parameters.need("COMPARE", compare)
     nets, recipe, words, named = {}, recipe_of({}), "trained here", arch
     if run:
-        network, description = model.load(run, classes=classes)
+        network, description = checkpoint.load(run, classes=classes)
         arch, metrics = description["arch"], runs.read_metrics(run)
         recipe = recipe_of(metrics)
         words = f"of run {metrics.get('run', {}).get('name') or Path(run).name}"
@@ -143,7 +143,7 @@ def find_nets(run, arch, weights, compare, classes):
 
 def net_of_run(network, description):
     """The `Net` of a trained model, from what `model.load` returned."""
-    tuned = model.is_tuned(description)
+    tuned = checkpoint.is_tuned(description)
     transform = description["transform"]
     return Net(description["arch"], description["weights"], "", network, transform=transform, tuned=tuned)
 
@@ -171,9 +171,9 @@ def pretrained_net(arch, weights, classes):
     problems = []
     for wish in wishes:
         try:
-            found = model.pretrained(arch, wish)
+            found = pretrained.find(arch, wish)
         except FileNotFoundError as error:
-            if wish not in model.WEIGHTS_NAMES:
+            if wish not in pretrained.WEIGHTS_NAMES:
                 raise  # a file that the user named
             problems.append(str(error))
         except ValueError as error:
@@ -203,7 +203,7 @@ def marks(run, photos):
     """(training, validation) bool (n,): which of the photos the run's head learned from, and was chosen by."""
     if not run:
         return np.zeros(len(photos), dtype=bool), np.zeros(len(photos), dtype=bool)
-    rows = runs.read_csv(runs.need(run, "split.csv", "01_prepare.ipynb"))
+    rows = disk.read_csv(runs.need(run, "split.csv", "01_prepare.ipynb"))
     digests = photos.column("sha256")
     return tuple(np.isin(digests, [row["sha256"] for row in rows if row["part"] == part]) for part in data.PARTS)
 

@@ -57,24 +57,33 @@ def parser():
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     add_notebooks(
-        commands, "reproduce", run_reproduce, "report.yaml",
+        commands,
+        "reproduce",
+        run_reproduce,
+        "report.yaml",
         help="run notebooks 01-03 through papermill into runs/<RUN>/",
         description="Run notebooks 01-03 through papermill into runs/<RUN>/ and compare with the report's figures.",
         epilog="example: maskkit reproduce --set DATA=my_photos --set RUN=mine",
-    )  # fmt: skip
+    )
     add_notebooks(
-        commands, "trust", run_trust, "trust.yaml",
+        commands,
+        "trust",
+        run_trust,
+        "trust.yaml",
         help="run notebook 05_trust in the folder of a run: the audit",
         description="Run notebook 05_trust in the folder of a run (01-03 first where there is none): the audit.",
         epilog="example: maskkit trust --set RUN=mine --set DATA=my_photos --set AGAINST=other_photos",
-    )  # fmt: skip
+    )
     add_notebooks(
-        commands, "improve", run_improve, "improve.yaml",
+        commands,
+        "improve",
+        run_improve,
+        "improve.yaml",
         help="run notebook 04_improve in the folder of a run: the report's wishes, measured",
         description="Run notebook 04_improve in the folder of a run (01-03 first where there is none): augmentation, "
         "a lighter network, the last stages unfrozen, each as a paired gain.",
         epilog="example: maskkit improve --set RUN=mine --set AGAINST=other_photos",
-    )  # fmt: skip
+    )
 
     command = commands.add_parser(
         "audit",
@@ -165,13 +174,16 @@ def parser():
     command.set_defaults(run=run_compare)
 
     command = add_notebooks(
-        commands, "kaggle", run_kaggle, "report.yaml",
+        commands,
+        "kaggle",
+        run_kaggle,
+        "report.yaml",
         help="write what runs the report on Kaggle, without the internet",
         description="Write DIR/dataset (our wheel, the weights) and DIR/notebook (notebooks 01-03 as one), for "
         "Kaggle's command line to upload.",
         epilog="example: maskkit kaggle kaggle --user my-name",
         first=("folder", "DIR", "where dataset/ and notebook/ go"),
-    )  # fmt: skip
+    )
     command.add_argument("--user", required=True, metavar="NAME", help="your Kaggle user name, the owner of both")
 
     command = commands.add_parser(
@@ -236,21 +248,21 @@ def texts_of(arguments):
 
 
 def run_trust(arguments):
-    from maskkit import runs
+    from maskkit.core import disk
     from maskkit.runner import reproduce
 
     run_dir = reproduce.further(reproduce.TRUST_NOTEBOOK, *parameters_of(arguments))
-    print_lights(runs.read_json(run_dir / "audit.json"))
+    print_lights(disk.read_json(run_dir / "audit.json"))
     print(f"read {show(run_dir / 'report.html')}")
     print_next("improve", "--set", f"RUN={run_dir.name}")
 
 
 def run_improve(arguments):
-    from maskkit import runs
+    from maskkit.core import disk
     from maskkit.runner import reproduce
 
     run_dir = reproduce.further(reproduce.IMPROVE_NOTEBOOK, *parameters_of(arguments))
-    for entries in runs.read_json(run_dir / "improve.json")["gains"].values():
+    for entries in disk.read_json(run_dir / "improve.json")["gains"].values():
         for one in entries.values():
             print(one["sentence"])
     print(f"read {show(run_dir / '04_improve.ipynb')}")
@@ -261,8 +273,9 @@ def run_audit(arguments):
     from maskkit.core import parameters
     from maskkit.sources import folders
 
-    parameters.check({"ARCH": arguments.arch, "WEIGHTS": arguments.weights, "DEVICE": arguments.device,
-                      "SEED": arguments.seed})  # fmt: skip
+    parameters.check(
+        {"ARCH": arguments.arch, "WEIGHTS": arguments.weights, "DEVICE": arguments.device, "SEED": arguments.seed}
+    )
     for name, given in (("DATA", arguments.folder), ("--against", arguments.against)):
         if given not in ("", "auto", "kaggle", "demo"):
             folders.find(given, name)  # here, so that a mistake is said before torch is loaded
@@ -275,9 +288,15 @@ def run_audit(arguments):
     name = "".join(letter if letter.isalnum() else "-" for letter in Path(arguments.folder).name) or "photos"
     out = Path(arguments.out) if arguments.out else run or paths.RUNS / f"audit-{name}"
     result = audit.audit(
-        arguments.folder, out, run=run, arch=arguments.arch, weights=arguments.weights, against=arguments.against,
-        device=arguments.device, seed=arguments.seed,
-    )  # fmt: skip
+        arguments.folder,
+        out,
+        run=run,
+        arch=arguments.arch,
+        weights=arguments.weights,
+        against=arguments.against,
+        device=arguments.device,
+        seed=arguments.seed,
+    )
     print_lights(result)
     print(f"read {show(audit_section.write(result, out).resolve())}")
     groups = str(show((out / "groups.csv").resolve()))
@@ -314,9 +333,14 @@ def run_sweep(arguments):
             bar.update(bar.total - found.counts["open"] - bar.n)
 
         found = sweep.run(
-            arguments.sweep, arguments.out, client=client, notebooks=arguments.notebooks, retry=arguments.retry,
-            say=tell, watch=watch,
-        )  # fmt: skip
+            arguments.sweep,
+            arguments.out,
+            client=client,
+            notebooks=arguments.notebooks,
+            retry=arguments.retry,
+            say=tell,
+            watch=watch,
+        )
     print(f"read {show((found.folder / 'sweep.html').resolve())}")
     print_next("predict", "YOUR_PHOTOS", "--model", f"{found.name}-best")
     if broken := found.of("broken"):
@@ -337,23 +361,31 @@ def predict_in_parts(arguments):
     """`maskkit predict --out`: a table per partition, here or on a cluster."""
     from maskkit import runs
     from maskkit.core import progress
+    from maskkit.deploy import partitions
     from maskkit.sweep import cluster
 
     if arguments.model is None or arguments.csv or arguments.html or not arguments.out:
-        raise ValueError("--workers, --cluster and --out write partitions: they need --model RUN and --out DIR, and "
-                         "go without --onnx, --csv and --html")  # fmt: skip
+        raise ValueError(
+            "--workers, --cluster and --out write partitions: they need --model RUN and --out DIR, and "
+            "go without --onnx, --csv and --html"
+        )
     files = find_photos(arguments)
     with (
         cluster.clients(arguments.cluster, arguments.workers) as client,
         progress.bar(total=len(files), desc="predicting", unit=" files") as bar,
     ):
-        manifest = cluster.predict(
-            client, runs.find(arguments.model), files, arguments.out, kind=arguments.format, device=arguments.device,
+        manifest = partitions.predict(
+            client,
+            runs.find(arguments.model),
+            files,
+            arguments.out,
+            kind=arguments.format,
+            device=arguments.device,
             progress=lambda entry: bar.update(entry["files"]),
-        )  # fmt: skip
+        )
     photos, skipped = (sum(entry[name] for entry in manifest["partitions"]) for name in ("photos", "skipped"))
     tell(f"{photos:,} photos, {skipped:,} files skipped, {len(manifest['partitions']):,} partitions in {arguments.out}")
-    tell(f"next: read {arguments.out}/{cluster.MANIFEST}, which lists the tables")
+    tell(f"next: read {arguments.out}/{partitions.MANIFEST}, which lists the tables")
 
 
 def run_predict(arguments):
@@ -361,12 +393,12 @@ def run_predict(arguments):
         predict_in_parts(arguments)
         return
     from maskkit import runs
-    from maskkit.core import progress
+    from maskkit.core import disk, progress
     from maskkit.deploy import page, predict
     from maskkit.html.markup import plural
 
     if arguments.html:
-        runs.check_writable(Path(arguments.html).parent)  # not after thousands of photos
+        disk.check_writable(Path(arguments.html).parent)  # not after thousands of photos
     files = find_photos(arguments)
     found = runs.find(arguments.model) if arguments.model is not None else Path(arguments.onnx).expanduser()
     classifier = predict.from_onnx(found) if arguments.model is None else predict.from_run(found, arguments.device)
@@ -403,9 +435,9 @@ def open_table(path, stack):
 
 @contextlib.contextmanager
 def table_file(path, exact):
-    from maskkit import runs
+    from maskkit.core import disk
 
-    with runs.replacing(path) as temporary, open(temporary, "w", **exact) as file:
+    with disk.replacing(path) as temporary, open(temporary, "w", **exact) as file:
         try:
             yield file
         except (KeyboardInterrupt, Terminated):
@@ -424,9 +456,10 @@ def tell(words):
 
 def run_export(arguments):
     from maskkit import runs
+    from maskkit.core import disk
     from maskkit.deploy import export
 
-    runs.check_writable(Path(arguments.onnx).parent)
+    disk.check_writable(Path(arguments.onnx).parent)
     difference = export.export(runs.find(arguments.model), arguments.onnx)
     size = Path(arguments.onnx).stat().st_size
     print(f"largest difference from torch over {len(export.SIZES)} photos of different sizes: {difference:.1e}")
@@ -469,8 +502,11 @@ def run_compare(arguments):
     from maskkit.runner import compare_runs
 
     first, second = (runs.find(name) for name in (arguments.first, arguments.second))
-    names = [str(show(first.resolve())), str(show(second.resolve()))] if first.name == second.name else (
-        first.name, second.name)  # fmt: skip
+    names = (
+        [str(show(first.resolve())), str(show(second.resolve()))]
+        if first.name == second.name
+        else (first.name, second.name)
+    )
     found = compare_runs.compare(first, second)
     print(compare_runs.table(("", *names), [*found["settings"], *found["scores"]]))
     print(found["sentence"])

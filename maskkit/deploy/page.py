@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 from maskkit import __version__, runs
-from maskkit.core import class_names
+from maskkit.core import class_names, disk
 from maskkit.deploy import predict
 from maskkit.html import markup
 from maskkit.html.markup import PRIVACY, Markup, percent, plural, section, table, text
@@ -41,7 +41,7 @@ def write(summary, about, path):
         "</main>",
         f"<footer><p>{PRIVACY}</p><p>Written by maskkit {__version__}, {runs.now()}.</p></footer>",
     ]
-    runs.write_text(path, markup.document(f"{said}: {name}", parts))
+    disk.write_text(path, markup.document(f"{said}: {name}", parts))
     return path
 
 
@@ -75,7 +75,9 @@ def pictures(summary):
     said = f"Pictures of at most {THUMBNAIL_PX} px. " + (
         f"This page shows {len(rows)} of the {summary.n:,} photos; the table that the command writes has them all."
         if some
-        else f"All {summary.n:,}." if summary.n > 1 else ""
+        else f"All {summary.n:,}."
+        if summary.n > 1
+        else ""
     )
     return title, f"<p>{text(said)}</p>", f'<ul class="faces">{"".join(card(row) for row in rows)}</ul>'
 

@@ -15,8 +15,7 @@ import os
 
 import numpy as np
 
-from maskkit import runs
-from maskkit.core import parallel
+from maskkit.core import disk, parallel
 from maskkit.deploy import addresses
 from maskkit.sources import decoding, folders
 
@@ -59,10 +58,10 @@ def from_run(run_dir, device="auto"):
     """
     import torch
 
-    from maskkit import model
+    from maskkit import checkpoint, model
     from maskkit.core import batches
 
-    network, description = model.load(run_dir)
+    network, description = checkpoint.load(run_dir)
     device = model.device(device)
     network.to(device)
 
@@ -246,12 +245,12 @@ def rows_of(batch, classifier):
 
 def write_csv(rows, file):
     """Pass rows on, each written to a text file first: UTF-8, a name's other bytes kept, formulas defused."""
-    writer = csv.DictWriter(runs.LineFeeds(file), COLUMNS)
+    writer = csv.DictWriter(disk.LineFeeds(file), COLUMNS)
     writer.writeheader()
     for row in rows:
         probability = "" if row["probability"] is None else f"{row['probability']:.6f}"
         cells = row | {"probability": probability, "label": row["label"] or ""}
-        writer.writerow({name: runs.defuse(cell) for name, cell in cells.items()})
+        writer.writerow({name: disk.defuse(cell) for name, cell in cells.items()})
         yield row
 
 

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from maskkit import augment, claims, corrections, data, evaluate, features, model, runs, train
-from maskkit.audit import calibration, regions, sections
+from maskkit import augment, checkpoint, claims, corrections, data, evaluate, features, model, runs, split, train
+from maskkit.audit import calibration, label_errors, regions, sections
 from maskkit.core import paths
 from maskkit.sources import decoding
 
@@ -74,14 +74,14 @@ class Explorer:
 
     def __init__(self, run_dir, device="auto"):
         self.metrics = runs.read_metrics(run_dir)
-        self.network, about = model.load(run_dir)
+        self.network, about = checkpoint.load(run_dir)
         self.arch, self.classes, self.transform = about["arch"], tuple(about["classes"]), about["transform"]
         self.parameters = about["parameters"]
-        self.tuned = model.is_tuned(about)
+        self.tuned = checkpoint.is_tuned(about)
         self.rows = [row for part in data.read_split(run_dir) for row in part]
         self.parts = np.array([row["part"] for row in self.rows])
         self.groups = np.unique([row["group"] for row in self.rows], return_inverse=True)[1]
-        self.found = np.array([self.classes.index(data.found_label(row)) for row in self.rows])
+        self.found = np.array([self.classes.index(split.found_label(row)) for row in self.rows])
         used = self.metrics.get("run", {}).get("corrections", "")
         self.file = (used not in ("", "auto") and corrections.find(used)) or corrections.default()
         self._photos = data.MaskDataset(self.rows, run_dir, self.classes, self.transform)
@@ -117,8 +117,9 @@ class Explorer:
         strange = set(now) - {None, *self.classes}
         if strange:
             raise ValueError(f"CORRECTIONS: {self.file} has label {strange.pop()!r}; the classes are {self.classes}")
-        labels = np.array([found if name is None else self.classes.index(name)
-                           for name, found in zip(now, self.found, strict=True)])  # fmt: skip
+        labels = np.array(
+            [found if name is None else self.classes.index(name) for name, found in zip(now, self.found, strict=True)]
+        )
         return labels, np.array([name is None for name in now])
 
     def change(self, place, label):
@@ -159,7 +160,7 @@ class Explorer:
 
     def _check(self, labels, aside):
         left = zip((self.classes[label] for label in labels[~aside]), self.parts[~aside], strict=True)
-        missing = data.lost(left, self.classes)
+        missing = split.lost(left, self.classes)
         if missing:
             raise ValueError("{}: that leaves no photo of class {} in part {}".format(self.file.name, *missing))
 
@@ -184,7 +185,7 @@ class Explorer:
     def _places(self, part):
         """Photos of a part that are not set aside, in the order in which a new run would list them."""
         places = np.flatnonzero((self.parts == part) & ~self.aside)
-        return sorted(places, key=lambda at: (self.classes[self.labels[at]] + "/" + self.name(at)))
+        return sorted(places, key=lambda at: self.classes[self.labels[at]] + "/" + self.name(at))
 
     def _fit(self):
         training, validation, y = self._places("train"), self._places("val"), torch.from_numpy(self.labels)
@@ -194,19 +195,32 @@ class Explorer:
         head.load_state_dict(model.new_head(head.in_features, head.out_features, seed).state_dict())
         at = np.cumsum(self.parts == "train") - 1  # a training photo's place in each view
         result = train.fit_head(
-            self.network, self.arch, [(view[at[training]], y[training]) for view in self._views],
-            (self._X[validation], y[validation]), seed=seed, keep=keep, quiet=True, **settings,
-        )  # fmt: skip
+            self.network,
+            self.arch,
+            [(view[at[training]], y[training]) for view in self._views],
+            (self._X[validation], y[validation]),
+            seed=seed,
+            keep=keep,
+            quiet=True,
+            **settings,
+        )
         with torch.inference_mode():
             probabilities = head(self._X).softmax(1).numpy()
         predicted, exam = probabilities.argmax(1), self.parts == "val"
         right = int((predicted[exam] == self.found[exam]).sum())
         unseen, why = self._unseen(settings, seed)
         return Learned(
-            result.history, result.best, result.last, getattr(result, keep), probabilities, unseen, why,
+            result.history,
+            result.best,
+            result.last,
+            getattr(result, keep),
+            probabilities,
+            unseen,
+            why,
             evaluate.confusion(self.labels[validation], predicted[validation], len(self.classes)),
-            evaluate.score(right, int(exam.sum())), 0.0,
-        )  # fmt: skip
+            evaluate.score(right, int(exam.sum())),
+            0.0,
+        )
 
     def _unseen(self, settings, seed):
         """(probabilities (n, C) out of fold, "") or (None, why not)."""
@@ -229,7 +243,7 @@ class Explorer:
 
     def own(self, probabilities):
         """The probability that each photo's label gets, (n,)."""
-        return calibration.label_quality(probabilities, self.labels)
+        return label_errors.label_quality(probabilities, self.labels)
 
     @property
     def suspects(self):
@@ -237,7 +251,7 @@ class Explorer:
         kept = np.flatnonzero(~self.aside)
         if self.learned.unseen is None:
             return kept[:0]
-        return kept[calibration.likely_wrong(self.learned.unseen[kept], self.labels[kept])]
+        return kept[label_errors.likely_wrong(self.learned.unseen[kept], self.labels[kept])]
 
     def select(self, sort=SORTS[0], label=ANY, part=ANY, verdict=ANY):
         """Places of the photos that pass the filters, sorted; photos set aside come last.
@@ -268,9 +282,11 @@ class Explorer:
         by_doubt = sort == "likely wrong label"
         own = self.own(self.answers if by_doubt else self.learned.probabilities)
         first = set(suspects.tolist()) if by_doubt else set()
-        key = (lambda at: (self.aside[at], names[at])) if sort == "file name" else (
-            lambda at: (self.aside[at], at not in first, own[at], names[at])
-        )  # fmt: skip
+        key = (
+            (lambda at: (self.aside[at], names[at]))
+            if sort == "file name"
+            else (lambda at: (self.aside[at], at not in first, own[at], names[at]))
+        )
         return sorted(np.flatnonzero(passes).tolist(), key=key)
 
     @property

@@ -87,8 +87,7 @@ class Gallery:
     def __init__(self, explorer):
         self.explorer, self.tiles, self.page = explorer, {}, 0
         labels = (ANY, *class_names.by_name(explorer.classes, str))
-        choices = {"sort": SORTS, "label": labels,
-                   "part": (ANY, *data.PARTS), "verdict": (ANY, *VERDICTS)}  # fmt: skip
+        choices = {"sort": SORTS, "label": labels, "part": (ANY, *data.PARTS), "verdict": (ANY, *VERDICTS)}
         names = {"sort": "Sorted by", "label": "Class", "part": "Part", "verdict": "Show"}
         self.filters = {name: dropdown(names[name], options) for name, options in choices.items()}
         for one in self.filters.values():
@@ -100,18 +99,25 @@ class Gallery:
         self.back.on_click(lambda _: self.turn(self.page - 1))
         self.forth.on_click(lambda _: self.turn(self.page + 1))
         self.undo.on_click(lambda _: self.take_back())
-        self.grid = widgets.GridBox(layout={"grid_template_columns": "repeat(auto-fill, minmax(150px, 1fr))",
-                                            "grid_gap": "8px", "width": "100%"})  # fmt: skip
+        self.grid = widgets.GridBox(
+            layout={
+                "grid_template_columns": "repeat(auto-fill, minmax(150px, 1fr))",
+                "grid_gap": "8px",
+                "width": "100%",
+            }
+        )
         self.curves, self.matrix = html("", "mk-figure"), html("", "mk-figure")
         self.curves.layout.flex, self.matrix.layout.flex = "1 1 420px", "1 1 360px"
         charts = widgets.Box([self.curves, self.matrix], layout={"flex_flow": "row wrap", "width": "100%"})
         row = {"flex_flow": "row wrap", "align_items": "center"}
         self.widget = frame(
-            self.said, self.problem,
+            self.said,
+            self.problem,
             widgets.Box([*self.filters.values()], layout=row),
             widgets.Box([self.back, self.forth, self.undo, self.where], layout=row),
-            self.grid, charts,
-        )  # fmt: skip
+            self.grid,
+            charts,
+        )
         explorer.listen(self.show)
         self.show()
 
@@ -226,8 +232,11 @@ def said(explorer):
         f'<span class="mk-soft">learned in {learned.seconds:.2f} s</span>',
     ]
     if n_exam:
-        lines.insert(2, f"{plural(n_exam, 'change')} in the validation part changed the exam itself; by the labels as "
-                        f"found: {text(evaluate.say(learned.as_found))}")  # fmt: skip
+        lines.insert(
+            2,
+            f"{plural(n_exam, 'change')} in the validation part changed the exam itself; by the labels as "
+            f"found: {text(evaluate.say(learned.as_found))}",
+        )
     if explorer.tuned:
         lines.append("only the head learns here: the run's last stages stay as they were, a new run tunes them anew")
     if learned.why:
@@ -236,8 +245,9 @@ def said(explorer):
 
 
 def dropdown(name, options):
-    return widgets.Dropdown(options=options, description=name, layout={"width": "14rem"},
-                            style={"description_width": "initial"})  # fmt: skip
+    return widgets.Dropdown(
+        options=options, description=name, layout={"width": "14rem"}, style={"description_width": "initial"}
+    )
 
 
 def button(name, icon):
@@ -256,9 +266,15 @@ def threshold(explorer):
     """A slider for the probability below which the network says "don't know", and what that costs and spares."""
     least = 1 / len(explorer.classes)
     slider = widgets.FloatSlider(
-        value=least, min=least, max=0.999, step=0.001, description="Answer from", readout_format=".1%",
-        layout={"width": "min(100%, 36rem)"}, style={"description_width": "6rem"},
-    )  # fmt: skip
+        value=least,
+        min=least,
+        max=0.999,
+        step=0.001,
+        description="Answer from",
+        readout_format=".1%",
+        layout={"width": "min(100%, 36rem)"},
+        style={"description_width": "6rem"},
+    )
     # The slider's handle has no name for a screen reader; this field has.
     exactly = widgets.BoundedFloatText(
         value=least, min=least, max=0.999, step=0.001, description="exactly", layout={"width": "11rem"}
@@ -289,8 +305,10 @@ def answers_table(counts, classes, words):
         rows.append(f"<tr>{''.join(f'<td>{text(cell)}</td>' for cell in cells)}</tr>")
     head = "".join(f'<th scope="col">{name}</th>' for name in ("class", "precision", "recall", "don't know"))
     wrong = answered - right
-    bar = "".join(f'<i class="{kind}" style="width:{100 * part / n:.2f}%"></i>'
-                  for kind, part in (("mk-hit", right), ("mk-miss", wrong)))  # fmt: skip
+    bar = "".join(
+        f'<i class="{kind}" style="width:{100 * part / n:.2f}%"></i>'
+        for kind, part in (("mk-hit", right), ("mk-miss", wrong))
+    )
     return (
         f'<p class="mk-said"><b>{percent(unknown / n)} "don\'t know"</b>; {plural(answered, "answer")}: '
         f"{right:,} right, {wrong:,} wrong, error rate {text(share(wrong, answered))}</p>"
@@ -331,14 +349,13 @@ def answered(explorer, uploaded):
     """HTML of the answer to one file of a FileUpload: {name, size, content}."""
     try:
         if uploaded["size"] > UPLOAD_LIMIT:
-            raise ValueError(f"it has {uploaded['size']:,} bytes, the limit here is {UPLOAD_LIMIT:,}; "
-                             "`maskkit predict` takes any")  # fmt: skip
+            raise ValueError(
+                f"it has {uploaded['size']:,} bytes, the limit here is {UPLOAD_LIMIT:,}; `maskkit predict` takes any"
+            )
         found = explorer.explain(bytes(uploaded["content"]))
     except ValueError as error:
         return f'<p class="mk-problem" role="alert">{text(uploaded["name"])}: {text(error)}</p>'
     called = explorer.classes[int(found.probabilities.argmax())]
     words = f"{uploaded['name']}: {called}, {percent(float(found.probabilities.max()))} sure"
-    fig = figures.explained(
-        found.image, found.heat, found.probabilities, explorer.classes, explorer.metrics["network"]
-    )
+    fig = figures.explained(found.image, found.heat, found.probabilities, explorer.classes, explorer.metrics["network"])
     return f'<p class="mk-said">{text(words)}</p>{figure(fig, words)}'

@@ -4,8 +4,7 @@ import math
 import shlex
 from pathlib import Path
 
-from maskkit import runs
-from maskkit.core import class_names
+from maskkit.core import class_names, disk
 from maskkit.html import languages, markup
 from maskkit.html.languages import number as localized
 from maskkit.html.languages import say
@@ -48,18 +47,25 @@ SHOWN = {
     "against_mistakes": "Photos that were called something else than they are; the tables below list them.",
 }
 SPLITS = {
-    "last": "last epoch, mean over the splits", "best": "best epoch, mean over the splits",
-    "reach": "splits that reach the report's score", "unseen": "photos not drawn, last epoch",
+    "last": "last epoch, mean over the splits",
+    "best": "best epoch, mean over the splits",
+    "reach": "splits that reach the report's score",
+    "unseen": "photos not drawn, last epoch",
     "unseen_best": "photos not drawn, best epoch",
 }
 LEAKS = {
-    "sha256": "the same bytes (SHA-256)", "perceptual_hash": "the same picture (perceptual hash)",
-    "features": "the same scene (network features)", "alignment": "one laid on the other (aligned)",
-    "all": "all of these together", "held_out": "held-out photos with a near copy among the training photos",
+    "sha256": "the same bytes (SHA-256)",
+    "perceptual_hash": "the same picture (perceptual hash)",
+    "features": "the same scene (network features)",
+    "alignment": "one laid on the other (aligned)",
+    "all": "all of these together",
+    "held_out": "held-out photos with a near copy among the training photos",
 }
 KINDS = {
-    "guess": "guess: the most frequent class", "blind": "blind: never sees the face",
-    "weak": "weak: sees little of the photo", "real": "real: the audited network",
+    "guess": "guess: the most frequent class",
+    "blind": "blind: never sees the face",
+    "weak": "weak: sees little of the photo",
+    "real": "real: the audited network",
 }
 HIDDEN = {"whole": "nothing", "lower_half": "lower half", "upper_half": "upper half", "background": "background"}
 FILLS = {"blur": "blurred", "mean": "mean colour"}
@@ -70,7 +76,8 @@ AGAINST = {
 }
 LIGHT_OF = {"splits": "split_luck", "regions": "mouth", "against": "other_source"}  # the rest: of the same name
 CALIBRATION = {
-    "ece": "gap between sureness and accuracy (ECE)", "ece_scaled": "the same, after temperature scaling",
+    "ece": "gap between sureness and accuracy (ECE)",
+    "ece_scaled": "the same, after temperature scaling",
     "dont_know": "errors among those answered, if it may say “don't know”",
 }
 
@@ -91,7 +98,7 @@ def read(folder, run=None):
     if not path.exists():
         return None, ""
     try:
-        audit = runs.read_json(path)
+        audit = disk.read_json(path)
         wrong = fault(audit)
     except (OSError, ValueError, RecursionError) as error:  # unreadable, no JSON, JSON nested without end
         wrong = f"{type(error).__name__}: {error}"
@@ -128,19 +135,36 @@ LIGHT = list(SIGNS).__contains__
 ENTRY = {"value": optional(number), "interval": interval, "n": optional(number), "light": LIGHT, "sentence": str}
 SCORE = {"class": str, "precision": optional(number), "recall": optional(number), "n": number}
 MORE = {  # what entries may hold beside that, or null
-    "thresholds": {"green": number, "red": number}, "title": str, "reason": str, "distribution": [number],
-    "flattery": number, "flattery_interval": interval, "pairs": number, "pairs_across_parts": number,
-    "pairs_across_classes": number, "groups": number, "photos_in_groups": number, "own": number,
+    "thresholds": {"green": number, "red": number},
+    "title": str,
+    "reason": str,
+    "distribution": [number],
+    "flattery": number,
+    "flattery_interval": interval,
+    "pairs": number,
+    "pairs_across_parts": number,
+    "pairs_across_classes": number,
+    "groups": number,
+    "photos_in_groups": number,
+    "own": number,
     "by_detector": lambda found: isinstance(found, dict) and all(map(optional(number), found.values())),
-    "confusion": [[number]], "per_class": [SCORE | {"recall_interval": interval, "f1": optional(number)}],
-    "mistakes": [{"file": str, "label": str, "predicted": str, "probability": number}], "files": [str],
+    "confusion": [[number]],
+    "per_class": [SCORE | {"recall_interval": interval, "f1": optional(number)}],
+    "mistakes": [{"file": str, "label": str, "predicted": str, "probability": number}],
+    "files": [str],
     "bins": [{"confidence": optional(number), "accuracy": optional(number), "n": number, "interval": interval}],
     "curve": [{"threshold": number, "answered": number, "error": optional(number), "n": number}],
-    "temperature": number, "threshold": number, "answered": number, "folder": str,
+    "temperature": number,
+    "threshold": number,
+    "answered": number,
+    "folder": str,
     **dict.fromkeys(("kind", "hidden", "fill", "arch", "sees", "measured_on"), str),
 }
 AUDIT = {
-    "classes": [str], "n": number, "networks": dict, "lights": {key: {"title": str} for key in LIGHTS},
+    "classes": [str],
+    "n": number,
+    "networks": dict,
+    "lights": {key: {"title": str} for key in LIGHTS},
     **dict.fromkeys(SECTIONS, dict),
 }
 
@@ -174,7 +198,7 @@ def write(audit, folder):
         the page's path.
     """
     folder = Path(folder)
-    metrics = runs.read_json(folder / "metrics.json") if (folder / "metrics.json").exists() else {}
+    metrics = disk.read_json(folder / "metrics.json") if (folder / "metrics.json").exists() else {}
     known = audit or {}
     source, photos = known.get("source", metrics.get("source")), known.get("photos", "these photos")
     privacy = PRIVACY_DRAWN if source == "demo" and not shows_others(folder) else PRIVACY
@@ -194,7 +218,7 @@ def write(audit, folder):
         f"<footer><p>{privacy}</p><p>Written by maskkit.</p></footer>",
     ]
     path = folder / "audit.html"
-    runs.write_text(path, markup.document(f"{photos}: {said[0].lower()}{said[1:]}", parts))
+    disk.write_text(path, markup.document(f"{photos}: {said[0].lower()}{said[1:]}", parts))
     return path
 
 
@@ -228,7 +252,7 @@ def lamps(audit):
     items = ""
     for key in LIGHTS:
         light = audit["lights"][key]
-        words = f'{mark(light["light"], with_word=False)} {stored(light["title"])}: {say(light["light"])}'
+        words = f"{mark(light['light'], with_word=False)} {stored(light['title'])}: {say(light['light'])}"
         items += f'<li class="{light["light"]}"><a href="#light-{key}">{words}</a></li>'
     asked = say("How far to trust it")
     return f'<nav aria-label="{asked}"><p>{asked}:</p><ul class="lamps">{items}</ul></nav>'
@@ -385,26 +409,36 @@ def measures(entry):
     """(what, columns, rows) of each list of numbers."""
     if entry.get("distribution"):
         n = len(entry["distribution"]) - 1
-        rows = [[say("{n} of {of}", n=right, of=n), localized(f"{splits:,}")]
-                for right, splits in enumerate(entry["distribution"]) if splits]
+        rows = [
+            [say("{n} of {of}", n=right, of=n), localized(f"{splits:,}")]
+            for right, splits in enumerate(entry["distribution"])
+            if splits
+        ]
         yield say("how often each score came up"), (say("photos right"), say("splits")), rows
     if entry.get("pairs") is not None:
         keys = ("pairs", "pairs_across_parts", "pairs_across_classes", "groups", "photos_in_groups")
-        rows = [[say(name.replace("_", " ")), localized(f"{entry[name]:,}")]
-                for name in keys if entry.get(name) is not None]
+        rows = [
+            [say(name.replace("_", " ")), localized(f"{entry[name]:,}")] for name in keys if entry.get(name) is not None
+        ]
         yield say("pairs and groups"), (say("what"), say("count")), rows
     if entry.get("by_detector"):
-        rows = [[say(LEAKS[name]) if name in LEAKS else name, percent(share)]
-                for name, share in entry["by_detector"].items()]
+        rows = [
+            [say(LEAKS[name]) if name in LEAKS else name, percent(share)]
+            for name, share in entry["by_detector"].items()
+        ]
         yield say("by what finds them"), (say("found by"), say("share")), rows
     if entry.get("bins"):
-        rows = [[*map(percent, (bin["confidence"], bin["accuracy"])), ends(bin["interval"]), localized(f"{bin['n']:,}")]
-                for bin in entry["bins"]]
+        rows = [
+            [*map(percent, (bin["confidence"], bin["accuracy"])), ends(bin["interval"]), localized(f"{bin['n']:,}")]
+            for bin in entry["bins"]
+        ]
         columns = ("mean sureness", "accuracy", "95 % interval", "photos")
         yield say("accuracy by sureness"), tuple(map(say, columns)), rows
     if entry.get("curve"):
-        rows = [[*map(percent, (at["threshold"], at["answered"], at["error"])), localized(f"{at['n']:,}")]
-                for at in entry["curve"]]
+        rows = [
+            [*map(percent, (at["threshold"], at["answered"], at["error"])), localized(f"{at['n']:,}")]
+            for at in entry["curve"]
+        ]
         columns = ("must be so sure", "answered", "errors among them", "photos answered")
         yield say("errors by how sure it must be"), tuple(map(say, columns)), rows
 
@@ -420,9 +454,17 @@ def answers(audit, entry):
         called = (say("called {name}", name=name) for name in classes)
         yield say("what was called what"), (say("photos"), *called), rows
     if entry.get("per_class"):
-        rows = [[row["class"], row["n"], percent(row["precision"], say("never predicted")),
-                 percent(row["recall"], say("no photo")), ends(row["recall_interval"]), percent(row["f1"])]
-                for row in class_names.by_name(entry["per_class"], lambda row: row["class"])]
+        rows = [
+            [
+                row["class"],
+                row["n"],
+                percent(row["precision"], say("never predicted")),
+                percent(row["recall"], say("no photo")),
+                ends(row["recall_interval"]),
+                percent(row["f1"]),
+            ]
+            for row in class_names.by_name(entry["per_class"], lambda row: row["class"])
+        ]
         columns = ("class", "photos", "precision", "recall", "95 % interval of recall")
         yield say("per class"), (*map(say, columns), "F1"), rows
     if entry.get("mistakes"):
@@ -442,12 +484,14 @@ def facts(audit):
     if audit is None:
         return ""
     scope = {"instant": "only what takes no time", "whole": "everything"}.get(audit.get("scope"), "not recorded")
-    return markup.facts({
-        "Photos": f"{audit.get('photos', 'not recorded')}: {audit['n']:,} could be read",
-        "Classes": markup.class_list(audit["classes"]),
-        "Audited network": f"{audit.get('arch', 'not recorded')}, {audit.get('model', 'not recorded')}",
-        "Measured": scope,
-    })
+    return markup.facts(
+        {
+            "Photos": f"{audit.get('photos', 'not recorded')}: {audit['n']:,} could be read",
+            "Classes": markup.class_list(audit["classes"]),
+            "Audited network": f"{audit.get('arch', 'not recorded')}, {audit.get('model', 'not recorded')}",
+            "Measured": scope,
+        }
+    )
 
 
 def made(audit):
@@ -457,6 +501,9 @@ def made(audit):
         rows.append([name, "; ".join(filter(None, (said, network.get("note"))))])
     for part in ("recipe", "run", "versions"):
         rows += [[name.replace("_", " "), found] for name, found in (audit.get(part) or {}).items()]
-    rows += [[f"time for {name.replace('_', ' ')}", f"{seconds:.1f} s"]
-             for name, seconds in (audit.get("seconds") or {}).items() if number(seconds)]
+    rows += [
+        [f"time for {name.replace('_', ' ')}", f"{seconds:.1f} s"]
+        for name, seconds in (audit.get("seconds") or {}).items()
+        if number(seconds)
+    ]
     return table("Times differ from run to run.", ("what", "value"), rows, long=(1,))

@@ -198,8 +198,12 @@ def class_list(classes):
 
 def mistaken(classes, matrix):
     """(true class, predicted class, photos) of each kind of mistake in a confusion matrix, the most frequent first."""
-    found = [(true, called, n) for true, row in zip(classes, matrix, strict=False)
-             for called, n in zip(classes, row, strict=False) if n and called != true]  # fmt: skip
+    found = [
+        (true, called, n)
+        for true, row in zip(classes, matrix, strict=False)
+        for called, n in zip(classes, row, strict=False)
+        if n and called != true
+    ]
     return sorted(found, key=lambda pair: (-pair[2], *map(class_names.natural_key, pair[:2])))
 
 
@@ -219,7 +223,7 @@ def figure(path, alt, look_for):
     narrow = ' class="narrow-only"' if shape == "wide" else ""
     scroll = f" <span{narrow}>{say(SCROLL)}</span>" if shape in ("wide", "large") else ""
     return (
-        f'<figure><figcaption>{text(look_for)}{scroll}</figcaption>'
+        f"<figure><figcaption>{text(look_for)}{scroll}</figcaption>"
         f'<div class="picture {shape}" style="--natural: {width * 96 // DPI}px" tabindex="0" role="group" '
         f'aria-label="{name}">'
         f'<img alt="{text(alt)}" width="{width}" height="{height}" '
@@ -235,6 +239,7 @@ def table(caption, columns, rows, numbers=(), long=(), stacked=False):
         stacked: on a narrow page each row becomes a block, its cells under one another with their column's name; the
             roles are spelled out because browsers drop a table's own when its cells are laid out as blocks.
     """
+
     def look(i):
         kind = ' class="number"' if i in numbers else ' class="long"' if i in long else ""
         return kind + (f' data-label="{text(columns[i])}"' if stacked and i else "")

@@ -24,8 +24,8 @@ import safetensors.torch
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from maskkit import evaluate, model, runs
-from maskkit.core import parameters
+from maskkit import evaluate, model, pretrained
+from maskkit.core import environment, parameters
 from maskkit.core.parallel import torch_threads
 from maskkit.core.progress import bar
 
@@ -98,7 +98,7 @@ def describe(*, device, **settings):
     names = {"device": str(device), "processor": processor(), "processors": os.cpu_count(), "load_before": load()}
     if device.type == "cuda":
         names["gpu"] = torch.cuda.get_device_name(device)
-    return settings | names | {"versions": runs.versions()}
+    return settings | names | {"versions": environment.versions()}
 
 
 def processor():
@@ -140,9 +140,9 @@ def said(accuracy):
 def build(arch, weights, n_classes, images, seed):
     """(network in eval mode, what a row says of it before it runs)."""
     try:
-        source, note = model.pretrained(arch, weights), ""
+        source, note = pretrained.find(arch, weights), ""
     except (FileNotFoundError, ValueError) as error:
-        source, note = model.pretrained(arch, "none"), f"{reason(error)}; random weights measured, as fast as any"
+        source, note = pretrained.find(arch, "none"), f"{reason(error)}; random weights measured, as fast as any"
     network = model.build(source, n_classes, seed)
     if source.state is None:
         note = note or "random weights, as fast as any"
@@ -221,9 +221,14 @@ def export(network, images, path):
     with warnings.catch_warnings(), contextlib.redirect_stdout(sys.stderr):
         warnings.simplefilter("ignore")  # the exporter's notes on its own future
         program = torch.onnx.export(
-            network, (images,), dynamo=True, dynamic_shapes=({0: batch},), input_names=["images"],
-            output_names=["logits"], verbose=False,
-        )  # fmt: skip
+            network,
+            (images,),
+            dynamo=True,
+            dynamic_shapes=({0: batch},),
+            input_names=["images"],
+            output_names=["logits"],
+            verbose=False,
+        )
         program.save(path, external_data=False)
 
 
@@ -404,8 +409,9 @@ def sentences(rows):
                 kinds[kind].append(f"{ENGINES[engine]}, batch {batch}: x {median:.2f}")
         lines += [
             f"{row['arch']} is {kind} {first['arch']} on this machine, time of a pass ({'; '.join(found)})."
-            for kind, found in kinds.items() if found
-        ]  # fmt: skip
+            for kind, found in kinds.items()
+            if found
+        ]
     return lines
 
 
@@ -428,15 +434,17 @@ def table(rows):
 
 def entries(rows):
     """(name, one text per row) of each line of the table."""
+
     def sized(name, values, form):
         ratios = [f" (x {value / values[0]:.2f})" if value and values[0] else "" for value in values[1:]]
         return name, [form(v) if v is not None else "unknown" for v in values[:1]] + [
             (form(v) if v is not None else "unknown") + text for v, text in zip(values[1:], ratios, strict=True)
-        ]  # fmt: skip
+        ]
 
-    yield "photos right", [
-        evaluate.say(row["accuracy"]) if row["accuracy"] else f"unknown: {row['accuracy_note']}" for row in rows
-    ]
+    yield (
+        "photos right",
+        [evaluate.say(row["accuracy"]) if row["accuracy"] else f"unknown: {row['accuracy_note']}" for row in rows],
+    )
     yield sized("weights", [row["n_weights"] for row in rows], "{:,}".format)
     yield sized("file, MB", [row["file_bytes"] / 1e6 for row in rows], "{:.1f}".format)
     yield sized("multiply-adds of one photo, G", [row["multiply_adds"] / 1e9 for row in rows], "{:.2f}".format)

@@ -93,8 +93,10 @@ def gains(found, photos):
     axis.tick_params(axis="y", length=0)
     axis.grid(axis="x")
     shown = {exam: EXAMS[exam] for _, exam, _ in rows}
-    handles = [Line2D([], [], color=colour, marker=marker, lw=4, alpha=0.9, label=words)
-               for words, colour, marker in shown.values()]  # fmt: skip
+    handles = [
+        Line2D([], [], color=colour, marker=marker, lw=4, alpha=0.9, label=words)
+        for words, colour, marker in shown.values()
+    ]
     fig.legend(handles=handles, loc="outside lower center", ncols=len(handles))
     n, n_splits = (min(one[name] for _, _, one in rows) for name in ("n", "splits"))
     below = f"paired over {plural(n_splits, 'split')}, {plural(n, 'photo')} or more each, 95 % intervals"
@@ -157,8 +159,15 @@ def speeds(rows):
 def bars(axis, rows, looks, groups, value):
     """A group of bars for each (engine, batch), one per network, its number beside it."""
     cells = {group: [row["speed"].get(group[0], {}).get(group[1]) for row in rows] for group in groups}
-    most = max((max(cell[value], cell["p95_ms"] if value == "p50_ms" else 0)
-                for group in cells.values() for cell in group if cell), default=1)  # fmt: skip
+    most = max(
+        (
+            max(cell[value], cell["p95_ms"] if value == "p50_ms" else 0)
+            for group in cells.values()
+            for cell in group
+            if cell
+        ),
+        default=1,
+    )
     step = len(rows) + 0.8
     for at, group in enumerate(groups):
         for y, (cell, (colour, _, hatch)) in enumerate(zip(cells[group], looks, strict=True)):
@@ -190,8 +199,14 @@ def draw_gain(axis, y, one, colour, marker):
     words += f"from {100 * one['before']:.1f} to {100 * one['after']:.1f} %"
     weight = "normal" if one["answer"] == "no gain shown" else "bold"
     axis.annotate(
-        f"{words}: {one['answer']}", (1, y), (10, 0), xycoords=axis.get_yaxis_transform(), textcoords="offset points",
-        va="center", fontsize=8.5, weight=weight, color=GREY if weight == "normal" else INK, annotation_clip=False,
-    )  # fmt: skip
-
-
+        f"{words}: {one['answer']}",
+        (1, y),
+        (10, 0),
+        xycoords=axis.get_yaxis_transform(),
+        textcoords="offset points",
+        va="center",
+        fontsize=8.5,
+        weight=weight,
+        color=GREY if weight == "normal" else INK,
+        annotation_clip=False,
+    )

@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from torch.utils.data import TensorDataset
 
-from maskkit import augment, claims, evaluate, features, model, runs, train
+from maskkit import augment, claims, evaluate, features, model, train
 from maskkit.audit import sections
-from maskkit.core import batches, intervals, parameters
+from maskkit.core import batches, disk, environment, intervals, parameters
 from maskkit.core.progress import bar
 
 VERSION = 1  # of improve.json
@@ -104,9 +104,14 @@ def learn_tail(net, drawn, exams, heads, *, augmentation, n_views, recipe, tail_
             net.head().load_state_dict(heads[index])
             views = [TensorDataset(X[fit_on], y[fit_on]) for X in looks]
             fitted = train.fit(
-                tail, views, TensorDataset(plain[check_on], y[check_on]), slow=(tail[:-1], tail_learning_rate),
-                seed=seed + index, device=device, **settings,
-            )  # fmt: skip
+                tail,
+                views,
+                TensorDataset(plain[check_on], y[check_on]),
+                slow=(tail[:-1], tail_learning_rate),
+                seed=seed + index,
+                device=device,
+                **settings,
+            )
             histories.append(fitted.history)
             right.append({exam.name: answers(tail, asked[exam.name], exam, classes, device) for exam in exams})
     finally:
@@ -154,9 +159,17 @@ def gain(words, new, plain, exam, seed):
         f"{100 * before.mean():.1f} to {100 * after.mean():.1f} % of {n} {exam.words}, paired over {n_splits} splits"
     )
     return sections.entry(
-        value, interval, n, sentence, exam=exam.name, words=words, splits=n_splits, answer=answer,
-        before=float(before.mean()), after=float(after.mean()),
-    )  # fmt: skip
+        value,
+        interval,
+        n,
+        sentence,
+        exam=exam.name,
+        words=words,
+        splits=n_splits,
+        answer=answer,
+        before=float(before.mean()),
+        after=float(after.mean()),
+    )
 
 
 def points(difference):
@@ -205,6 +218,6 @@ def write(run_dir, *, gains, networks, exams, nets, recipe):
         "weights": {arch: net.weights for arch, net in nets.items()},
         "notes": {arch: net.note for arch, net in nets.items() if net.note},
         "recipe": recipe,
-        "versions": runs.versions(),
+        "versions": environment.versions(),
     }
-    runs.write_json(Path(run_dir) / "improve.json", content)
+    disk.write_json(Path(run_dir) / "improve.json", content)

@@ -98,8 +98,10 @@ def unseen(drawn, source, n, seed):
     own = next((own for part in (folders.TEST, folders.VALIDATION) if (own := of_part(files, part))), files)
     candidates = sample([row for row in own if decoding.sha256(row["path"]) not in known], round(SPARE * n), seed)
     photos = drawn.photos
-    learned = [{"path": photos.path(i), "file": row["file"], "label": row["label"], "part": "drawn"}
-               for i, row in enumerate(photos.rows)]  # fmt: skip
+    learned = [
+        {"path": photos.path(i), "file": row["file"], "label": row["label"], "part": "drawn"}
+        for i, row in enumerate(photos.rows)
+    ]
     if not candidates:
         raise ValueError(f"every photo of {source.photos} was drawn, so none is left to be measured on")
     found = survey.read(candidates + learned)

@@ -9,7 +9,7 @@ import shlex
 from pathlib import Path
 
 from maskkit import page, runs
-from maskkit.core import class_names
+from maskkit.core import class_names, disk
 from maskkit.html import audit_section, markup
 
 SIGNS = {"green": "🟢", "amber": "🟠", "red": "🔴", "unknown": "⚪"}
@@ -46,7 +46,7 @@ def write(run_dir):
     """
     run_dir = Path(run_dir)
     metrics = runs.read_metrics(run_dir)
-    described = runs.read_json(runs.need(run_dir, "model.json", "02_train.ipynb"))
+    described = disk.read_json(runs.need(run_dir, "model.json", "02_train.ipynb"))
     name = metrics.get("run", {}).get("name") or runs.own_name(run_dir)
     classes = described["classes"]
     sections = {
@@ -62,7 +62,7 @@ def write(run_dir):
     }
     parts = [f"{'##' if place else '#'} {title}\n\n{body}\n" for place, (title, body) in enumerate(sections.items())]
     path = run_dir / "MODEL_CARD.md"
-    runs.write_text(path, "\n".join(parts))
+    disk.write_text(path, "\n".join(parts))
     return path
 
 

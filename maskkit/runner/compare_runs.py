@@ -1,7 +1,7 @@
 """Runs side by side: a list of all run folders, and two of them compared."""
 
 from maskkit import evaluate, runs
-from maskkit.core import intervals, paths
+from maskkit.core import disk, intervals, paths
 from maskkit.html import audit_section
 
 COLUMNS = ("run", "finished", "photos", "network", "score", "lights")
@@ -70,8 +70,9 @@ def table(columns, rows):
     """Rows of text as aligned lines, the header first."""
     rows = [list(columns), *([str(cell) for cell in row] for row in rows)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(columns))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-                     for row in rows)  # fmt: skip
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
 
 
 # --- two runs -----------------------------------------------------------------------------------
@@ -106,7 +107,7 @@ def compare(first, second):
 def answers(run_dir, metrics):
     """{sha256 of a validation photo: whether the saved model was right}; equal files have one entry."""
     wrong = {row["file"] for row in metrics["mistakes"]}
-    rows = runs.read_csv(runs.need(run_dir, "split.csv", "01_prepare.ipynb"))
+    rows = disk.read_csv(runs.need(run_dir, "split.csv", "01_prepare.ipynb"))
     return {row["sha256"]: row["file"] not in wrong for row in rows if row["part"] == "val"}
 
 

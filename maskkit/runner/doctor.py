@@ -8,8 +8,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from maskkit import runs
-from maskkit.core import paths
+from maskkit.core import environment, paths
 from maskkit.runner import reproduce
 from maskkit.sources import faces, folders, kaggle
 
@@ -37,7 +36,7 @@ def examine(open_url=urllib.request.urlopen):
 
 def versions():
     """Of what the numbers depend on, and of one package of each extra."""
-    found = runs.versions()
+    found = environment.versions()
     for extra, package in EXTRAS.items():
         try:
             found[f"{package} [{extra}]"] = importlib.metadata.version(package)

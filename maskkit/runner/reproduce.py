@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 
 from maskkit import runs
-from maskkit.core import parameters, paths
+from maskkit.core import disk, parameters, paths
 
 REPORT_NOTEBOOKS = ("01_prepare.ipynb", "02_train.ipynb", "03_evaluate.ipynb")
 QUIET_KERNEL = ["--IPKernelApp.log_level=50"]  # its own chatter; a cell's errors come another way
@@ -171,7 +171,7 @@ def reproduce(parameter_file, texts, notebooks=REPORT_NOTEBOOKS, say=print):
     parameters = check(read_parameters(parameter_file), texts, notebooks)
     settings = {name: value for path in notebooks for name, value in (declared(path) | parameters[path]).items()}
     run_dir = runs.path(settings["RUN"])
-    runs.check_writable(run_dir.parent)
+    disk.check_writable(run_dir.parent)
     if runs.is_locked(run_dir):  # asked here too: looking for photos may take minutes
         raise runs.in_use(run_dir)
     check_sources(settings, say)  # before the lock, whose file would stay behind
@@ -229,7 +229,7 @@ def further(name, parameter_file, texts, say=print):
     say(f"{notebook.stem}: {run_dir.name}, photos {parameters['DATA']}")
     watch, output = time.perf_counter(), run_dir / f"{notebook.stem}{runs.PART}.ipynb"
     with runs.locked(run_dir):
-        runs.check_writable(run_dir)
+        disk.check_writable(run_dir)
         execute(notebook, output, parameters, echo=True)
         output.replace(run_dir / notebook.name)
         write_card(run_dir)
@@ -263,20 +263,20 @@ def check_sources(settings, say):
     Raises:
         FileNotFoundError, ValueError: as `folders.find`; or a class folder holds too few files.
     """
-    from maskkit import corrections, data
+    from maskkit import corrections, split
     from maskkit.sources import folders
 
     check_named(settings)
     corrected = corrections.find(settings.get("CORRECTIONS", ""))
     source = folders.find(settings["DATA"])
-    data.check_enough(source, settings.get("SPLIT", "grouped"))
+    split.check_enough(source, settings.get("SPLIT", "grouped"))
     if source.note:
         say(fallback(source.note))
     network = f"{settings['ARCH']}, weights {Path(settings['WEIGHTS']).name}"
     if settings["WEIGHTS"] in ("auto", "imagenet"):  # others are found by 02_train, without torch imported here
-        from maskkit import model
+        from maskkit import pretrained
 
-        found = model.pretrained(settings["ARCH"], settings["WEIGHTS"])
+        found = pretrained.find(settings["ARCH"], settings["WEIGHTS"])
         network = found.title
         if found.note:
             say(fallback(found.note))
@@ -329,7 +329,7 @@ def execute(notebook, output, parameters, echo=False):
             "Close other programs or take fewer photos, then run it again"
         ) from error
     except OSError as error:
-        raise runs.not_written(output, error) if error.errno in runs.WRITE_FAULTS else error from error
+        raise disk.not_written(output, error) if error.errno in disk.WRITE_FAULTS else error from error
 
 
 def rename_run(part, notebooks, name):
@@ -339,7 +339,7 @@ def rename_run(part, notebooks, name):
         text = path.read_text(encoding="utf-8")
         for quoted in ('\\"{}\\"', '"{}"'):  # in the cell's source, and in papermill's metadata
             text = text.replace(quoted.format(part.name), quoted.format(name))
-        runs.write_text(path, text)
+        disk.write_text(path, text)
 
 
 def write_card(run_dir):
@@ -369,7 +369,7 @@ def refresh(notebooks=NOTEBOOKS, say=print):
         resources = {"metadata": {"path": str(paths.NOTEBOOKS)}}
         NotebookClient(notebook, kernel_name="python3", resources=resources, extra_arguments=QUIET_KERNEL).execute()
         clean(notebook)
-        runs.write_text(path, nbformat.writes(notebook) + "\n")
+        disk.write_text(path, nbformat.writes(notebook) + "\n")
         thumbnails.write(path, paths.ROOT / "docs" / "figures")
         say(f"{name}: refreshed")
 

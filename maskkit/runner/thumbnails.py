@@ -6,7 +6,7 @@ import io
 import nbformat
 from PIL import Image
 
-from maskkit import runs
+from maskkit.core import disk
 
 TAG = "thumbnail"
 SIDES_PX = (960, 600)  # no picture is wider or higher; the table shows them at a quarter
@@ -19,13 +19,17 @@ def write(notebook, folder):
         ValueError: not one cell of the notebook has the tag, or that cell shows no PNG.
     """
     tagged = [cell for cell in nbformat.read(notebook, 4).cells if TAG in cell.metadata.get("tags", [])]
-    shown = [output["data"]["image/png"] for cell in tagged for output in cell.get("outputs", [])
-             if "image/png" in output.get("data", {})]  # fmt: skip
+    shown = [
+        output["data"]["image/png"]
+        for cell in tagged
+        for output in cell.get("outputs", [])
+        if "image/png" in output.get("data", {})
+    ]
     if len(tagged) != 1 or len(shown) != 1:
         found = f"{len(tagged)} cells and {len(shown)} PNGs"
         raise ValueError(f"{notebook} needs one cell tagged {TAG!r} that shows one PNG; there are {found}")
     image = Image.open(io.BytesIO(base64.b64decode(shown[0])), formats=("PNG",)).convert("RGB")
     image.thumbnail(SIDES_PX, Image.Resampling.LANCZOS)
     # 64 colours: as good to the eye, a third of the bytes.
-    with runs.replacing(folder / f"{notebook.stem}.png") as path:
+    with disk.replacing(folder / f"{notebook.stem}.png") as path:
         image.quantize(64, dither=Image.Dither.NONE).save(path, format="PNG", optimize=True)

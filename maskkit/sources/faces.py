@@ -36,14 +36,42 @@ SIZE_PX = (80, 256)  # smallest and largest photo; all are square
 SIDE = 512  # the canvas in px, at least twice the largest photo: scaling it down smooths the edges
 
 SKINS = ("#f9d5b6", "#f3c7a5", "#e8b48c", "#d69a6e", "#bd8056", "#9c6542", "#7a4b30", "#57341f")
-HAIRS = ("#1d1a1c", "#2e211c", "#4a3024", "#6e4629", "#8f5b30", "#c08f4f", "#dcb974", "#9a4a2c", "#8d8a88",
-         "#d8d4cd")
+HAIRS = ("#1d1a1c", "#2e211c", "#4a3024", "#6e4629", "#8f5b30", "#c08f4f", "#dcb974", "#9a4a2c", "#8d8a88", "#d8d4cd")
 LIGHT_HAIRS = ("#d8d4cd", "#ecebe6", "#dcb974", "#c9a877")
-CLOTHES = ("#2f4858", "#33658a", "#86bbd8", "#758e4f", "#f6ae2d", "#f26419", "#a63d40", "#6d597a", "#e8e4da",
-           "#3a3a45", "#c97b84", "#5b8e7d", "#bc4b51", "#8cb369", "#f4e285", "#dfe7ec")
-WALLS = ("#dce3e6", "#cfd8c8", "#e9dcc9", "#c7d3df", "#d9cbd8", "#b8c4bb", "#a9bcd0", "#e6c9b8", "#8fa3ad",
-         "#5d737e",
-         "#6b705c", "#41505a", "#f0ebe0", "#7d8597")
+CLOTHES = (
+    "#2f4858",
+    "#33658a",
+    "#86bbd8",
+    "#758e4f",
+    "#f6ae2d",
+    "#f26419",
+    "#a63d40",
+    "#6d597a",
+    "#e8e4da",
+    "#3a3a45",
+    "#c97b84",
+    "#5b8e7d",
+    "#bc4b51",
+    "#8cb369",
+    "#f4e285",
+    "#dfe7ec",
+)
+WALLS = (
+    "#dce3e6",
+    "#cfd8c8",
+    "#e9dcc9",
+    "#c7d3df",
+    "#d9cbd8",
+    "#b8c4bb",
+    "#a9bcd0",
+    "#e6c9b8",
+    "#8fa3ad",
+    "#5d737e",
+    "#6b705c",
+    "#41505a",
+    "#f0ebe0",
+    "#7d8597",
+)
 MASKS = {
     "surgical": ("#a9d6e8", "#9ccfd8", "#b9e0c9", "#f2f5f5", "#f3c9d3", "#8fbfe0"),
     "cloth": CLOTHES,
@@ -56,16 +84,19 @@ OUTLINES = {  # right half from the nose to below the chin; x and y in half head
     "ffp2": ((0, 0.1), (0.26, 0.24), (0.84, 0.5), (0.82, 0.86), (0.44, 1.3), (0, 1.42)),
     "black": ((0, 0.14), (0.35, 0.3), (0.95, 0.38), (0.86, 0.8), (0.42, 1.26), (0, 1.37)),
 }
-HEAD = ((0, -1.25), (0.55, -1.13), (0.92, -0.68), (1.0, -0.05), (0.94, 0.5), (0.74, 0.96), (0.34, 1.26),
-        (0, 1.32))
+HEAD = ((0, -1.25), (0.55, -1.13), (0.92, -0.68), (1.0, -0.05), (0.94, 0.5), (0.74, 0.96), (0.34, 1.26), (0, 1.32))
 # Catmull-Rom: the weights of four neighbouring points, at eight steps between the second and the third
-ROUND = np.array([[(-t + 2 * t**2 - t**3) / 2, (2 - 5 * t**2 + 3 * t**3) / 2,
-                   (t + 4 * t**2 - 3 * t**3) / 2, (t**3 - t**2) / 2] for t in np.arange(0, 1, 0.125)])
+ROUND = np.array(
+    [
+        [(-t + 2 * t**2 - t**3) / 2, (2 - 5 * t**2 + 3 * t**3) / 2, (t + 4 * t**2 - 3 * t**3) / 2, (t**3 - t**2) / 2]
+        for t in np.arange(0, 1, 0.125)
+    ]
+)
 
 
 def mix(a, b, share):
     """The colour `share` of the way from a to b, each "#rrggbb" or (r, g, b)."""
-    a, b = ([int(c[i:i + 2], 16) for i in (1, 3, 5)] if isinstance(c, str) else c for c in (a, b))
+    a, b = ([int(c[i : i + 2], 16) for i in (1, 3, 5)] if isinstance(c, str) else c for c in (a, b))
     return tuple(round(x + (y - x) * share) for x, y in zip(a, b, strict=True))
 
 
@@ -129,8 +160,7 @@ class Canvas:
     def outline(self, points, front=False, smooth=True):
         points = self.place(points, front)
         if smooth:
-            points = np.einsum("tk,knd->ntd", ROUND, [np.roll(points, k, 0) for k in (1, 0, -1,
-                                                                                      -2)]).reshape(-1, 2)
+            points = np.einsum("tk,knd->ntd", ROUND, [np.roll(points, k, 0) for k in (1, 0, -1, -2)]).reshape(-1, 2)
         return [tuple(p) for p in points]
 
     def area(self, points, front=False, smooth=True):
@@ -141,8 +171,7 @@ class Canvas:
 
     def fill(self, points, colour, front=False, smooth=True, clip=None):
         if clip is None:
-            ImageDraw.Draw(self.image).polygon(self.outline(points, front, smooth),
-                                               fill=mix(colour, colour, 0))
+            ImageDraw.Draw(self.image).polygon(self.outline(points, front, smooth), fill=mix(colour, colour, 0))
         else:
             self.paint(ImageChops.multiply(self.area(points, front, smooth), clip), colour)
 
@@ -162,7 +191,7 @@ class Canvas:
         """A smooth open line with round ends; width in head units."""
         p = self.place(points, front)
         p = np.concatenate([2 * p[:1] - p[1:2], p, 2 * p[-1:] - p[-2:-1]])
-        curve = np.einsum("tk,knd->ntd", ROUND, [p[k:len(p) - 3 + k] for k in range(4)]).reshape(-1, 2)
+        curve = np.einsum("tk,knd->ntd", ROUND, [p[k : len(p) - 3 + k] for k in range(4)]).reshape(-1, 2)
         curve = [tuple(q) for q in curve] + [tuple(p[-2])]
         image = self.image if clip is None else Image.new("L", (SIDE, SIDE))
         ink, px = mix(colour, colour, 0) if clip is None else 255, max(2, round(width * self.unit))
@@ -255,8 +284,7 @@ def background(canvas, rng):
         for _ in range(4):
             x, y = rng.random() * SIDE, rng.random() * SIDE * 0.6
             w, h = between(rng, 50, 130), between(rng, 50, 220)
-            draw.rectangle((x, y, x + w, y + h), fill=lighter(other, 0.3), outline=darker(other, 0.45),
-                           width=8)
+            draw.rectangle((x, y, x + w, y + h), fill=lighter(other, 0.3), outline=darker(other, 0.45), width=8)
             draw.rectangle((x + 18, y + 18, x + w - 18, y + h - 18), fill=pick(rng, CLOTHES))
     if kind == "outdoor":
         for base, green in ((0.55, "#a8bfa0"), (0.7, "#7f9f78"), (0.86, "#5f8060")):
@@ -273,13 +301,16 @@ def hair_behind(canvas, rng):
     scene = canvas.scene
     colour = darker(scene["hair_colour"], 0.25)
     if scene["cover"] == "headscarf":
-        canvas.fill(mirror(((0, -1.5), (0.8, -1.3), (1.28, -0.4), (1.3, 0.6), (1.25, 1.7), (0, 2.0))),
-                    darker(scene["second"], 0.2))
+        canvas.fill(
+            mirror(((0, -1.5), (0.8, -1.3), (1.28, -0.4), (1.3, 0.6), (1.25, 1.7), (0, 2.0))),
+            darker(scene["second"], 0.2),
+        )
     elif scene["hair"] in ("long", "bob"):
         end = between(rng, 1.7, 2.2) if scene["hair"] == "long" else between(rng, 0.9, 1.15)
-        canvas.fill(mirror(((0, -1.45), (0.75, -1.3), (1.22, -0.5), (1.28, 0.4), (1.2, end - 0.1), (0.8, end),
-                            (0, end))),
-                    colour)
+        canvas.fill(
+            mirror(((0, -1.45), (0.75, -1.3), (1.22, -0.5), (1.28, 0.4), (1.2, end - 0.1), (0.8, end), (0, end))),
+            colour,
+        )
     elif scene["hair"] == "afro":
         for i in range(16):
             a = math.pi * (0.9 + 1.2 * i / 15)
@@ -291,27 +322,37 @@ def hair_behind(canvas, rng):
 def body(canvas, rng):
     """Neck, shoulders and clothing."""
     scene, skin, cloth = canvas.scene, canvas.scene["skin"], canvas.scene["cloth"]
-    canvas.fill(((-0.5, 0.6), (0.5, 0.6), (0.56, 1.8), (0.9, 2.4), (-0.9, 2.4), (-0.56, 1.8)),
-                darker(skin, 0.12), smooth=False)
-    canvas.glow(oval(0, 1.25, 0.62, 0.42), darker(skin, 0.65), 0.55, 0.12, clip=canvas.area(
-        ((-0.5, 0.6), (0.5, 0.6), (0.56, 2.4), (-0.56, 2.4)), smooth=False))
+    canvas.fill(
+        ((-0.5, 0.6), (0.5, 0.6), (0.56, 1.8), (0.9, 2.4), (-0.9, 2.4), (-0.56, 1.8)), darker(skin, 0.12), smooth=False
+    )
+    canvas.glow(
+        oval(0, 1.25, 0.62, 0.42),
+        darker(skin, 0.65),
+        0.55,
+        0.12,
+        clip=canvas.area(((-0.5, 0.6), (0.5, 0.6), (0.56, 2.4), (-0.56, 2.4)), smooth=False),
+    )
     neck = 2.15 if scene["clothing"] == "vneck" else 1.72
-    shoulders = mirror(((0, neck), (0.42, 1.66), (0.62, 1.58), (1.3, 1.85), (1.95, 2.2), (2.3, 3.2),
-                        (2.3, 4.2), (0, 4.2)))
+    shoulders = mirror(
+        ((0, neck), (0.42, 1.66), (0.62, 1.58), (1.3, 1.85), (1.95, 2.2), (2.3, 3.2), (2.3, 4.2), (0, 4.2))
+    )
     area = canvas.area(shoulders)
     canvas.paint(area, cloth)
     canvas.paint(ImageChops.multiply(area, canvas.shadow), darker(cloth, 0.6), 0.35)
     if scene["clothing"] == "crew":
-        canvas.line(((-0.6, 1.58), (-0.4, 1.7), (0, 1.78), (0.4, 1.7), (0.6, 1.58)), darker(cloth, 0.25),
-                    0.09)
+        canvas.line(((-0.6, 1.58), (-0.4, 1.7), (0, 1.78), (0.4, 1.7), (0.6, 1.58)), darker(cloth, 0.25), 0.09)
     if scene["clothing"] == "hood":
-        canvas.fill(((-1.25, 1.75), (-0.75, 1.3), (-0.5, 1.6), (0, 1.95), (0.5, 1.6), (0.75, 1.3),
-                     (1.25, 1.75), (0, 2.25)),
-                    darker(cloth, 0.2))
+        canvas.fill(
+            ((-1.25, 1.75), (-0.75, 1.3), (-0.5, 1.6), (0, 1.95), (0.5, 1.6), (0.75, 1.3), (1.25, 1.75), (0, 2.25)),
+            darker(cloth, 0.2),
+        )
     if scene["clothing"] == "shirt":
         for side in (-1, 1):
-            canvas.fill(((side * 0.55, 1.45), (side * 0.78, 1.7), (side * 0.38, 2.1), (side * 0.02, 1.8)),
-                        lighter(scene["second"], 0.45), smooth=False)
+            canvas.fill(
+                ((side * 0.55, 1.45), (side * 0.78, 1.7), (side * 0.38, 2.1), (side * 0.02, 1.8)),
+                lighter(scene["second"], 0.45),
+                smooth=False,
+            )
         canvas.line(((0, 1.85), (0, 2.4), (0, 3)), darker(cloth, 0.3), 0.04)
 
 
@@ -324,8 +365,7 @@ def scarf(canvas, rng):
     canvas.paint(ImageChops.multiply(area, canvas.shadow), darker(colour, 0.6), 0.45)
     for i in range(3):
         y = top + 0.3 + 0.3 * i
-        canvas.line(((-1.1, y - 0.15), (-0.4, y + 0.05), (0.4, y + 0.05), (1.1, y - 0.15)),
-                    darker(colour, 0.25), 0.04)
+        canvas.line(((-1.1, y - 0.15), (-0.4, y + 0.05), (0.4, y + 0.05), (1.1, y - 0.15)), darker(colour, 0.25), 0.04)
 
 
 def head(canvas):
@@ -358,17 +398,27 @@ def eyes(canvas, rng):
         canvas.fill(oval(x + look, -0.01, 0.095, 0.1), iris, front=True, clip=white)
         canvas.fill(oval(x + look, -0.01, 0.045, 0.05), "#120d0d", front=True, clip=white)
         canvas.fill(oval(x + look + 0.035, -0.04, 0.022, 0.022), "#ffffff", front=True)
-        canvas.line(((x - 0.21, 0.02), (x - 0.08, -lid), (x + 0.08, -lid), (x + 0.21, 0.02)),
-                    darker(skin, 0.8), 0.035, front=True)
+        canvas.line(
+            ((x - 0.21, 0.02), (x - 0.08, -lid), (x + 0.08, -lid), (x + 0.21, 0.02)),
+            darker(skin, 0.8),
+            0.035,
+            front=True,
+        )
         canvas.line(((x - s * 0.2, -0.26), (x, -0.29 - arch), (x + s * 0.24, -0.24)), brow, 0.07, front=True)
 
 
 def nose(canvas):
     skin, side = canvas.scene["skin"], -1 if canvas.scene["light"][0] > 0 else 1
-    canvas.glow(((0.02 * side, -0.1), (side * 0.16, 0.4), (side * 0.05, 0.5), (0, 0.3)), darker(skin, 0.6),
-                0.4, 0.04, front=True)
-    canvas.line(((-0.14, 0.42), (-0.07, 0.48), (0, 0.46), (0.07, 0.48), (0.14, 0.42)), darker(skin, 0.38),
-                0.04, front=True)
+    canvas.glow(
+        ((0.02 * side, -0.1), (side * 0.16, 0.4), (side * 0.05, 0.5), (0, 0.3)),
+        darker(skin, 0.6),
+        0.4,
+        0.04,
+        front=True,
+    )
+    canvas.line(
+        ((-0.14, 0.42), (-0.07, 0.48), (0, 0.46), (0.07, 0.48), (0.14, 0.42)), darker(skin, 0.38), 0.04, front=True
+    )
     canvas.glow(oval(-side * 0.04, 0.32, 0.06, 0.09), lighter(skin, 0.8), 0.4, 0.04, front=True)
 
 
@@ -377,37 +427,69 @@ def mouth(canvas, rng, kind, y=0.79):
     w, up = between(rng, 0.26, 0.36), {"calm": 0.0, "smile": 0.06, "teeth": 0.1, "open": 0.03}[kind]
     if kind in ("teeth", "open"):
         low = 0.16 if kind == "teeth" else 0.2
-        canvas.fill(((-w, y - up), (0, y - 0.06), (w, y - up), (w * 0.6, y + low * 0.7), (0, y + low),
-                     (-w * 0.6, y + low * 0.7)), lips, front=True)
-        inside = canvas.area(((-w * 0.85, y - up + 0.02), (0, y - 0.01), (w * 0.85, y - up + 0.02),
-                              (0, y + low - 0.05)), front=True)
+        canvas.fill(
+            (
+                (-w, y - up),
+                (0, y - 0.06),
+                (w, y - up),
+                (w * 0.6, y + low * 0.7),
+                (0, y + low),
+                (-w * 0.6, y + low * 0.7),
+            ),
+            lips,
+            front=True,
+        )
+        inside = canvas.area(
+            ((-w * 0.85, y - up + 0.02), (0, y - 0.01), (w * 0.85, y - up + 0.02), (0, y + low - 0.05)), front=True
+        )
         canvas.paint(inside, "#5a1f24")
-        canvas.fill(oval(0, y - 0.05, w, 0.13 if kind == "teeth" else 0.08), "#fbf7f0", front=True,
-                    clip=inside)
+        canvas.fill(oval(0, y - 0.05, w, 0.13 if kind == "teeth" else 0.08), "#fbf7f0", front=True, clip=inside)
     else:
-        canvas.fill(((-w, y - up), (-0.1, y - 0.06), (0, y - 0.04), (0.1, y - 0.06), (w, y - up),
-                     (0.12, y + 0.1), (-0.12, y + 0.1)),
-                    lips, front=True)
+        canvas.fill(
+            (
+                (-w, y - up),
+                (-0.1, y - 0.06),
+                (0, y - 0.04),
+                (0.1, y - 0.06),
+                (w, y - up),
+                (0.12, y + 0.1),
+                (-0.12, y + 0.1),
+            ),
+            lips,
+            front=True,
+        )
         canvas.line(((-w, y - up), (0, y + 0.01), (w, y - up)), darker(lips, 0.45), 0.03, front=True)
 
 
 def beard(canvas, area, kind):
     colour = darker(canvas.scene["hair_colour"], 0.12)
     if kind in ("full", "stubble"):
-        chin = ((-1.02, 0.15), (-0.8, 0.5), (-0.42, 0.62), (0, 0.57), (0.42, 0.62), (0.8, 0.5), (1.02, 0.15),
-                (1.0, 1.0), (0.4, 1.42),
-                (-0.4, 1.42), (-1.0, 1.0))
+        chin = (
+            (-1.02, 0.15),
+            (-0.8, 0.5),
+            (-0.42, 0.62),
+            (0, 0.57),
+            (0.42, 0.62),
+            (0.8, 0.5),
+            (1.02, 0.15),
+            (1.0, 1.0),
+            (0.4, 1.42),
+            (-0.4, 1.42),
+            (-1.0, 1.0),
+        )
         if kind == "full":
             canvas.fill(chin, colour, clip=ImageChops.lighter(area, canvas.area(oval(0, 1.1, 0.66, 0.4))))
             canvas.model(ImageChops.multiply(area, canvas.area(chin)), colour, 0.25)
         else:
             canvas.glow(chin, colour, 0.4, 0.06, clip=area)
     if kind in ("moustache", "goatee", "full"):
-        canvas.fill(((0, 0.56), (0.2, 0.58), (0.4, 0.78), (0.15, 0.69), (0, 0.68), (-0.15, 0.69),
-                     (-0.4, 0.78), (-0.2, 0.58)), colour, front=True)
+        canvas.fill(
+            ((0, 0.56), (0.2, 0.58), (0.4, 0.78), (0.15, 0.69), (0, 0.68), (-0.15, 0.69), (-0.4, 0.78), (-0.2, 0.58)),
+            colour,
+            front=True,
+        )
     if kind == "goatee":
-        canvas.fill(((-0.2, 0.98), (0, 0.94), (0.2, 0.98), (0.22, 1.25), (0, 1.38), (-0.22, 1.25)), colour,
-                    front=True)
+        canvas.fill(((-0.2, 0.98), (0, 0.94), (0.2, 0.98), (0.22, 1.25), (0, 1.38), (-0.22, 1.25)), colour, front=True)
 
 
 def mask(canvas, rng, hard=""):
@@ -415,8 +497,10 @@ def mask(canvas, rng, hard=""):
     kind = pick(rng, ("surgical", "surgical", "cloth", "cloth", "ffp2", "black"))
     colour = pick(rng, MASKS[kind])
     if hard == "skin_mask":
-        kind, colour = pick(rng, ("cloth", "surgical")), mix(darker(canvas.scene["skin"], 0.06), "#c08a72",
-                                                             between(rng, 0, 0.2))
+        kind, colour = (
+            pick(rng, ("cloth", "surgical")),
+            mix(darker(canvas.scene["skin"], 0.06), "#c08a72", between(rng, 0, 0.2)),
+        )
     if hard == "printed_smile":
         kind, colour = "cloth", mix(canvas.scene["skin"], colour, between(rng, 0, 0.5))
     if hard == "clear_mask":
@@ -427,14 +511,17 @@ def mask(canvas, rng, hard=""):
     rim = darker(colour, 0.22) if sum(mix(colour, colour, 0)) > 200 else lighter(colour, 0.25)
     for s in (-1, 1):  # ear loops
         for x, y in (shape[2], shape[3]):
-            canvas.line(((s * x, y), (s * 0.95, (y + 0.1) / 2 + 0.05), (s * 1.0, 0.08)),
-                        mix(colour, "#f5f5f5", 0.5), 0.035, front=True)
+            canvas.line(
+                ((s * x, y), (s * 0.95, (y + 0.1) / 2 + 0.05), (s * 1.0, 0.08)),
+                mix(colour, "#f5f5f5", 0.5),
+                0.035,
+                front=True,
+            )
     area = canvas.area(mirror(shape), front=True)
     below = canvas.image.copy()
     canvas.glow([(x, y + 0.04) for x, y in mirror(shape)], "#1a1020", 0.4, 0.06, front=True)
     canvas.paint(area, colour)
-    (pleats if kind == "surgical" else seams if kind in ("ffp2", "black") else pattern)(canvas, rng, area,
-                                                                                        shape, rim)
+    (pleats if kind == "surgical" else seams if kind in ("ffp2", "black") else pattern)(canvas, rng, area, shape, rim)
     canvas.model(area, colour, 0.42)
     if hard == "printed_smile":
         mouth(canvas, rng, pick(rng, ("smile", "teeth")), y=0.8)
@@ -450,16 +537,21 @@ def pleats(canvas, rng, area, shape, rim):
     for share in (0.3, 0.5, 0.7):
         y = top + (low - top) * share
         canvas.line(((-0.9, y - 0.04), (0, y + 0.06), (0.9, y - 0.04)), rim, 0.035, front=True, clip=area)
-    canvas.line([(x, y + 0.07) for x, y in (*[(-x, y) for x, y in shape[2:0:-1]], *shape[:3])], rim, 0.03,
-                front=True, clip=area)
+    canvas.line(
+        [(x, y + 0.07) for x, y in (*[(-x, y) for x, y in shape[2:0:-1]], *shape[:3])], rim, 0.03, front=True, clip=area
+    )
 
 
 def seams(canvas, rng, area, shape, rim):
-    canvas.line([(0.0, y) for y in np.linspace(shape[0][1], shape[-1][1], 4)], rim, 0.035, front=True,
-                clip=area)
+    canvas.line([(0.0, y) for y in np.linspace(shape[0][1], shape[-1][1], 4)], rim, 0.035, front=True, clip=area)
     for s in (-1, 1):
-        canvas.line(((s * 0.8, shape[2][1] + 0.06), (s * 0.55, 0.75 * shape[3][1]), (s * 0.7, shape[3][1])),
-                    rim, 0.025, front=True, clip=area)
+        canvas.line(
+            ((s * 0.8, shape[2][1] + 0.06), (s * 0.55, 0.75 * shape[3][1]), (s * 0.7, shape[3][1])),
+            rim,
+            0.025,
+            front=True,
+            clip=area,
+        )
 
 
 def pattern(canvas, rng, area, shape, rim):
@@ -475,8 +567,7 @@ def pattern(canvas, rng, area, shape, rim):
             canvas.line(((-1, y), (0, y + 0.06), (1, y)), ink, step * 0.4, front=True, clip=area)
     if kind == "checks":
         for x in ticks:
-            canvas.line(((x, 0), (x, 0.7), (x, 1.5)), mix(ink, "#ffffff", 0.3), step * 0.3, front=True,
-                        clip=area)
+            canvas.line(((x, 0), (x, 0.7), (x, 1.5)), mix(ink, "#ffffff", 0.3), step * 0.3, front=True, clip=area)
     canvas.line(((0, 0.1), (0, 0.7), (0, 1.45)), rim, 0.025, front=True, clip=area)
 
 
@@ -487,8 +578,9 @@ def foam(canvas, rng):
         x, y = math.cos(a) * between(rng, 0.5, 0.78), 0.62 + math.sin(a) * between(rng, 0.42, 0.58)
         canvas.fill(oval(x, y, r, r * 0.9), mix("#ffffff", "#cfdbe4", between(rng, 0, 0.5)), front=True)
     for x in np.linspace(-0.4, 0.4, 7):
-        canvas.fill(oval(x, 0.6 + 0.1 * abs(x), 0.11, 0.08), mix("#ffffff", "#cfdbe4", between(rng, 0, 0.4)),
-                    front=True)
+        canvas.fill(
+            oval(x, 0.6 + 0.1 * abs(x), 0.11, 0.08), mix("#ffffff", "#cfdbe4", between(rng, 0, 0.4)), front=True
+        )
 
 
 def glasses(canvas, rng):
@@ -498,8 +590,10 @@ def glasses(canvas, rng):
     for s in (-1, 1):
         lens = oval(s * 0.4, 0.0, 0.28, 0.25)
         if kind == "square":
-            lens = [(s * 0.4 + dx * 0.27, dy * 0.2) for dx,
-                    dy in ((-1, -0.9), (0, -1.05), (1, -0.9), (1, 0.3), (0.6, 1), (-0.6, 1), (-1, 0.3))]
+            lens = [
+                (s * 0.4 + dx * 0.27, dy * 0.2)
+                for dx, dy in ((-1, -0.9), (0, -1.05), (1, -0.9), (1, 0.3), (0.6, 1), (-0.6, 1), (-1, 0.3))
+            ]
         canvas.line([*lens, lens[0]], frame, 0.055, front=True)
         canvas.line(((s * 0.68, -0.05), (s * 0.85, -0.06), (s * 0.99, 0.0)), frame, 0.05, front=True)
     canvas.line(((-0.13, -0.03), (0, -0.08), (0.13, -0.03)), frame, 0.05, front=True)
@@ -510,13 +604,19 @@ def hair_front(canvas, rng):
     kind, lift, part = scene["hair"], between(rng, 0, 0.12), pick(rng, (-1, 1))
     if scene["cover"] == "headscarf":
         return headscarf(canvas)
-    crown = ((-1.08, 0.05), (-1.08, -0.6), (-0.7, -1.3 - lift), (0, -1.46 - lift), (0.7, -1.3 - lift),
-             (1.08, -0.6), (1.08, 0.05))
+    crown = (
+        (-1.08, 0.05),
+        (-1.08, -0.6),
+        (-0.7, -1.3 - lift),
+        (0, -1.46 - lift),
+        (0.7, -1.3 - lift),
+        (1.08, -0.6),
+        (1.08, 0.05),
+    )
     lines = {
         "short": ((0.95, -0.25), (0.84, -0.7), (0.4, -0.88), (-0.4, -0.88), (-0.84, -0.7), (-0.95, -0.25)),
         "part": ((0.95, -0.2), (0.8, -0.6), (0.35 * part, -1.05), (-0.3, -0.8), (-0.8, -0.55), (-0.95, -0.2)),
-        "fringe": ((0.97, -0.05), (0.88, -0.45), (0.4, -0.5), (0, -0.46), (-0.4, -0.5), (-0.88, -0.45),
-                   (-0.97, -0.05)),
+        "fringe": ((0.97, -0.05), (0.88, -0.45), (0.4, -0.5), (0, -0.46), (-0.4, -0.5), (-0.88, -0.45), (-0.97, -0.05)),
         "long": ((0.98, 0.1), (0.86, -0.5), (0.3 * part, -1.08), (-0.86, -0.5), (-0.98, 0.1)),
     }
     if kind != "bald":
@@ -535,25 +635,27 @@ def hair_front(canvas, rng):
 
 def hat(canvas):
     scene, colour = canvas.scene, canvas.scene["second"]
-    area = canvas.area(mirror(((0, -1.68), (0.7, -1.5), (1.12, -0.95), (1.12, -0.62), (0.6, -0.68),
-                               (0, -0.72))))
+    area = canvas.area(mirror(((0, -1.68), (0.7, -1.5), (1.12, -0.95), (1.12, -0.62), (0.6, -0.68), (0, -0.72))))
     canvas.paint(area, colour)
     canvas.model(area, colour, 0.4)
     if scene["cover"] == "beanie":
-        canvas.fill(((-1.17, -0.92), (0, -1.05), (1.17, -0.92), (1.17, -0.55), (0, -0.68), (-1.17, -0.55)),
-                    lighter(colour, 0.15))
+        canvas.fill(
+            ((-1.17, -0.92), (0, -1.05), (1.17, -0.92), (1.17, -0.55), (0, -0.68), (-1.17, -0.55)),
+            lighter(colour, 0.15),
+        )
         canvas.fill(oval(0, -1.75, 0.24, 0.22), lighter(colour, 0.3))
     else:
-        canvas.fill(((-1.1, -0.78), (0, -0.9), (1.1, -0.78), (1.2, -0.55), (0, -0.62), (-1.2, -0.55)),
-                    darker(colour, 0.3))
+        canvas.fill(
+            ((-1.1, -0.78), (0, -0.9), (1.1, -0.78), (1.2, -0.55), (0, -0.62), (-1.2, -0.55)), darker(colour, 0.3)
+        )
 
 
 def headscarf(canvas):
     colour = canvas.scene["second"]
-    hood = canvas.area(mirror(((0, -1.5), (0.75, -1.32), (1.2, -0.5), (1.24, 0.5), (1.15, 1.35), (0.7, 1.95),
-                               (0, 2.1))))
-    opening = canvas.area(mirror(((0, -0.92), (0.55, -0.78), (0.87, -0.2), (0.88, 0.5), (0.62, 1.08),
-                                  (0, 1.36))))
+    hood = canvas.area(
+        mirror(((0, -1.5), (0.75, -1.32), (1.2, -0.5), (1.24, 0.5), (1.15, 1.35), (0.7, 1.95), (0, 2.1)))
+    )
+    opening = canvas.area(mirror(((0, -0.92), (0.55, -0.78), (0.87, -0.2), (0.88, 0.5), (0.62, 1.08), (0, 1.36))))
     area = ImageChops.subtract(hood, opening)
     canvas.paint(area, colour)
     canvas.model(area, colour, 0.4)
@@ -565,18 +667,26 @@ def strands(canvas, rng):
     side, colour = pick(rng, (-1, 1)), canvas.scene["hair_colour"]
     for i in range(9):
         x = 0.95 - 0.13 * i
-        canvas.line(((side * 1.05, -0.5 + 0.05 * i), (side * (0.98 - 0.04 * i), 0.15),
-                     (side * x, 0.75 + between(rng, -0.1, 0.1)),
-                     (side * (x - between(rng, 0, 0.3)), 1.25 + between(rng, -0.15, 0.25))),
-                     mix(colour, darker(colour, 0.4), rng.random()), 0.11)
+        canvas.line(
+            (
+                (side * 1.05, -0.5 + 0.05 * i),
+                (side * (0.98 - 0.04 * i), 0.15),
+                (side * x, 0.75 + between(rng, -0.1, 0.1)),
+                (side * (x - between(rng, 0, 0.3)), 1.25 + between(rng, -0.15, 0.25)),
+            ),
+            mix(colour, darker(colour, 0.4), rng.random()),
+            0.11,
+        )
 
 
 def hand(canvas, rng):
     """A hand from below that covers the mouth."""
     skin, s = canvas.scene["skin"], pick(rng, (-1, 1))
     edge = darker(skin, 0.3)
-    canvas.fill(((s * 0.2, 1.2), (s * 0.85, 1.0), (s * 1.5, 2.8), (s * 2.2, 4.2), (s * 0.9, 4.2),
-                 (s * 0.6, 2.4)), darker(skin, 0.1))
+    canvas.fill(
+        ((s * 0.2, 1.2), (s * 0.85, 1.0), (s * 1.5, 2.8), (s * 2.2, 4.2), (s * 0.9, 4.2), (s * 0.6, 2.4)),
+        darker(skin, 0.1),
+    )
     for i in range(4):
         start, tip = (s * (0.75 - 0.04 * i), 0.85 + 0.18 * i), (s * (-0.42 + 0.06 * i), 0.58 + 0.19 * i)
         for width, colour in ((0.25, edge), (0.21, lighter(skin, 0.06))):
@@ -647,14 +757,19 @@ def draw(index, label, seed):
         scarf(canvas, rng)
     if scene["hand"]:
         hand(canvas, rng)
-    return photograph(canvas, rng), {"label": label, "index": index, "hard": hard, "mask": kind,
-                                     **flat(scene)}
+    return photograph(canvas, rng), {"label": label, "index": index, "hard": hard, "mask": kind, **flat(scene)}
 
 
 def flat(scene):
     """The scene with short plain values, for faces.csv."""
-    return {k: " ".join(f"{v:.3f}" for v in value) if isinstance(value, tuple) else
-            round(value, 4) if isinstance(value, float) else value for k, value in scene.items()}
+    return {
+        k: " ".join(f"{v:.3f}" for v in value)
+        if isinstance(value, tuple)
+        else round(value, 4)
+        if isinstance(value, float)
+        else value
+        for k, value in scene.items()
+    }
 
 
 def make(folder, n_per_class=240, seed=0):

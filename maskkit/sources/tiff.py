@@ -124,10 +124,20 @@ def read_layout(tags) -> Layout:
     if not COLOURS[photometric] <= samples <= 16:
         raise refuse(277, samples, f"does not go with PhotometricInterpretation {photometric}")
     layout = Layout(
-        "<" if tags.prefix == b"II" else ">", width, height, photometric, samples, one(tags, 258), one(tags, 339),
-        read_extra(tags, photometric, samples), planar, compression, predictor if compression in PREDICTED else 1,
-        fill_order, numbers(tags, TURN)[0] if TURN in tags else 1,
-    )  # fmt: skip
+        "<" if tags.prefix == b"II" else ">",
+        width,
+        height,
+        photometric,
+        samples,
+        one(tags, 258),
+        one(tags, 339),
+        read_extra(tags, photometric, samples),
+        planar,
+        compression,
+        predictor if compression in PREDICTED else 1,
+        fill_order,
+        numbers(tags, TURN)[0] if TURN in tags else 1,
+    )
     check_samples(layout, tags)
     return layout
 
@@ -323,8 +333,17 @@ def unpress(packed: bytes, rows: int, row: int, layout: Layout) -> bytes:
         plain = packed[: rows * row]
         plain = plain.translate(REVERSED) if layout.fill_order == 2 else plain
     else:
-        entries = {256: row, 257: rows, 258: 8, 259: layout.compression, 262: 1, 266: layout.fill_order, 277: 1,
-                   278: rows, 279: len(packed)}  # fmt: skip
+        entries = {
+            256: row,
+            257: rows,
+            258: 8,
+            259: layout.compression,
+            262: 1,
+            266: layout.fill_order,
+            277: 1,
+            278: rows,
+            279: len(packed),
+        }
         entries |= {273: 8 + 2 + 12 * (len(entries) + 1) + 4}
         head = struct.pack("<2sHIH", b"II", 42, 8, len(entries))
         head += b"".join(struct.pack("<HHII", tag, 4, 1, entries[tag]) for tag in sorted(entries))

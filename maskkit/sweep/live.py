@@ -39,12 +39,15 @@ def html(sweep):
     done = sorted((sweep.rows[key] for key in sweep.of("done")), key=lambda row: -row["last_accuracy"])
     columns = ["recipe", *names, "seed", "last epoch", "best epoch"]
     body = [
-        [row["key"], *(row[name] for name in names), row["SEED"],
-         *(f"{row[f'{which}_correct']} of {row['n_val']}" for which in ("last", "best"))]
+        [
+            row["key"],
+            *(row[name] for name in names),
+            row["SEED"],
+            *(f"{row[f'{which}_correct']} of {row['n_val']}" for which in ("last", "best")),
+        ]
         for row in done[:SHOWN]
-    ]  # fmt: skip
+    ]
     said = f"{counts['done']:,} of {total:,} recipes done, {counts['broken']:,} broken"
-    return (
-        f'<p><progress value="{total - counts["open"]}" max="{total}"></progress> {said}</p>'
-        + markup.table(f"The {len(body)} best so far, by the last epoch.", columns, body)
+    return f'<p><progress value="{total - counts["open"]}" max="{total}"></progress> {said}</p>' + markup.table(
+        f"The {len(body)} best so far, by the last epoch.", columns, body
     )

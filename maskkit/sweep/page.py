@@ -1,6 +1,7 @@
 """sweep.html: the settings of a sweep, the best and those as good within noise marked; what broke, by name."""
 
 from maskkit import __version__, evaluate, plots, runs
+from maskkit.core import disk
 from maskkit.html import markup
 from maskkit.html.markup import Markup, ends, percent, plural, section, table, text
 from maskkit.sweep import figures
@@ -38,7 +39,7 @@ def write(sweep, exams, made):
         f"{runs.now()}.</p></footer>",
     ]
     path = sweep.folder / "sweep.html"
-    runs.write_text(path, markup.document(f"{said}: {sweep.name}", parts))
+    disk.write_text(path, markup.document(f"{said}: {sweep.name}", parts))
     return path
 
 
@@ -47,9 +48,9 @@ def exam_section(sweep, number, exam):
     name = "settings" + (f"_{number + 1}" if number else "")
     plots.save(figures.settings(exam), sweep.folder, name)
     best, as_good = exam.settings[0], sum(one.noise for one in exam.settings) - 1
-    found = (
-        f"The best setting is {best.words}. " if len(exam.settings) > 1 else f"{best.words}. ".capitalize()
-    ) + (f"{plural(as_good, 'other setting')} may be as good." if as_good else "")
+    found = (f"The best setting is {best.words}. " if len(exam.settings) > 1 else f"{best.words}. ".capitalize()) + (
+        f"{plural(as_good, 'other setting')} may be as good." if as_good else ""
+    )
     alt = f"Accuracy of {plural(len(exam.settings), 'setting')} with intervals, the best on top."
     look = "Look for settings whose mark is hollow: only these are behind by more than noise."
     figure = markup.figure(sweep.folder / "figures" / f"{name}.png", alt, look)
@@ -66,9 +67,16 @@ def listed(exam):
         verdict = "best" if one.gap is None else "as good" if one.noise else "behind"
         gap = "-" if one.gap is None or one.gap[0] is None else f"{0 - 100 * one.gap[0]:.1f} points"
         body.append(
-            [*(one.differs.values() or ["the only one"]), verdict, percent(one.score["accuracy"]),
-             ends(one.score["interval"]), gap, len(one.seeds), Markup(f"<code>{text(one.keys[0])}</code>")]
-        )  # fmt: skip
+            [
+                *(one.differs.values() or ["the only one"]),
+                verdict,
+                percent(one.score["accuracy"]),
+                ends(one.score["interval"]),
+                gap,
+                len(one.seeds),
+                Markup(f"<code>{text(one.keys[0])}</code>"),
+            ]
+        )
     said = f"{evaluate.say(exam.settings[0].score)} is the best. The recipe named is the setting's first seed."
     first = len(names) or 1
     return table(said, columns, body, numbers=(first + 1, first + 3, first + 4), stacked=True)

@@ -9,8 +9,8 @@ import dataclasses
 
 import numpy as np
 
-from maskkit import evaluate, runs
-from maskkit.core import intervals
+from maskkit import evaluate
+from maskkit.core import disk, intervals
 from maskkit.sweep import sweep
 
 EXAM = ("DATA", "PER_CLASS", "SPLIT", "GROUPS", "CORRECTIONS")  # settings that differ in these answer other photos
@@ -53,8 +53,10 @@ def rank(found):
     settings, photos = {}, {}
     for key in sorted(found.of("done"), key=lambda key: found.recipes[key]["SEED"]):
         recipe = found.recipes[key]
-        exam, mark = (tuple((k, v) for k, v in recipe.items() if (k in EXAM) == inside and k != "SEED")
-                      for inside in (True, False))  # fmt: skip
+        exam, mark = (
+            tuple((k, v) for k, v in recipe.items() if (k in EXAM) == inside and k != "SEED")
+            for inside in (True, False)
+        )
         differs = {name: recipe[name] for name in varied}
         one = settings.setdefault(exam, {}).setdefault(mark, Setting(differs, [], [], {}))
         one.keys.append(key)
@@ -68,11 +70,9 @@ def rank(found):
 def answers(folder, key, recipe):
     """{(draw, sha256): (right 0 | 1, group)} of a recipe's validation photos."""
     draw = sweep.key_of(sweep.draw_of(recipe))
-    rows = [row for row in runs.read_csv(folder / "draws" / draw / "split.csv") if row["part"] == "val"]
-    right = runs.read_json(folder / "recipes" / key / "result.json")["right"]
-    return {
-        (draw, row["file"]): (int(hit), row["group"]) for row, hit in zip(rows, right, strict=True)
-    }
+    rows = [row for row in disk.read_csv(folder / "draws" / draw / "split.csv") if row["part"] == "val"]
+    right = disk.read_json(folder / "recipes" / key / "result.json")["right"]
+    return {(draw, row["file"]): (int(hit), row["group"]) for row, hit in zip(rows, right, strict=True)}
 
 
 def compared(settings):

@@ -18,9 +18,9 @@ from pathlib import Path
 import yaml
 
 from maskkit import runs
-from maskkit.core import paths
+from maskkit.core import disk, paths
 from maskkit.runner import reproduce
-from maskkit.sweep import cluster
+from maskkit.sweep import cluster, extraction
 
 VERSION = 1  # of SWEEP.yaml and of the folder
 MOST = 100_000  # recipes of one file
@@ -138,7 +138,7 @@ class Draw:
 class Looks:
     """What decides a recipe's features, beside the draw; equal ones are read from the cache once by a process."""
 
-    backbone: cluster.Backbone
+    backbone: extraction.Backbone
     size_px: int
     augment: str
     views: int
@@ -149,11 +149,9 @@ class Looks:
     @classmethod
     def of(cls, recipe, arch, weights, cache):
         """Of a recipe, with the network that its ARCH and WEIGHTS came to."""
-        backbone = cluster.Backbone(arch, weights, recipe["SEED"] if weights == "none" else 0)
+        backbone = extraction.Backbone(arch, weights, recipe["SEED"] if weights == "none" else 0)
         seed = recipe["SEED"] if recipe["AUGMENT"] != "none" else 0
-        return cls(
-            backbone, recipe["SIZE_PX"], recipe["AUGMENT"], recipe["VIEWS"], seed, recipe["DEVICE"], str(cache)
-        )
+        return cls(backbone, recipe["SIZE_PX"], recipe["AUGMENT"], recipe["VIEWS"], seed, recipe["DEVICE"], str(cache))
 
     def datasets(self, draw):
         """(views to learn from, validation photos)."""
@@ -169,12 +167,16 @@ class Looks:
 
 def draw_photos(source, settings):
     """(rows, rejected) of a recipe's draw; a job."""
-    from maskkit import data
+    from maskkit import split
 
-    return data.choose(
-        source, per_class=settings["PER_CLASS"], split=settings["SPLIT"], seed=settings["SEED"],
-        groups=settings["GROUPS"], correct_by=settings["CORRECTIONS"],
-    )  # fmt: skip
+    return split.choose(
+        source,
+        per_class=settings["PER_CLASS"],
+        split=settings["SPLIT"],
+        seed=settings["SEED"],
+        groups=settings["GROUPS"],
+        correct_by=settings["CORRECTIONS"],
+    )
 
 
 @functools.lru_cache(maxsize=4)
@@ -201,7 +203,7 @@ def fit(recipe, draw, looks):
     import torch
     from torch.utils.data import DataLoader
 
-    from maskkit import data, evaluate, model, train
+    from maskkit import data, evaluate, model, pretrained, train
 
     views, val, _ = inputs(draw, looks)
     n_classes = len(data.classes(draw.rows))
@@ -214,22 +216,32 @@ def fit(recipe, draw, looks):
         right = head(val[0]).argmax(1) == val[1]
     if recipe["TAIL_EPOCHS"]:
         backbone, device = looks.backbone, model.device(looks.device)
-        source = model.pretrained(backbone.arch, backbone.weights)
+        source = pretrained.find(backbone.arch, backbone.weights)
         network = model.build(source, n_classes, recipe["SEED"])  # one of its own, since its last stages change
         model.head(network, backbone.arch).load_state_dict(kept)
         photos, val_photos = looks.datasets(draw)
         tail = train.fit_tail(
-            network, backbone.arch, photos, val_photos, tail_learning_rate=recipe["TAIL_LEARNING_RATE"],
-            tail_share=recipe["TAIL_SHARE"], keep="last", device=device,
+            network,
+            backbone.arch,
+            photos,
+            val_photos,
+            tail_learning_rate=recipe["TAIL_LEARNING_RATE"],
+            tail_share=recipe["TAIL_SHARE"],
+            keep="last",
+            device=device,
             **settings | {"epochs": recipe["TAIL_EPOCHS"]},
-        )  # fmt: skip
+        )
         found = train.joined(found, tail)
         probabilities, labels = evaluate.predict(network, DataLoader(val_photos, recipe["BATCH_SIZE"]), device)
         right = torch.from_numpy(probabilities.argmax(1) == labels)
     return {
-        "n_train": len(views[0][1]), "n_val": len(val[1]), "best": found.best, "last": found.last,
-        "history": found.history, "right": "".join("01"[hit] for hit in right.tolist()),
-    }  # fmt: skip
+        "n_train": len(views[0][1]),
+        "n_val": len(val[1]),
+        "best": found.best,
+        "last": found.last,
+        "history": found.history,
+        "right": "".join("01"[hit] for hit in right.tolist()),
+    }
 
 
 # --- the sweep ----------------------------------------------------------------------------------
@@ -247,7 +259,7 @@ class Folder:
         self.path, about = Path(out), {"format": VERSION, "name": name, "auto": {}}
         mark = self.path / "sweep.json"
         if mark.is_file():
-            self.about = runs.read_json(mark)
+            self.about = disk.read_json(mark)
             if (self.about.get("format"), self.about.get("name")) != (VERSION, name):
                 raise ValueError(
                     f"{out} holds the sweep {self.about.get('name')!r} of version {self.about.get('format')!r}, not "
@@ -257,7 +269,7 @@ class Folder:
             raise ValueError(f"{out} holds something else than a sweep; name another folder with --out")
         else:
             self.about = about
-            runs.write_json(mark, about)
+            disk.write_json(mark, about)
 
     def recipe(self, key):
         return self.path / "recipes" / key
@@ -266,7 +278,7 @@ class Folder:
         """("done" | "broken" | "open", what its file holds)."""
         for state, name in (("done", "result.json"), ("broken", "broken.json")):
             if (self.recipe(key) / name).is_file():
-                return state, runs.read_json(self.recipe(key) / name)
+                return state, disk.read_json(self.recipe(key) / name)
         return "open", {}
 
     def agree(self, asked, came_to):
@@ -280,24 +292,24 @@ class Folder:
             raise ValueError(
                 f"{asked} came to {before} when {self.path} was begun and comes to {came_to} now; name it in the sweep"
             )
-        runs.write_json(self.path / "sweep.json", self.about)
+        disk.write_json(self.path / "sweep.json", self.about)
 
     def keep(self, key, recipe, outcome, about):
         """Write a recipe's result, or how it broke."""
         folder = self.recipe(key)
         text = yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True)
-        runs.write_text(folder / "recipe.yaml", text)
+        disk.write_text(folder / "recipe.yaml", text)
         said = {"recipe": recipe} | about
         run = {"finished": runs.now(), "worker": outcome.worker}
         if outcome.error:
             said |= {"error": outcome.error, "trace": outcome.trace, "run": run}
-            runs.write_json(folder / "broken.json", said)
+            disk.write_json(folder / "broken.json", said)
             return
         history = outcome.value["history"]
-        runs.write_csv(folder / "history.csv", history, list(history[0]))
+        disk.write_csv(folder / "history.csv", history, list(history[0]))
         found = {name: value for name, value in outcome.value.items() if name != "history"}
         losses = {name: history[-1][name] for name in ("train_loss", "val_loss")}
-        runs.write_json(folder / "result.json", said | found | losses | {"seconds": outcome.seconds, "run": run})
+        disk.write_json(folder / "result.json", said | found | losses | {"seconds": outcome.seconds, "run": run})
         (folder / "broken.json").unlink(missing_ok=True)
 
 
@@ -384,7 +396,7 @@ class Board:
         if not force and time.monotonic() - self.shown < SECONDS:
             return
         rows = list(self.sweep.rows.values())
-        runs.write_csv(self.folder.path / "runs.csv", rows, list(rows[0]))
+        disk.write_csv(self.folder.path / "runs.csv", rows, list(rows[0]))
         if self.watch:
             self.watch(self.sweep)
         self.shown = time.monotonic()
@@ -404,6 +416,7 @@ def row_of(key, recipe, state, said):
 
 def compute(todo, folder, client, board, say):
     """Draw photos, then (on a cluster) fill the cache, then fit; each recipe's end is kept as it comes."""
+
     def broke(key, outcome, about=None):
         folder.keep(key, todo.pop(key), outcome, about or {})
         board.set(key)
@@ -414,7 +427,7 @@ def compute(todo, folder, client, board, say):
     order = sorted(todo, key=lambda key: (repr(looks[key]), draws[key].key))  # neighbours share what they read
     if client is not None:
         jobs = warm([(draws[key], looks[key]) for key in order])
-        for _ in cluster.each(cluster.compute, jobs, client):
+        for _ in cluster.each(extraction.compute, jobs, client):
             pass  # photos that fail do so again in the recipes that need them, and are named there
     jobs = ((todo[key], draws[key], looks[key]) for key in order)
     for place, outcome in cluster.each(fit, jobs, client):
@@ -429,7 +442,7 @@ def resolve(todo, folder, broke, say):
 
     A recipe whose own cannot be had is broken.
     """
-    from maskkit import model
+    from maskkit import pretrained
     from maskkit.sources import folders
 
     @functools.cache
@@ -437,18 +450,18 @@ def resolve(todo, folder, broke, say):
         return outcome_of(folders.find, name)
 
     @functools.cache
-    def pretrained(arch, weights):
-        found = outcome_of(model.pretrained, arch, weights)
+    def weights_of(arch, weights):
+        found = outcome_of(pretrained.find, arch, weights)
         return found if found.error else dataclasses.replace(found, value=dataclasses.replace(found.value, state=None))
 
     sources, networks, said = {}, {}, set()
     for key, recipe in list(todo.items()):
-        photos, network = find(recipe["DATA"]), pretrained(recipe["ARCH"], recipe["WEIGHTS"])
+        photos, network = find(recipe["DATA"]), weights_of(recipe["ARCH"], recipe["WEIGHTS"])
         if photos.error or network.error:
             broke(key, photos if photos.error else network)
             continue
         source, weights = photos.value, network.value
-        named = recipe["WEIGHTS"] if weights.weights not in model.WEIGHTS_NAMES else weights.weights
+        named = recipe["WEIGHTS"] if weights.weights not in pretrained.WEIGHTS_NAMES else weights.weights
         sources[recipe["DATA"]], networks[key] = source, (weights.arch, named, weights.title)
         for asked, came_to, note in (
             (f"DATA={recipe['DATA']}", source.photos, source.note),
@@ -467,7 +480,7 @@ def outcome_of(function, *arguments):
 
 def draw_all(todo, sources, folder, client, broke):
     """{key: Draw}; drawn once for all recipes that share one, and kept in draws/<key>/."""
-    from maskkit import data
+    from maskkit import data, split
 
     wanted = {}
     for key, recipe in todo.items():
@@ -483,12 +496,12 @@ def draw_all(todo, sources, folder, client, broke):
                 broke(key, outcome)
             continue
         rows, rejected = outcome.value
-        runs.write_csv(drawn[name] / "rejected.csv", rejected, data.REJECTED_COLUMNS)
-        runs.write_csv(drawn[name] / "split.csv", rows, data.SPLIT_COLUMNS)
+        disk.write_csv(drawn[name] / "rejected.csv", rejected, split.REJECTED_COLUMNS)
+        disk.write_csv(drawn[name] / "split.csv", rows, data.SPLIT_COLUMNS)
     draws = {}
     for name, keys in wanted.items():
         root = sources[todo[keys[0]]["DATA"]].folder
-        rows = tuple(row | {"path": str(root / row["source"])} for row in runs.read_csv(drawn[name] / "split.csv"))
+        rows = tuple(row | {"path": str(root / row["source"])} for row in disk.read_csv(drawn[name] / "split.csv"))
         draws |= dict.fromkeys(keys, Draw(key_of(rows), rows))
     return draws
 
@@ -513,7 +526,7 @@ def warm(pairs):
         n_features = model.head(backbone.network(), backbone.arch).in_features
         known = features.read(backbone.folder(cache, transform), n_features)
         missing = {digest: row for digest, row in rows.items() if digest not in known}
-        yield from cluster.chunks(backbone, photos, missing, cache, device, chunk=WARM, keep=False)
+        yield from extraction.chunks(backbone, photos, missing, cache, device, chunk=WARM, keep=False)
 
 
 # --- what came of it ----------------------------------------------------------------------------
@@ -532,8 +545,10 @@ def finish(sweep, client, notebooks, say):
     failed = through_notebooks(sweep, wanted, client, say)
     page.write(sweep, exams, [name for name in wanted if (runs.path(name) / "report.html").is_file()])
     if failed:
-        raise OSError(f"{len(failed)} of {len(wanted)} runs through the notebooks failed, the first {failed[0]}; "
-                      f"all else is in {sweep.folder}, and the same command tries them again")  # fmt: skip
+        raise OSError(
+            f"{len(failed)} of {len(wanted)} runs through the notebooks failed, the first {failed[0]}; "
+            f"all else is in {sweep.folder}, and the same command tries them again"
+        )
 
 
 def through_notebooks(sweep, wanted, client, say):
@@ -547,7 +562,7 @@ def through_notebooks(sweep, wanted, client, say):
             failed.append(f"{name}: {outcome.error}")
             continue
         same = outcome.value["last"]["correct"] == sweep.rows[key]["last_correct"]
-        runs.write_json(runs.path(name) / "sweep.json", {"key": key, "folder": str(sweep.folder)})
+        disk.write_json(runs.path(name) / "sweep.json", {"key": key, "folder": str(sweep.folder)})
         say(f"runs/{name}: notebooks 01-03 passed, last epoch as the sweep found: {same}")
     return failed
 
@@ -555,7 +570,7 @@ def through_notebooks(sweep, wanted, client, say):
 def made_of(name):
     """The key of the recipe that a run was made of by a sweep, or None."""
     path = runs.path(name) / "sweep.json"
-    return runs.read_json(path)["key"] if path.is_file() else None
+    return disk.read_json(path)["key"] if path.is_file() else None
 
 
 def one_through_notebooks(recipe_file, name):

@@ -11,7 +11,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from maskkit import corrections, runs
+from maskkit import corrections
+from maskkit.core import disk
 
 PATIENCE_MS = 600_000  # for anything to appear, a notebook's last cell too: a slow machine is no fault
 WORKSPACES = (f"lab/workspaces/test-{number}/tree" for number in itertools.count())  # JupyterLab reopens one's tabs
@@ -106,7 +107,7 @@ def test_a_label_changed_in_06_moves_the_numbers_and_is_in_the_file(page, server
 
     name = relabel(page, 0, "without_mask")
     expect(status(page)).to_contain_text("1 label changed")
-    (row,) = runs.read_csv(file)
+    (row,) = disk.read_csv(file)
     assert (row["action"], row["label"], row["found"]) == ("relabel", "without_mask", "with_mask")
     assert row["source"].endswith(name)
     after = status(page).inner_text()
@@ -120,7 +121,7 @@ def test_a_label_changed_in_06_moves_the_numbers_and_is_in_the_file(page, server
 
     page.get_by_role("button", name="undo").click()
     expect(status(page)).to_contain_text("0 labels changed")
-    assert runs.read_csv(file) == [] and score(status(page).inner_text()) == score(before)
+    assert disk.read_csv(file) == [] and score(status(page).inner_text()) == score(before)
     filtered.nth(3).select_option("all")
     relabel(page, 0, "set aside")
     expect(status(page)).to_contain_text("1 photo set aside")

@@ -65,9 +65,13 @@ def collect():
     """{(kind, fault): [test names]} of the marks in tests/faults, found by pytest itself, in a process of its own."""
     command = [sys.executable, "-m", "pytest", "-q", "--collect-only", "--faults-json", "-p", "no:cacheprovider"]
     done = subprocess.run(
-        [*command, str(Path(__file__).parent)], cwd=ROOT, capture_output=True, text=True, check=False,
+        [*command, str(Path(__file__).parent)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))},
-    )  # fmt: skip
+    )
     lines = [line.removeprefix("faults: ") for line in done.stdout.splitlines() if line.startswith("faults: ")]
     if done.returncode or not lines:
         raise RuntimeError(f"pytest could not collect tests/faults:\n{done.stdout}{done.stderr}")

@@ -34,25 +34,44 @@ def encodings():
     wanted = [
         (rgb, "JPEG", {"exif": exif, "dpi": (72, 72), "comment": b"words"}),
         (rgb, "JPEG", {"progressive": True}),
-        (rgb.convert("L"), "JPEG", {}), (rgb.convert("CMYK"), "JPEG", {}),
+        (rgb.convert("L"), "JPEG", {}),
+        (rgb.convert("CMYK"), "JPEG", {}),
         (rgb, "PNG", {"exif": exif, "dpi": (72, 72)}),
-        (rgb.convert("RGBA"), "PNG", {}), (rgb.convert("LA"), "PNG", {}),
+        (rgb.convert("RGBA"), "PNG", {}),
+        (rgb.convert("LA"), "PNG", {}),
         (rgb.convert("P"), "PNG", {"transparency": 3}),
-        (rgb.convert("1"), "PNG", {}), (rgb.convert("L").convert("I;16"), "PNG", {}), (rgb, "PNG", few),
-        (rgb, "WEBP", {"exif": exif}), (rgb.convert("RGBA"), "WEBP", {"lossless": True}), (rgb, "WEBP", few),
-        (rgb, "GIF", few), (rgb.convert("P"), "GIF", {"transparency": 3}), (rgb, "BMP", {}),
+        (rgb.convert("1"), "PNG", {}),
+        (rgb.convert("L").convert("I;16"), "PNG", {}),
+        (rgb, "PNG", few),
+        (rgb, "WEBP", {"exif": exif}),
+        (rgb.convert("RGBA"), "WEBP", {"lossless": True}),
+        (rgb, "WEBP", few),
+        (rgb, "GIF", few),
+        (rgb.convert("P"), "GIF", {"transparency": 3}),
+        (rgb, "BMP", {}),
         (rgb.convert("P"), "BMP", {}),
-        (rgb, "TIFF", {"exif": exif}), (rgb.convert("L").convert("I"), "TIFF", {}), (rgb.convert("F"), "TIFF", {}),
-        (rgb, "TIFF", {"compression": "tiff_lzw"}), (rgb, "TIFF", {"compression": "tiff_adobe_deflate"}),
-        (rgb, "TIFF", {"compression": "jpeg"}), (rgb.convert("1"), "TIFF", {"compression": "group4"}),
-    ]  # fmt: skip
+        (rgb, "TIFF", {"exif": exif}),
+        (rgb.convert("L").convert("I"), "TIFF", {}),
+        (rgb.convert("F"), "TIFF", {}),
+        (rgb, "TIFF", {"compression": "tiff_lzw"}),
+        (rgb, "TIFF", {"compression": "tiff_adobe_deflate"}),
+        (rgb, "TIFF", {"compression": "jpeg"}),
+        (rgb.convert("1"), "TIFF", {"compression": "group4"}),
+    ]
     wanted += [
-        (rgb, "AVIF", {"exif": exif}), (rgb.convert("L"), "AVIF", {}), (rgb.convert("RGBA"), "AVIF", {}),
-        (rgb, "AVIF", few), (rgb, "HEIF", {"exif": turn}), (rgb.convert("L"), "HEIF", {}),
-        (rgb.convert("RGBA"), "HEIF", {}), (rgb, "HEIF", few), (rgb, "JPEG2000", {}),
-        (rgb.convert("RGBA"), "JPEG2000", {"no_jp2": True}), (rgb.convert("L").convert("I;16"), "JPEG2000", {}),
+        (rgb, "AVIF", {"exif": exif}),
+        (rgb.convert("L"), "AVIF", {}),
+        (rgb.convert("RGBA"), "AVIF", {}),
+        (rgb, "AVIF", few),
+        (rgb, "HEIF", {"exif": turn}),
+        (rgb.convert("L"), "HEIF", {}),
+        (rgb.convert("RGBA"), "HEIF", {}),
+        (rgb, "HEIF", few),
+        (rgb, "JPEG2000", {}),
+        (rgb.convert("RGBA"), "JPEG2000", {"no_jp2": True}),
+        (rgb.convert("L").convert("I;16"), "JPEG2000", {}),
         (rgb.convert("L"), "JPEG2000", {"tile_size": (8, 8), "irreversible": True}),
-    ]  # fmt: skip
+    ]
     found = [*odd_tiffs(), encode(rgb, "JPEG", {"restart_marker_blocks": 1})[:-2]]
     for image, format, options in wanted:
         found.append(encode(image, format, options))
@@ -128,9 +147,13 @@ class Reader:
         if self.process is None:
             command = [sys.executable, "-m", "faults.fuzzed"]
             self.process = subprocess.Popen(
-                command, cwd=Path(__file__).parents[1], text=True,
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,  # libtiff's many complaints
-            )  # fmt: skip
+                command,
+                cwd=Path(__file__).parents[1],
+                text=True,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,  # libtiff's many complaints
+            )
         timer = threading.Timer(WAIT, self.process.kill)
         timer.start()
         self.process.stdin.write(f"{path}\n")

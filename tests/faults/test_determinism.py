@@ -9,7 +9,7 @@ import pytest
 from conftest import fill
 
 from faults import dwarf
-from maskkit import data
+from maskkit import split
 from maskkit.core import paths
 from maskkit.sources import folders
 
@@ -59,7 +59,7 @@ def test_the_same_bytes_whatever_order_the_folder_lists(photo_folder, tmp_path, 
         with monkeypatch.context() as patch:
             reorder(patch, turn)
             source = folders.find(str(photo_folder))
-            data.curate(source, tmp_path / name, per_class=12, split="grouped", seed=0)
+            split.curate(source, tmp_path / name, per_class=12, split="grouped", seed=0)
         found.append((tmp_path / name / "split.csv").read_bytes())
     assert found[0] == found[1]
 

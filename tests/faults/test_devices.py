@@ -80,7 +80,7 @@ def test_cuda_asked_for_and_absent_is_an_error_and_auto_is_not(monkeypatch):
 @pytest.mark.fault("machine", "small /dev/shm, worker crashes")
 def test_no_worker_processes_are_used_so_none_can_crash_and_dev_shm_stays_empty():
     """Photos pass once, so loading is no bottleneck that workers would widen; decoding ahead takes threads."""
-    sources = [*Path(runs.__file__).parent.glob("*.py"), *paths.NOTEBOOKS.glob("*.ipynb")]
+    sources = [*Path(runs.__file__).parent.rglob("*.py"), *paths.NOTEBOOKS.glob("*.ipynb")]
     used = re.compile(r"num_workers|multiprocessing|ProcessPoolExecutor|share_memory|shared_memory|os\.fork\b")
     found = {path.name: match[0] for path in sources if (match := used.search(path.read_text(encoding="utf-8")))}
     assert len(sources) > 30 and found == {}

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from maskkit import data, features, model, plots, runs, train
+from maskkit import checkpoint, features, model, plots, pretrained, runs, split, train
 from maskkit.audit import audit, leaks
 from maskkit.core import paths
 from maskkit.runner import reproduce
@@ -42,7 +42,7 @@ def writers(curated, tmp_path):
     """{file: a function that writes it}, for each kind of file that maskkit writes."""
     run_dir, _ = curated
     source = folders.find(str(tmp_path / "photos"))
-    plain = model.Pretrained("mobilenet_v2", "none", None, "")
+    plain = pretrained.Pretrained("mobilenet_v2", "none", None, "")
     network = model.build(plain, 2, seed=0)
     transform = model.Transform(size_px=32)
     optimizer = train.torch.optim.Adam(network.classifier.parameters())
@@ -50,12 +50,12 @@ def writers(curated, tmp_path):
     cache = tmp_path / "cache"
     small = np.zeros((2, 8, 8, 3), np.float32)
     return {
-        "split.csv": lambda: data.curate(source, run_dir, per_class=0, split="grouped", seed=0),
+        "split.csv": lambda: split.curate(source, run_dir, per_class=0, split="grouped", seed=0),
         "metrics.json": lambda: runs.record(run_dir, seed=1),
         "tail.checkpoint": lambda: train.write_checkpoint(
             run_dir / "tail.checkpoint", "mark", network, optimizer, order, [], {}, {}
         ),
-        "model.safetensors": lambda: model.save(
+        "model.safetensors": lambda: checkpoint.save(
             network, run_dir, source=plain, classes=["a", "b"], transform=transform, parameters={}
         ),
         "figures/x.svg": lambda: plots.save(plots.plt.figure(), run_dir, "x"),

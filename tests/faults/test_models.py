@@ -9,7 +9,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from maskkit import model
+from maskkit import checkpoint, model, pretrained
 from maskkit.cli import main
 from maskkit.deploy import predict
 
@@ -61,7 +61,7 @@ def test_a_pickle_is_refused_as_weights_and_its_payload_never_runs(tmp_path, mon
     path = tmp_path / f"weights{suffix}"
     write({"conv1.weight": torch.zeros(1), "x": Payload()}, path)
     with pytest.raises(ValueError, match=f"weights{suffix} is damaged or holds more than tensors, so it is not loaded"):
-        model.pretrained("resnet18", str(path))
+        pretrained.find("resnet18", str(path))
     assert path.is_file() and not (tmp_path / "payload_ran").exists()
 
 
@@ -70,10 +70,10 @@ def test_a_pickle_is_refused_as_a_model_or_checkpoint_and_its_payload_never_runs
     torch.save({"x": Payload()}, run_dir / "model.safetensors")
     assert "model.safetensors is damaged or holds more than tensors" in refused()
     with pytest.raises(ValueError, match="so it is not loaded"):
-        model.read_tensors(run_dir / "model.safetensors")
+        pretrained.read_tensors(run_dir / "model.safetensors")
     torch.save({"mark": "x", "network": Payload()}, tmp_path / "training.pt")
     with pytest.raises(ValueError, match="so it is not loaded"):  # what `train.resume` reads a checkpoint by
-        model.read_tensors(tmp_path / "training.pt")
+        pretrained.read_tensors(tmp_path / "training.pt")
     assert not (tmp_path / "payload_ran").exists()
 
 
@@ -90,7 +90,7 @@ def test_truncated_weights_are_refused(tmp_path):
     torch.save(model.skeleton("resnet18", 2, seed=0).state_dict(), tmp_path / "w.pth")
     (tmp_path / "w.pth").write_bytes((tmp_path / "w.pth").read_bytes()[:-1000])
     with pytest.raises(ValueError, match="w.pth is damaged"):
-        model.pretrained("resnet18", str(tmp_path / "w.pth"))
+        pretrained.find("resnet18", str(tmp_path / "w.pth"))
 
 
 @fault("foreign")
@@ -106,16 +106,16 @@ def test_a_foreign_model_is_refused(run_dir, refused):
 def test_foreign_weights_and_a_list_are_refused(tmp_path):
     torch.save(model.skeleton("mobilenet_v2", 2, seed=0).state_dict(), tmp_path / "w.pth")
     with pytest.raises(ValueError, match="w.pth is not of resnet18: .* tensors are missing"):
-        model.pretrained("resnet18", str(tmp_path / "w.pth"))
+        pretrained.find("resnet18", str(tmp_path / "w.pth"))
     torch.save([1, 2], tmp_path / "w.pth")
     with pytest.raises(ValueError, match="not a state dict"):
-        model.pretrained("resnet18", str(tmp_path / "w.pth"))
+        pretrained.find("resnet18", str(tmp_path / "w.pth"))
 
 
 @fault("other classes")
 def test_a_model_of_other_classes_names_both(run_dir):
     with pytest.raises(ValueError, match="was trained on with_mask, without_mask, but the photos are cat, dog"):
-        model.load(run_dir, classes=("cat", "dog"))
+        checkpoint.load(run_dir, classes=("cat", "dog"))
     text = (run_dir / "model.json").read_text()
     (run_dir / "model.json").write_text(text.replace('"without_mask"', '"without_mask", "a third"'))
     with pytest.raises(ValueError, match="does not fit resnet18 with 3 classes"):
@@ -153,12 +153,15 @@ def server(tmp_path, monkeypatch):
     httpd.short = 0  # bytes promised and not sent
     threading.Thread(target=httpd.serve_forever, daemon=True).start()
     torch.save({k: v.half() for k, v in model.skeleton("resnet18", 1000, seed=1).state_dict().items()}, tmp_path / "w")
-    httpd.good, httpd.digest = (tmp_path / "w").read_bytes(), model.sha256(tmp_path / "w")
+    httpd.good, httpd.digest = (tmp_path / "w").read_bytes(), pretrained.sha256(tmp_path / "w")
     httpd.path = tmp_path / "checkpoints" / f"resnet18-{httpd.digest[:8]}.pth"
     entry = type("Entry", (), {"url": f"http://127.0.0.1:{httpd.server_port}/{httpd.path.name}"})
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    monkeypatch.setitem(model.ARCHITECTURES, "resnet18", model.Architecture(
-        model.ARCHITECTURES["resnet18"].build, entry, "fc", "layer4"))  # fmt: skip
+    monkeypatch.setitem(
+        model.ARCHITECTURES,
+        "resnet18",
+        model.Architecture(model.ARCHITECTURES["resnet18"].build, entry, "fc", "layer4"),
+    )
     model.architecture.cache_clear()
     yield httpd
     model.architecture.cache_clear()
@@ -170,7 +173,7 @@ def server(tmp_path, monkeypatch):
 def test_a_wrong_download_is_deleted_and_fetched_once_more(server):
     server.answers = [b"something else", server.good]
     with pytest.warns(UserWarning, match=f'expected "{server.digest[:8]}", got "[0-9a-f]{{64}}".*fetched once more'):
-        source = model.pretrained("resnet18", "imagenet")
+        source = pretrained.find("resnet18", "imagenet")
     assert source.sha256 == server.digest and not server.answers
     assert [path.name for path in server.path.parent.iterdir()] == [server.path.name]
 
@@ -180,7 +183,7 @@ def test_after_two_wrong_downloads_both_hashes_are_said_and_nothing_is_left(serv
     server.answers = [b"something else", b"something else", server.good]
     both = f'expected "{server.digest[:8]}", got "[0-9a-f]{{64}}"(.|\n)*By hand: put'
     with pytest.warns(UserWarning, match="fetched once more"), pytest.raises(FileNotFoundError, match=both):
-        model.pretrained("resnet18", "imagenet")
+        pretrained.find("resnet18", "imagenet")
     assert len(server.answers) == 1 and not list(server.path.parent.iterdir())
 
 
@@ -188,10 +191,10 @@ def test_after_two_wrong_downloads_both_hashes_are_said_and_nothing_is_left(serv
 def test_half_a_file_in_the_cache_is_deleted_and_fetched_again(server):
     server.path.parent.mkdir()
     server.path.write_bytes(server.good[: len(server.good) // 2])
-    half = model.sha256(server.path)
+    half = pretrained.sha256(server.path)
     server.answers = [server.good]
     with pytest.warns(UserWarning, match=f"had sha256 {half} instead of {server.digest[:8]}.*deleted, fetched again"):
-        assert model.pretrained("resnet18", "imagenet").sha256 == server.digest
+        assert pretrained.find("resnet18", "imagenet").sha256 == server.digest
     assert server.path.read_bytes() == server.good
 
 
@@ -199,5 +202,5 @@ def test_half_a_file_in_the_cache_is_deleted_and_fetched_again(server):
 def test_a_connection_that_breaks_off_leaves_nothing(server):
     server.answers, server.short = [server.good[:1000]] * 2, 5000
     with pytest.warns(UserWarning), pytest.raises(FileNotFoundError, match="Tried to download"):
-        model.pretrained("resnet18", "imagenet")
+        pretrained.find("resnet18", "imagenet")
     assert not list(server.path.parent.iterdir())

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from maskkit import model
+from maskkit import pretrained
 from maskkit.core import paths
 from maskkit.sources import kaggle
 
@@ -50,7 +50,7 @@ def server():
 def test_a_bad_download_is_deleted_and_fetched_once_more(server, tmp_path, way):
     server.ways = [way, "whole"]
     with pytest.warns(UserWarning, match="deleted, fetched once more"):
-        model.download(server.address, tmp_path / NAME)
+        pretrained.download(server.address, tmp_path / NAME)
     assert [path.name for path in tmp_path.iterdir()] == [NAME] and (tmp_path / NAME).read_bytes() == CONTENT
 
 
@@ -62,7 +62,7 @@ def test_a_bad_download_twice_is_an_error_with_both_hashes(server, tmp_path):
         pytest.warns(UserWarning),
         pytest.raises(FileNotFoundError, match=f'expected "{NAME[2:10]}", got "{got}"(.|\n)*By hand'),
     ):
-        model.download(server.address, tmp_path / NAME)
+        pretrained.download(server.address, tmp_path / NAME)
     assert server.asked == ["wrong", "wrong"] and not list(tmp_path.iterdir())
 
 
@@ -70,10 +70,10 @@ def test_a_bad_download_twice_is_an_error_with_both_hashes(server, tmp_path):
 @pytest.mark.fault("machine", "hanging network")
 @pytest.mark.parametrize(("way", "reason"), [("403", "HTTP Error 403"), ("silent", "timed out")])
 def test_weights_from_a_server_that_refuses_or_hangs(server, tmp_path, monkeypatch, way, reason):
-    monkeypatch.setattr(model, "DOWNLOAD_TIMEOUT", 0.3)
+    monkeypatch.setattr(pretrained, "DOWNLOAD_TIMEOUT", 0.3)
     server.ways = [way]
     with pytest.raises(FileNotFoundError, match=f"Tried to download http.*{reason}(.|\n)*By hand: put that file at"):
-        model.download(server.address, tmp_path / NAME)
+        pretrained.download(server.address, tmp_path / NAME)
     assert server.asked == [way] and not list(tmp_path.iterdir())
 
 
@@ -82,7 +82,7 @@ def test_weights_without_a_network(server, tmp_path):
     server.shutdown()
     server.server_close()  # nobody listens on that port any more
     with pytest.raises(FileNotFoundError, match="Tried to download http.*Connection refused"):
-        model.download(server.address, tmp_path / NAME)
+        pretrained.download(server.address, tmp_path / NAME)
     assert not list(tmp_path.iterdir())
 
 

@@ -13,9 +13,9 @@ import torch
 from papermill.iorw import load_notebook_node
 from torch.utils.data import TensorDataset
 
-from maskkit import augment, data, runs, train
+from maskkit import augment, runs, split, train
 from maskkit.cli import main
-from maskkit.core import parameters, paths
+from maskkit.core import disk, parameters, paths
 from maskkit.improve import benchmark_networks
 from maskkit.runner import reproduce
 from maskkit.sources import folders
@@ -133,9 +133,12 @@ def test_the_answer_needs_no_torch_and_leaves_nothing(tmp_path):
         "print(code, {'torch', 'torchvision', 'sklearn', 'matplotlib'} & set(sys.modules))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(paths.SOURCE)},
-        capture_output=True, text=True,
-    )  # fmt: skip
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(paths.SOURCE)},
+        capture_output=True,
+        text=True,
+    )
     assert done.stdout == "2 set()\n" and done.stderr.startswith("maskkit: SEED must be")
     assert [path.name for path in tmp_path.iterdir()] == ["notebooks"]
 
@@ -157,8 +160,9 @@ def test_further_notebooks_are_checked_too(monkeypatch, capsys, command, setting
 
 
 def test_every_parameter_that_is_no_path_has_a_rule_and_every_default_keeps_it():
-    declared = {name: value for path in sorted(NOTEBOOKS.glob("0*.ipynb"))
-                for name, value in reproduce.declared(path).items()}  # fmt: skip
+    declared = {
+        name: value for path in sorted(NOTEBOOKS.glob("0*.ipynb")) for name, value in reproduce.declared(path).items()
+    }
     assert declared.keys() - {"AGAINST", "GROUPS", "CORRECTIONS"} == parameters.RULES.keys()  # these may be empty
     for path in NOTEBOOKS.glob("0*.ipynb"):
         parameters.check(reproduce.declared(path))
@@ -271,9 +275,9 @@ def test_a_notebook_out_of_order_says_which_file_is_missing(
     runs.start(run_dir)
     runs.record(run_dir, photos="drawn", classes=list(folders.REPORT_CLASSES))
     if "split" in there:
-        data.curate(folders.find(str(photo_folder)), run_dir, per_class=0, split="grouped", seed=0)
+        split.curate(folders.find(str(photo_folder)), run_dir, per_class=0, split="grouped", seed=0)
     if "history" in there:
-        runs.write_csv(run_dir / "history.csv", fit().history, train.HISTORY_COLUMNS)
+        disk.write_csv(run_dir / "history.csv", fit().history, train.HISTORY_COLUMNS)
     with pytest.raises(FileNotFoundError) as raised:
         run_cells(notebook)
     assert str(raised.value) == f"{run_dir}/{missing} is missing; run {first} with the same RUN first"

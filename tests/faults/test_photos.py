@@ -19,8 +19,9 @@ from conftest import draw_photo, fill
 from odd_files import lzw, packed, tiff
 from PIL import Image, ImageFile, ImageOps
 
-from maskkit import data, runs
+from maskkit import data, split
 from maskkit.audit import sections, survey
+from maskkit.core import disk
 from maskkit.deploy import predict
 from maskkit.sources import decoding, folders
 
@@ -51,9 +52,9 @@ def photos(good, tmp_path):
 
 def prepare(folder, tmp_path):
     """{name: why it was refused, "" where it was taken} of the files that prepare saw."""
-    rows, rejected = data.curate(folders.find(str(folder)), tmp_path / "run", per_class=0, split="random", seed=0)
-    assert runs.read_csv(tmp_path / "run" / "rejected.csv") == rejected
-    assert runs.read_csv(tmp_path / "run" / "split.csv") == rows
+    rows, rejected = split.curate(folders.find(str(folder)), tmp_path / "run", per_class=0, split="random", seed=0)
+    assert disk.read_csv(tmp_path / "run" / "rejected.csv") == rejected
+    assert disk.read_csv(tmp_path / "run" / "split.csv") == rows
     assert data.read_split(tmp_path / "run")
     return {row["source"]: "" for row in rows} | {row["source"]: row["reason"] for row in rejected}
 
@@ -81,8 +82,9 @@ def snapshot(folder):
     """{path: (kind, content, time of change)} of all that lies below."""
     return {
         path: (path.lstat().st_mode, path.lstat().st_mtime_ns, path.read_bytes() if path.is_file() else None)
-        for path in folder.rglob("*") if not path.is_char_device()
-    }  # fmt: skip
+        for path in folder.rglob("*")
+        if not path.is_char_device()
+    }
 
 
 def outcome(way, folder, tmp_path, name):
@@ -259,9 +261,17 @@ def deep_tiff(bits, photometric, compression, order="<"):
     return tiff([lzw(data) if compression == 5 else data], tags, order)
 
 
-TIFFS = [fault(f"{bits}-bit TIFF", deep_tiff(bits, photometric, compression, order),
-               id=f"{bits} bits, interpretation {photometric}, compression {compression} {order}")
-         for bits in (10, 12, 16) for photometric in (0, 1) for compression in (1, 5) for order in "<>"]  # fmt: skip
+TIFFS = [
+    fault(
+        f"{bits}-bit TIFF",
+        deep_tiff(bits, photometric, compression, order),
+        id=f"{bits} bits, interpretation {photometric}, compression {compression} {order}",
+    )
+    for bits in (10, 12, 16)
+    for photometric in (0, 1)
+    for compression in (1, 5)
+    for order in "<>"
+]
 
 
 @three_ways
@@ -302,19 +312,24 @@ def test_exif_turns_are_applied(way, photos, tmp_path, turn):
     assert outcome(way, photos, tmp_path, "x.png") == ""
     # What the EXIF standard says of row 0 and column 0, as numpy's own turns.
     upright = {
-        2: np.fliplr, 3: lambda a: np.rot90(a, 2), 4: np.flipud, 5: lambda a: a.transpose(1, 0, 2),
-        6: lambda a: np.rot90(a, -1), 7: lambda a: np.rot90(a, 2).transpose(1, 0, 2), 8: np.rot90,
-    }[turn]  # fmt: skip
+        2: np.fliplr,
+        3: lambda a: np.rot90(a, 2),
+        4: np.flipud,
+        5: lambda a: a.transpose(1, 0, 2),
+        6: lambda a: np.rot90(a, -1),
+        7: lambda a: np.rot90(a, 2).transpose(1, 0, 2),
+        8: np.rot90,
+    }[turn]
     assert np.array_equal(np.asarray(decoding.decode(photos / "with_mask" / "x.png")), upright(np.asarray(stored)))
 
 
 @pytest.mark.fault("photos", "same bytes in both classes")
 def test_the_same_bytes_in_both_classes_never_validate_and_are_named(photos, tmp_path):
     shutil.copy(photos / "with_mask" / "000.png", photos / "without_mask" / "copy.png")
-    rows, rejected = data.curate(folders.find(str(photos)), tmp_path / "run", per_class=0, split="grouped", seed=0)
+    rows, rejected = split.curate(folders.find(str(photos)), tmp_path / "run", per_class=0, split="grouped", seed=0)
     twins = [row for row in rows if row["source"] in ("with_mask/000.png", "without_mask/copy.png")]
     assert len({row["group"] for row in twins}) == 1 and [row["part"] for row in twins] == ["train", "train"]
-    assert "1 photos lie in two classes" in data.remarks(rows, rejected, 0)
+    assert "1 photos lie in two classes" in split.remarks(rows, rejected, 0)
     found = survey.read(survey.find_files(folders.find(str(photos))))
     odd = {row["file"] for row, _ in sections.odd_photos(found, None)["same_bytes_in_two_classes"]}
     assert odd == {"with_mask/000.png", "without_mask/copy.png"}

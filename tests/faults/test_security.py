@@ -13,8 +13,8 @@ from conftest import draw_photo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maskkit import data, evaluate, runs
-from maskkit.core import paths
+from maskkit import evaluate, split
+from maskkit.core import disk, environment, paths
 from maskkit.deploy import page, predict
 from maskkit.sources import decoding, kaggle
 
@@ -26,8 +26,11 @@ fault = lambda name: pytest.mark.fault("security", name)  # noqa: E731 (a mark's
 
 def sources():
     """{name: Python source} of all that ships: the package, the benchmarks, the notebooks' code cells."""
-    found = {str(path.relative_to(ROOT)): path.read_text() for folder in ("maskkit", "benchmarks")
-             for path in (ROOT / folder).rglob("*.py")}  # fmt: skip
+    found = {
+        str(path.relative_to(ROOT)): path.read_text()
+        for folder in ("maskkit", "benchmarks")
+        for path in (ROOT / folder).rglob("*.py")
+    }
     for path in (ROOT / "notebooks").glob("*.ipynb"):
         cells = nbformat.read(path, 4).cells
         found[f"notebooks/{path.name}"] = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
@@ -52,8 +55,10 @@ def dangers(source):
             or given.get("shell", "False") != "False"
             or given.get("allow_pickle", "False") != "False"
             or given.get("trust_remote_code", "False") != "False"
-            or name in ("torch.load", "load_state_dict_from_url") and given.get("weights_only") != "True"
-            or name == "Image.open" and "formats" not in given
+            or name in ("torch.load", "load_state_dict_from_url")
+            and given.get("weights_only") != "True"
+            or name == "Image.open"
+            and "formats" not in given
         )
         found += [ast.unparse(node)] if unsafe else []
     return found
@@ -73,11 +78,18 @@ def test_nothing_that_ships_can_run_a_file_or_a_string():
 @pytest.mark.parametrize(
     "source",
     [
-        "import pickle", "from joblib import load", "eval('1')", "exec(x)", "torch.load(path)", "yaml.load(text)",
-        "torch.load(path, weights_only=False)", "subprocess.run(x, shell=True)", "np.load(x, allow_pickle=True)",
+        "import pickle",
+        "from joblib import load",
+        "eval('1')",
+        "exec(x)",
+        "torch.load(path)",
+        "yaml.load(text)",
+        "torch.load(path, weights_only=False)",
+        "subprocess.run(x, shell=True)",
+        "np.load(x, allow_pickle=True)",
         "Image.open(path)",
     ],
-)  # fmt: skip
+)
 def test_the_search_finds_each_kind(source):
     assert len(dangers(source)) == 1
 
@@ -89,9 +101,10 @@ def test_only_downloads_and_the_doctor_know_the_network_and_nothing_listens():
         tree = ast.walk(ast.parse(source))
         imported = {
             word.split(".")[0]
-            for node in tree if isinstance(node, ast.Import | ast.ImportFrom)
+            for node in tree
+            if isinstance(node, ast.Import | ast.ImportFrom)
             for word in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [x.name for x in node.names])
-        }  # fmt: skip
+        }
         reaching = imported & {"socket", "http", "urllib", "requests", "httpx", "aiohttp", "ftplib", "smtplib", "ssl"}
         known |= {name: reaching} if reaching else {}
         assert not re.search(r"\.(bind|serve_forever)\(|create_server|start_server|socketserver", source), name
@@ -148,8 +161,8 @@ names |= st.text(st.sampled_from("'=+-@\t\r\n\",; a"), max_size=8)
 @settings(max_examples=300, deadline=None, derandomize=True, database=None)
 @given(names)
 def test_a_defused_cell_runs_nothing_and_is_restored(name):
-    cell = runs.defuse(name)
-    assert not cell.startswith(FORMULAS) and runs.restore(cell) == name
+    cell = disk.defuse(name)
+    assert not cell.startswith(FORMULAS) and disk.restore(cell) == name
 
 
 @fault("formula in a CSV cell")
@@ -158,15 +171,15 @@ def test_a_defused_cell_runs_nothing_and_is_restored(name):
 def test_every_file_name_comes_back_from_a_table(tmp_path_factory, found):
     path = tmp_path_factory.getbasetemp() / "names.csv"
     rows = [{"source": name, "label": "=1+1", "reason": "-"} for name in found]
-    runs.write_csv(path, rows, data.REJECTED_COLUMNS)
-    assert runs.read_csv(path) == rows
+    disk.write_csv(path, rows, split.REJECTED_COLUMNS)
+    assert disk.read_csv(path) == rows
     text = path.read_bytes().decode("utf-8", "surrogateescape")
     assert not re.search(r"(^|,|\n)=1", text) and (not rows or "'=1+1,'-" in text)
 
 
 @fault("formula in a CSV cell")
 def test_a_negative_number_stays_a_number(tmp_path):
-    runs.write_csv(tmp_path / "x.csv", [{"a": -0.5, "b": "-0.5"}], ("a", "b"))
+    disk.write_csv(tmp_path / "x.csv", [{"a": -0.5, "b": "-0.5"}], ("a", "b"))
     assert (tmp_path / "x.csv").read_text() == "a,b\n-0.5,'-0.5\n"
 
 
@@ -195,8 +208,16 @@ def run(tmp_path, monkeypatch, photo_folder, capsys):
 
     monkeypatch.setattr(socket.socket, "connect", connect)
     monkeypatch.setattr(socket, "getaddrinfo", lambda *address, **_: connect(None, address))
-    given = {"RUN": "x", "DATA": str(photo_folder), "PER_CLASS": 10, "ARCH": "resnet18", "WEIGHTS": "none",
-             "SIZE_PX": 32, "EPOCHS": 1, "DEVICE": "cpu"}  # fmt: skip
+    given = {
+        "RUN": "x",
+        "DATA": str(photo_folder),
+        "PER_CLASS": 10,
+        "ARCH": "resnet18",
+        "WEIGHTS": "none",
+        "SIZE_PX": 32,
+        "EPOCHS": 1,
+        "DEVICE": "cpu",
+    }
     for name in ("01_prepare.ipynb", "02_train.ipynb"):
         scope = {}
         for cell in (cell for cell in nbformat.read(ROOT / "notebooks" / name, 4).cells if cell.cell_type == "code"):
@@ -234,4 +255,4 @@ def test_a_proxy_s_password_is_not_told():
 @fault("token in a run folder or output")
 def test_the_environment_that_is_recorded_holds_no_variable_of_it(monkeypatch):
     monkeypatch.setenv("KAGGLE_KEY", SECRET)
-    assert SECRET not in json.dumps(runs.environment())
+    assert SECRET not in json.dumps(environment.environment())

@@ -9,7 +9,7 @@ import pytest
 from conftest import draw_photo, fill
 
 from faults.test_photos import snapshot
-from maskkit import data, features, model
+from maskkit import checkpoint, data, features, model, pretrained, split
 from maskkit.audit import audit, subject, survey
 from maskkit.cli import main
 from maskkit.core import paths
@@ -20,7 +20,7 @@ fault = lambda name: pytest.mark.fault("sets", name)  # noqa: E731 (a mark's sho
 
 def prepare(folder, run_dir, **settings):
     settings = {"per_class": 0, "split": "grouped", "seed": 0} | settings
-    return data.curate(folders.find(str(folder)), run_dir, **settings)
+    return split.curate(folders.find(str(folder)), run_dir, **settings)
 
 
 @fault("empty class")
@@ -47,7 +47,7 @@ def test_a_third_folder_is_a_third_class_and_said(photo_folder, tmp_path, traine
     shutil.copytree(photo_folder / "with_mask", photo_folder / "originals")
     rows, rejected = prepare(photo_folder, tmp_path / "run", split="random")
     assert data.summary(rows).endswith("classes originals, with_mask, without_mask")
-    assert "15 photos lie in two classes or more" in data.remarks(rows, rejected, 0)
+    assert "15 photos lie in two classes or more" in split.remarks(rows, rejected, 0)
     found = survey.read(survey.find_files(folders.find(str(photo_folder))))
     with pytest.raises(ValueError, match="trained on with_mask, without_mask, but the photos are originals, with_mask"):
         subject.find_nets(trained, "auto", "auto", "run", found.classes)
@@ -79,7 +79,7 @@ def layout(name, folders, message):
         layout("photos without class folders", {".": 10}, "two or more; it holds none, and photos without a class"),
         layout("class folder whose name is not UTF-8", {"a": 10, os.fsdecode(b"\xff"): 10}, "is not UTF-8; rename"),
     ],
-)  # fmt: skip
+)
 def test_a_folder_that_is_no_set_stops_with_one_line_before_any_kernel(tmp_path, monkeypatch, capsys, places, message):
     monkeypatch.setattr(paths, "RUNS", tmp_path / "runs")
     for place, (name, n) in enumerate(places.items()):
@@ -97,7 +97,7 @@ def test_a_folder_that_is_no_set_stops_with_one_line_before_any_kernel(tmp_path,
 @fault("swapped class names")
 def test_swapped_class_names_are_refused(trained):
     with pytest.raises(ValueError, match="trained on with_mask, without_mask, but the photos are without_mask, with"):
-        model.load(trained, classes=("without_mask", "with_mask"))
+        checkpoint.load(trained, classes=("without_mask", "with_mask"))
 
 
 @fault("swapped class names")
@@ -120,7 +120,7 @@ def test_kaggle_s_spelling_is_ours_and_another_one_another_class(photo_folder, t
     (photo_folder / "WithMask").rename(photo_folder / "With Mask")
     classes = tuple(folders.class_folders(photo_folder))
     with pytest.raises(ValueError, match="trained on with_mask, without_mask, but the photos are With Mask, with"):
-        model.load(trained, classes=classes)
+        checkpoint.load(trained, classes=classes)
     fill(photo_folder, ("with_mask", "WithMask"), 1)
     with pytest.raises(ValueError, match="are both class 'with_mask'; keep one"):
         folders.find(str(photo_folder))
@@ -139,7 +139,7 @@ def test_too_few_photos_give_the_numbers_and_write_nothing(photo_folder, tmp_pat
 def cached(curated, tmp_path, dwarf):
     """(run_dir, a photo of it): the features of all its photos lie in a cache."""
     run_dir, rows = curated
-    network = model.build(model.Pretrained("resnet18", "none", None, ""), 2, seed=0)
+    network = model.build(pretrained.Pretrained("resnet18", "none", None, ""), 2, seed=0)
     photos = data.MaskDataset(rows, run_dir, data.classes(rows), dwarf)
     device = model.device("cpu")
     assert features.extract(network, "resnet18", photos, cache=tmp_path / "cache", device=device)[1] == 30

@@ -9,12 +9,12 @@ import sys
 import time
 
 import pytest
-from test_reproduce import notebook
 
 from maskkit.cli import main
 from maskkit.core import paths
 from maskkit.deploy import predict
 from maskkit.runner import reproduce
+from tests.runner.test_reproduce import notebook
 
 WAIT = 120  # seconds until a test says that the signal was lost, rather than hang
 SIGNALS = {"SIGINT": (signal.SIGINT, 130), "SIGTERM": (signal.SIGTERM, 143)}
@@ -40,9 +40,7 @@ def test_predict_keeps_the_rows_so_far(trained, photo_folder, tmp_path, capsys, 
     monkeypatch.setattr(predict, "predict", some)
     before = signal.getsignal(signal.SIGTERM)
     try:
-        found = main.main(
-            ["predict", str(photo_folder), "--model", str(trained), "--csv", str(tmp_path / "table.csv")]
-        )
+        found = main.main(["predict", str(photo_folder), "--model", str(trained), "--csv", str(tmp_path / "table.csv")])
     finally:
         signal.signal(signal.SIGTERM, before)
     assert found == code and not (tmp_path / "table.csv").exists()
@@ -131,9 +129,12 @@ def test_killed_inside_a_notebook_the_kernel_ends_and_the_run_may_start_again(pr
 
 def start(project):
     return subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(project)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        [sys.executable, "-c", CHILD, str(project)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
         env=os.environ | {"PYTHONPATH": str(paths.ROOT)},
-    )  # fmt: skip
+    )
 
 
 def wait_for(path, child):

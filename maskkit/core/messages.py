@@ -1,0 +1,60 @@
+"""Sentences kept as a template and its values, so that a page can say them in any language.
+
+The English template is the message id of the catalogues below `html/locale/`. A file such as audit.json holds the id
+and the values beside the English sentence; nothing has to recognise a finished sentence again.
+"""
+
+import string
+from collections.abc import Callable
+from typing import Any
+
+
+def said(template: str, **values: Any) -> dict[str, Any]:
+    """A sentence as an entry of a JSON file holds it: {"sentence": in English, "message": {"id", "values"}}.
+
+    Args:
+        template: as `str.format` takes it, with two more formats: `{share:percent}` of a fraction (97.5 %) and
+            `{ends:interval}` of two fractions (87.1-99.6 %).
+        values: numbers, lists of two numbers, text that stays as it is (names of files, classes, networks), or
+            another message, as `message` gives it, where a part of the sentence is to be translated too.
+    """
+    return {"sentence": in_english(template, values), "message": message(template, **values)}
+
+
+def message(template: str, **values: Any) -> dict[str, Any]:
+    """A message: {"id": template, "values": values}."""
+    return {"id": template, "values": values}
+
+
+def in_english(template: str, values: dict[str, Any]) -> str:
+    """The sentence in English."""
+    return format_message(template, values, translate=str, localize=str)
+
+
+def format_message(
+    template: str, values: dict[str, Any], *, translate: Callable[[str], str], localize: Callable[[str], str]
+) -> str:
+    """A message's sentence.
+
+    Args:
+        template, values: as `said` takes them.
+        translate: a template in another language; localize: a number written the English way, written another way.
+    """
+    return Sentence(translate, localize).vformat(translate(template), (), values)
+
+
+class Sentence(string.Formatter):
+    """`str.format`'s mini-language with `percent`, `interval`, nested messages and localized numbers."""
+
+    def __init__(self, translate: Callable[[str], str], localize: Callable[[str], str]) -> None:
+        self.translate, self.localize = translate, localize
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if isinstance(value, dict):
+            return format_message(value["id"], value["values"], translate=self.translate, localize=self.localize)
+        if format_spec == "percent":
+            return self.localize(f"{100 * value:.1f} %")
+        if format_spec == "interval":
+            return self.localize("-".join(f"{100 * end:.1f}" for end in value) + " %")
+        text = format(value, format_spec)
+        return text if isinstance(value, str) else self.localize(text)

@@ -1,0 +1,27 @@
+import nbformat
+import numpy as np
+import pytest
+from PIL import Image
+
+from maskkit.core import paths
+from maskkit.runner import reproduce, thumbnails
+
+
+@pytest.mark.parametrize("name", reproduce.NOTEBOOKS)
+def test_readme_s_picture_is_the_committed_notebook_s_figure(tmp_path, name):
+    thumbnails.write(paths.NOTEBOOKS / name, tmp_path)
+    picture = name.replace(".ipynb", ".png")
+    fresh, committed = (
+        np.asarray(Image.open(folder / picture).convert("RGB"), dtype=int)
+        for folder in (tmp_path, paths.ROOT / "docs" / "figures")
+    )
+    assert fresh.shape == committed.shape and fresh.shape[1] <= 960 and fresh.shape[0] <= 600
+    assert np.abs(fresh - committed).mean() < 1  # another Pillow may round, and choose its colours, otherwise
+    assert f"docs/figures/{picture}" in (paths.ROOT / "README.md").read_text()
+
+
+def test_a_notebook_without_a_figure_to_stand_for_it_is_named(tmp_path):
+    path = tmp_path / "07_other.ipynb"
+    path.write_text(nbformat.writes(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1")])))
+    with pytest.raises(ValueError, match="07_other.ipynb needs one cell tagged 'thumbnail'"):
+        thumbnails.write(path, tmp_path)
