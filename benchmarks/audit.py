@@ -33,7 +33,10 @@ from maskkit.improve import benchmark_networks
 from maskkit.sources import decoding, folders
 
 N_SPLITS, N_ALONE = 1000, 10
-IMPORTS = "from maskkit import audit, audit_figures, compare, page_audit, subject; print(compare.status_mib('VmRSS'))"
+IMPORTS = (
+    "from maskkit.audit import audit, subject; from maskkit.improve import benchmark_networks; "
+    "print(benchmark_networks.status_mib('VmRSS'))"
+)
 RECIPE = {name: claims.REPORT_RECIPE[name] for name in claims.FIT_SETTINGS}
 
 

@@ -26,6 +26,7 @@ import numpy as np
 from PIL import Image
 
 from maskkit import data, features, model, pretrained, split, train
+from maskkit.core import parameters
 from maskkit.improve import benchmark_networks
 from maskkit.sources import folders
 
@@ -50,7 +51,7 @@ def main():
     with tempfile.TemporaryDirectory() as place:
         for n_classes in given.classes:
             for size in given.sizes:
-                if size < data.MIN_PER_CLASS * n_classes:
+                if size < parameters.MIN_PER_CLASS * n_classes:
                     continue
                 folder = make(Path(place) / f"{n_classes}-{size}", given.data, size, n_classes)
                 places = [Path(place) / f"run-{n_classes}-{size}-{turn}" for turn in range(given.repeats)]

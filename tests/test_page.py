@@ -275,7 +275,7 @@ def test_file_names_that_are_not_utf_8_are_shown(run_dir):
 
 
 def test_an_audit_stands_in_the_page_and_in_its_head(run_dir):
-    from test_page_audit import check_headings, check_links, sample
+    from tests.html.test_audit_section import check_headings, check_links, sample
 
     disk.write_json(run_dir / "audit.json", sample())
     reader, words = read(page.write(run_dir))
@@ -290,7 +290,7 @@ def test_an_audit_stands_in_the_page_and_in_its_head(run_dir):
 
 
 def test_an_instant_audit_says_how_to_measure_the_rest(run_dir):
-    from test_page_audit import instant
+    from tests.html.test_audit_section import instant
 
     disk.write_json(run_dir / "audit.json", instant())
     _, words = read(page.write(run_dir))

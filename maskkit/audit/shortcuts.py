@@ -12,8 +12,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from maskkit import data
 from maskkit.audit import splits
+from maskkit.core import parameters
 
 N_FOLDS = 5
 
@@ -84,7 +84,7 @@ def protocol(labels, groups, parts, seed):
     name = "Test" if "Test" in parts else "Validation"
     test = np.flatnonzero(parts == name)
     train = np.flatnonzero((parts == "Train") & ~np.isin(groups, groups[test]))
-    if has_enough(labels, train, data.MIN_PER_CLASS) and has_enough(labels, test, 1):
+    if has_enough(labels, train, parameters.MIN_PER_CLASS) and has_enough(labels, test, 1):
         return Protocol([(train, test)], f"the {name} part, learned from Train photos without a version in it")
     fold = splits.folds(labels, groups, N_FOLDS, seed)
     pairs = [(np.flatnonzero(fold != index), np.flatnonzero(fold == index)) for index in range(N_FOLDS)]

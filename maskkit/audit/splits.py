@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from maskkit import data, evaluate, model, split
+from maskkit import evaluate, model, split
+from maskkit.core import parameters
 from maskkit.core.progress import bar
 
 CHUNK = 64  # heads trained at once: their weights and Adam's two moments stay in a processor's cache
@@ -123,12 +124,12 @@ def draw(labels, groups, pool, *, per_class, n_splits, seed):
         n_splits pairs (train, val) of int arrays, sorted places in `labels`.
 
     Raises:
-        ValueError: a class has fewer than `data.MIN_PER_CLASS` photos in the pool, or too few groups for two parts.
+        ValueError: a class has fewer than `parameters.MIN_PER_CLASS` photos in the pool, or too few groups to split.
     """
     own = [np.flatnonzero(pool & (labels == index)) for index in range(labels.max() + 1)]
     fewest = min(map(len, own))
-    if fewest < data.MIN_PER_CLASS:
-        raise ValueError(f"a class has {fewest} photos to draw from; repeated splits need {data.MIN_PER_CLASS}")
+    if fewest < parameters.MIN_PER_CLASS:
+        raise ValueError(f"a class has {fewest} photos to draw from; repeated splits need {parameters.MIN_PER_CLASS}")
     return [draw_one(own, groups, per_class, random.Random(f"splits {seed} {index}")) for index in range(n_splits)]
 
 

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from maskkit import data, model, train
+from maskkit import model, train
 from maskkit.audit import splits
+from maskkit.core import parameters
 
 pytestmark = pytest.mark.numeric
 
@@ -85,7 +86,7 @@ def test_a_group_that_spans_classes_trains():
 
 def test_too_few_photos_are_named():
     labels = np.repeat([0, 1], [9, 50])
-    with pytest.raises(ValueError, match=f"9 photos.*need {data.MIN_PER_CLASS}"):
+    with pytest.raises(ValueError, match=f"9 photos.*need {parameters.MIN_PER_CLASS}"):
         splits.draw(labels, np.arange(59), labels >= 0, per_class=100, n_splits=2, seed=0)
     with pytest.raises(ValueError, match="too few to split"):
         splits.draw(np.repeat([0, 1], 20), np.repeat([0, 1], 20), np.ones(40, bool), per_class=0, n_splits=1, seed=0)

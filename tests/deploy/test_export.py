@@ -86,7 +86,7 @@ def test_predict_takes_the_file_and_needs_no_torch(trained, exported, tmp_path, 
     (tmp_path / "photos" / "bad.png").touch()
     code, ours, _ = command("predict", tmp_path / "photos", "--model", trained)
     assert code == 0
-    call = "import sys; from maskkit.__main__ import main; code = main(sys.argv[1:]); assert 'torch' not in sys.modules"
+    call = "import sys; from maskkit.cli.main import main; code = main(sys.argv[1:]); assert 'torch' not in sys.modules"
     arguments = ["predict", tmp_path / "photos", "--onnx", exported[0]]
     done = subprocess.run([sys.executable, "-c", call, *arguments], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -101,7 +101,7 @@ def small(monkeypatch):
         layers = [torch.nn.Conv2d(3, 8, 5, stride=2), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1)]
         network = torch.nn.Sequential(*layers, torch.nn.Flatten(), torch.nn.Linear(8, 2)).eval()
     description = {"arch": "small", "classes": ["a", "b"], "transform": model.Transform(size_px=48)}
-    monkeypatch.setattr(export.model, "load", lambda run_dir: (network, description))
+    monkeypatch.setattr(export.checkpoint, "load", lambda run_dir: (network, description))
     return network
 
 
@@ -117,8 +117,8 @@ class TwoViews(torch.nn.Module):
 
 
 def test_a_network_of_two_views_is_exported_too(small, tmp_path, monkeypatch):
-    _, description = export.model.load("any")
-    monkeypatch.setattr(export.model, "load", lambda run_dir: (TwoViews(small), description))
+    _, description = export.checkpoint.load("any")
+    monkeypatch.setattr(export.checkpoint, "load", lambda run_dir: (TwoViews(small), description))
     assert export.export("any", tmp_path / "m.onnx") <= export.LIMIT
     assert predict.from_onnx(tmp_path / "m.onnx").classes == ("a", "b")
 

@@ -153,7 +153,10 @@ def test_what_is_no_photo_is_set_aside_with_its_reason(way, photos, tmp_path, co
 # Run in a process of its own: memory above the imports while each file is refused.
 PEAK = """
 import sys
-from maskkit import decoding, predict, runs, sections, survey
+from maskkit import runs
+from maskkit.audit import sections, survey
+from maskkit.deploy import predict
+from maskkit.sources import decoding
 def peak():
     return int(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
 before = peak()

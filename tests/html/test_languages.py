@@ -13,7 +13,7 @@ from maskkit.core import disk, paths
 from maskkit.html import audit_section, indonesian, languages
 from tests.html.test_audit_section import AUDITS
 
-SPEAKERS = ("page", "page_audit", "markup")
+SPEAKERS = ("page", "html/audit_section", "html/markup")
 TABLES = [*indonesian.OWN.items(), *indonesian.STORED.items()]
 
 

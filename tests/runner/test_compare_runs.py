@@ -73,7 +73,7 @@ def test_what_was_cut_off_is_listed_apart_and_not_compared(capsys):
 
 
 def test_lights_are_counted():
-    from test_page_audit import sample
+    from tests.html.test_audit_section import sample
 
     disk.write_json(make("audited") / "audit.json", sample())
     assert sum(int(part.split()[0]) for part in compare_runs.entry(paths.RUNS / "audited")["lights"].split(", ")) == 6
