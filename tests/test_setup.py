@@ -10,8 +10,9 @@ from maskkit.runner import doctor
 def test_extras_are_the_same_wherever_they_are_named():
     project = tomllib.loads((paths.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = list(project["optional-dependencies"])
-    makefile, environment, readme = (
-        (paths.ROOT / name).read_text(encoding="utf-8") for name in ("Makefile", "environment.yml", "README.md")
+    makefile, environment, table = (
+        (paths.ROOT / name).read_text(encoding="utf-8")
+        for name in ("Makefile", "environment.yml", "docs/dependencies.md")
     )
     everyday = [name for name in extras if name != "bench"]  # fastai, for `make bench` alone
     (installed,) = re.findall(r"--editable '\.\[([a-z,]+,[a-z,]+)\]'", makefile)
@@ -19,7 +20,7 @@ def test_extras_are_the_same_wherever_they_are_named():
     assert re.findall(r"--extra ([a-z]+)", makefile) == everyday
     (conda,) = re.findall(r"-e \.\[([a-z,]+)\]", environment)
     assert conda.split(",") == everyday
-    assert set(re.findall(r"^\| `\[([a-z]+)\]`", readme, re.MULTILINE)) == set(extras)
+    assert set(re.findall(r"^\| `\[([a-z]+)\]`", table, re.MULTILINE)) == set(extras)
     assert set(doctor.EXTRAS) == set(everyday)
 
 
