@@ -1,0 +1,219 @@
+"""Kernels that have imported torch before their notebook starts.
+
+Three kernels that each import torch, torchvision, scikit-learn and matplotlib spend more time on imports than on the
+report. So one helper process imports them once, while the first notebook already runs, and each kernel is a fork of it:
+an ordinary kernel in a process of its own, with its own state, which can be interrupted and killed as any other.
+
+    with WarmKernels() as warm:
+        papermill.execute_notebook(..., kernel_manager_class=warm.manager_class)
+
+Linux only: elsewhere forking after these imports is not safe, and `manager_class` is Jupyter's own.
+"""
+
+import contextlib
+import importlib
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Self
+
+FIRST = ("ipykernel.kernelapp", "IPython.core.interactiveshell", "matplotlib.pyplot", "maskkit.data", "maskkit.plots")
+THEN = (
+    "torch",
+    "maskkit.train",
+    "maskkit.page",
+    "maskkit.audit.audit",
+)  # one by one, between the requests for a kernel
+SUPPORTED = sys.platform == "linux"
+
+
+# --- this process: ask for kernels --------------------------------------------------------------
+
+
+class WarmKernels:
+    """Starts the helper process; ends it, and every kernel that is left, when the block ends."""
+
+    def __enter__(self) -> Self:
+        self.helper = None
+        if SUPPORTED:
+            ours, theirs = socket.socketpair()
+            with theirs:
+                self.helper = subprocess.Popen(
+                    [sys.executable, "-P", "-m", __name__, str(theirs.fileno())],
+                    pass_fds=[theirs.fileno()],
+                    stdin=subprocess.DEVNULL,
+                    start_new_session=True,  # Ctrl-C on the terminal is for this process, which ends the others
+                )
+            self.connection = Connection(ours)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.helper:
+            self.connection.close()  # the helper sees the end, kills what kernels there are, and ends
+            try:
+                self.helper.wait(timeout=5)
+            except subprocess.TimeoutExpired:
+                self.helper.kill()
+                self.helper.wait()
+
+    @property
+    def manager_class(self) -> type:
+        """A class of kernel manager whose kernels are forks of the helper."""
+        from jupyter_client.manager import AsyncKernelManager
+        from jupyter_client.provisioning import LocalProvisioner
+
+        if not self.helper:
+            return AsyncKernelManager
+        connection = self.connection
+
+        class Provisioner(LocalProvisioner):
+            async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> dict[str, Any]:
+                if cmd[0] != sys.executable or cmd[1:3] != ["-m", "ipykernel_launcher"]:  # another Python's kernel
+                    return await super().launch_kernel(cmd, **kwargs)
+                try:
+                    self.process = connection.fork(cmd, kwargs["env"], str(kwargs.get("cwd") or Path.cwd()))
+                except OSError:  # the helper died, as where torch cannot be imported: the notebook will show why
+                    return await super().launch_kernel(cmd, **kwargs)
+                self.pid = self.pgid = self.process.pid
+                return self.connection_info
+
+        class Manager(AsyncKernelManager):
+            async def _async_pre_start_kernel(self, **kwargs: Any) -> tuple[list[str], dict[str, Any]]:
+                self.kernel_id = self.kernel_id or "warm"
+                self.provisioner = Provisioner(kernel_id=self.kernel_id, kernel_spec=self.kernel_spec, parent=self)
+                return await super()._async_pre_start_kernel(**kwargs)
+
+            pre_start_kernel = _async_pre_start_kernel
+
+        return Manager
+
+
+class Connection:
+    """This end of the line to the helper."""
+
+    def __init__(self, line: socket.socket) -> None:
+        self.line, self.rest, self.exits = line, b"", dict[int, int]()
+
+    def fork(self, command: list[str], env: dict[str, str], cwd: str) -> "Kernel":
+        self.line.sendall(json.dumps({"command": command, "env": env, "cwd": cwd}).encode() + b"\n")
+        while True:
+            for message in self.receive(wait=True):
+                if "pid" in message:
+                    return Kernel(message["pid"], self)
+
+    def receive(self, wait: bool = False) -> list[dict[str, Any]]:
+        """The helper's messages so far; those about ended kernels are kept in `exits`."""
+        while wait or select.select([self.line], [], [], 0)[0]:
+            got = self.line.recv(65536)
+            if not got:
+                raise ChildProcessError("the process that starts kernels has died")
+            self.rest += got
+            wait = False
+        *lines, self.rest = self.rest.split(b"\n")
+        messages = [json.loads(text) for text in lines]
+        self.exits |= {message["exited"]: message["status"] for message in messages if "exited" in message}
+        return messages
+
+    def close(self) -> None:
+        self.line.close()
+
+
+class Kernel:
+    """A kernel's process as `subprocess.Popen` would show it to a provisioner."""
+
+    stdin = stdout = stderr = None
+
+    def __init__(self, pid: int, connection: Connection) -> None:
+        self.pid, self.connection = pid, connection
+
+    def poll(self) -> int | None:
+        try:
+            self.connection.receive()
+        except ChildProcessError:  # the helper is gone, and has taken its kernels along
+            return -signal.SIGKILL
+        return self.connection.exits.get(self.pid)
+
+    def wait(self) -> int | None:
+        return self.poll()
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+
+# --- the helper process -------------------------------------------------------------------------
+
+
+def serve(line: socket.socket) -> None:
+    """Import what notebooks need, and fork a kernel for each request, until the line ends."""
+    os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")  # as a kernel does for itself
+    for name in FIRST:
+        importlib.import_module(name)
+    waiting, kernels, rest = list(THEN), set[int](), b""
+    while True:
+        report_exits(line, kernels)
+        if select.select([line], [], [], 0 if waiting else 0.05)[0]:
+            got = line.recv(65536)
+            if not got:
+                break
+            *requests, rest = (rest + got).split(b"\n")
+            for request in requests:
+                kernels.add(fork(line, **json.loads(request)))
+        elif waiting:
+            importlib.import_module(waiting.pop(0))
+    for pid in kernels:
+        with contextlib.suppress(ProcessLookupError):  # just forked, so not yet a group of its own
+            os.killpg(pid, signal.SIGKILL)
+        os.kill(pid, signal.SIGKILL)  # not waited for yet, so the pid is still this kernel's
+        os.waitpid(pid, 0)
+
+
+def report_exits(line: socket.socket, kernels: set[int]) -> None:
+    for pid in list(kernels):
+        found, status = os.waitpid(pid, os.WNOHANG)
+        if found:
+            kernels.remove(pid)
+            tell(line, {"exited": pid, "status": os.waitstatus_to_exitcode(status)})
+
+
+def tell(line: socket.socket, message: dict[str, int]) -> None:
+    with contextlib.suppress(OSError):  # the other end is gone; the loop sees that next
+        line.sendall(json.dumps(message).encode() + b"\n")
+
+
+def fork(line: socket.socket, command: list[str], env: dict[str, str], cwd: str) -> int:
+    """Fork a kernel; returns its pid. `command` is the one that Jupyter would start."""
+    pid = os.fork()
+    if pid:
+        tell(line, {"pid": pid})
+        return pid
+    os.setsid()
+    line.close()
+    os.environ.clear()
+    os.environ.update(env)
+    os.chdir(cwd)
+    run_kernel(command[command.index("-f") :])
+    os._exit(0)
+
+
+def run_kernel(arguments: list[str]) -> None:
+    """Be a kernel until it is shut down; it ends by itself when its parent, the helper, is gone."""
+    from ipykernel import kernelapp
+
+    sys.argv = ["ipykernel_launcher", *arguments]
+    kernelapp.launch_new_instance(parent_handle=os.getppid())
+
+
+if __name__ == "__main__":
+    serve(socket.socket(fileno=int(sys.argv[1])))

@@ -1,0 +1,95 @@
+import json
+import os
+
+import nbformat
+import papermill
+import pytest
+from nbclient.exceptions import DeadKernelError
+from nbformat.v4 import new_code_cell, new_notebook
+
+from maskkit.runner import warm_kernels
+
+pytestmark = pytest.mark.skipif(not warm_kernels.SUPPORTED, reason="kernels are forked on Linux only")
+
+
+@pytest.fixture(scope="module")
+def warm():
+    with warm_kernels.WarmKernels() as found:
+        yield found
+
+
+def execute(tmp_path, manager, *cells, name="n"):
+    """The executed notebook of some cells, by kernels of a manager class, or by Jupyter's own where it is None."""
+    notebook = new_notebook(cells=[new_code_cell(cell) for cell in cells])
+    notebook.metadata["kernelspec"] = {"name": "python3", "language": "python", "display_name": "Python 3"}
+    nbformat.write(notebook, tmp_path / "in.ipynb", version=4)
+    own = {} if manager is None else {"kernel_manager_class": manager}
+    papermill.execute_notebook(
+        tmp_path / "in.ipynb",
+        tmp_path / f"{name}.ipynb",
+        kernel_name="python3",
+        cwd=tmp_path,
+        progress_bar=False,
+        **own,
+    )
+    return nbformat.read(tmp_path / f"{name}.ipynb", 4)
+
+
+FIGURE = """import matplotlib.pyplot as plt
+fig, ax = plt.subplots(figsize=(2, 1))
+_ = ax.plot([1, 3, 2])"""
+CELLS = ("x = 1\nprint(x)", "import sys; print('a fault', file=sys.stderr)", FIGURE, "x += 1\nx", "[1, 2][0]")
+
+
+def test_an_executed_notebook_is_what_a_kernel_of_its_own_would_leave(tmp_path, warm):
+    found = {
+        name: execute(tmp_path, manager, *CELLS, name=name)
+        for name, manager in (("forked", warm.manager_class), ("ordinary", None))
+    }
+    forked, ordinary = (
+        [(cell.execution_count, json.dumps(cell.outputs)) for cell in notebook.cells] for notebook in found.values()
+    )
+    assert forked == ordinary and "image/png" in forked[2][1]
+    assert found["forked"].metadata.language_info == found["ordinary"].metadata.language_info
+
+
+def test_each_notebook_begins_with_nothing_defined_and_torch_imported(tmp_path, warm):
+    execute(tmp_path, warm.manager_class, "left = 1")
+    (cell,) = execute(tmp_path, warm.manager_class, "import sys; 'left' in globals(), 'torch' in sys.modules").cells
+    assert cell.outputs[0]["data"]["text/plain"] == "(False, True)"
+
+
+def test_a_killed_kernel_is_noticed_and_the_next_one_starts(tmp_path, warm):
+    with pytest.raises(DeadKernelError):
+        execute(tmp_path, warm.manager_class, "import os; os.kill(os.getpid(), 9)")
+    (cell,) = execute(tmp_path, warm.manager_class, "6 * 7").cells
+    assert cell.outputs[0]["data"]["text/plain"] == "42"
+
+
+def test_a_kernel_is_interrupted_as_any_other(tmp_path, warm):
+    cell = "import os, signal, time; os.kill(os.getpid(), signal.SIGINT); time.sleep(60)"
+    with pytest.raises(papermill.PapermillExecutionError, match="KeyboardInterrupt"):
+        execute(tmp_path, warm.manager_class, cell)
+
+
+def test_a_helper_that_died_is_replaced_by_ordinary_kernels(tmp_path):
+    with warm_kernels.WarmKernels() as own:
+        own.helper.kill()
+        own.helper.wait()
+        (cell,) = execute(tmp_path, own.manager_class, "6 * 7").cells
+    assert cell.outputs[0]["data"]["text/plain"] == "42"
+
+
+def test_nothing_is_left_running_when_the_block_ends():
+    with warm_kernels.WarmKernels() as own:
+        kernel = own.connection.fork(["python", "-m", "x", "-f", "none.json"], dict(os.environ), "/")
+        assert kernel.poll() is None
+    assert own.helper.returncode == 0
+    with pytest.raises(ProcessLookupError):
+        os.kill(kernel.pid, 0)
+
+
+def test_elsewhere_kernels_are_jupyter_s_own(monkeypatch):
+    monkeypatch.setattr(warm_kernels, "SUPPORTED", False)
+    with warm_kernels.WarmKernels() as own:
+        assert own.helper is None and own.manager_class.__module__.startswith("jupyter_client")
