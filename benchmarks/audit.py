@@ -37,7 +37,7 @@ IMPORTS = (
     "from maskkit.audit import audit, subject; from maskkit.improve import benchmark_networks; "
     "print(benchmark_networks.status_mib('VmRSS'))"
 )
-RECIPE = {name: claims.REPORT_RECIPE[name] for name in claims.FIT_SETTINGS}
+RECIPE = {name: claims.REPORT_RECIPE[name] for name in train.FIT_SETTINGS}
 
 
 def main():

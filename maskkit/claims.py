@@ -9,7 +9,6 @@ REPORT_CONFUSION = ((20, 0), (1, 19))
 REPORT_PARTS = (160, 40)
 REPORT_TRAINABLE = 1026
 REPORT_RECIPE = {"per_class": 100, "epochs": 10, "batch_size": 16, "learning_rate": 0.001}
-FIT_SETTINGS = ("epochs", "batch_size", "learning_rate")  # of a recipe, what `train.fit` takes
 GAP = 0.05  # accuracy: two photos of 40, about what chance moves a part of this size by
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from maskkit import claims, evaluate
 from maskkit.audit import calibration, label_errors, leaks, lights, shortcuts, splits
 from maskkit.core import intervals
+from maskkit.train import FIT_SETTINGS
 
 N_SPLITS = 1000
 DONT_KNOW = 0.01  # error rate to reach by not answering
@@ -53,7 +54,7 @@ def repeated_splits(arch, X, labels, groups, pool, *, recipe, seed, n_splits=N_S
     import torch
 
     n_classes = int(labels.max()) + 1
-    settings = {name: recipe[name] for name in claims.FIT_SETTINGS}
+    settings = {name: recipe[name] for name in FIT_SETTINGS}
     try:
         parts = splits.draw(labels, groups, pool, per_class=recipe["per_class"], n_splits=n_splits, seed=seed)
     except ValueError as error:
@@ -263,7 +264,7 @@ def tensor(X):
 def fit_one(X, y, train, recipe, seed, val=()):
     """The recipe's head on the photos at `train`: a `splits.Many` of one."""
     places = [tensor(np.asarray(part, dtype=np.int64))[None] for part in (train, val)]
-    settings = {name: recipe[name] for name in claims.FIT_SETTINGS}
+    settings = {name: recipe[name] for name in FIT_SETTINGS}
     return splits.fit_many(
         tensor(X),
         tensor(np.asarray(y, dtype=np.int64)),

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from maskkit import augment, checkpoint, claims, corrections, data, evaluate, features, model, runs, split, train
+from maskkit import augment, checkpoint, corrections, data, evaluate, features, model, runs, split, train
 from maskkit.audit import calibration, label_errors, regions, sections
 from maskkit.core import paths
 from maskkit.sources import decoding
@@ -189,7 +189,7 @@ class Explorer:
 
     def _fit(self):
         training, validation, y = self._places("train"), self._places("val"), torch.from_numpy(self.labels)
-        settings, seed = {name: self.parameters[name] for name in claims.FIT_SETTINGS}, self.parameters["seed"]
+        settings, seed = {name: self.parameters[name] for name in train.FIT_SETTINGS}, self.parameters["seed"]
         keep = self.parameters.get("keep", "best")
         head = model.head(self.network, self.arch)
         head.load_state_dict(model.new_head(head.in_features, head.out_features, seed).state_dict())
@@ -201,7 +201,6 @@ class Explorer:
             (self._X[validation], y[validation]),
             seed=seed,
             keep=keep,
-            quiet=True,
             **settings,
         )
         with torch.inference_mode():
