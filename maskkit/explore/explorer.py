@@ -81,7 +81,7 @@ class Explorer:
         self.rows = [row for part in data.read_split(run_dir) for row in part]
         self.parts = np.array([row["part"] for row in self.rows])
         self.groups = np.unique([row["group"] for row in self.rows], return_inverse=True)[1]
-        self.found = np.array([self.classes.index(split.found_label(row)) for row in self.rows])
+        self.found = np.array([self.classes.index(split.folder_label(row)) for row in self.rows])
         used = self.metrics.get("run", {}).get("corrections", "")
         self.file = (used not in ("", "auto") and corrections.find(used)) or corrections.default()
         self._photos = data.MaskDataset(self.rows, run_dir, self.classes, self.transform)
@@ -160,7 +160,7 @@ class Explorer:
 
     def _check(self, labels, aside):
         left = zip((self.classes[label] for label in labels[~aside]), self.parts[~aside], strict=True)
-        missing = split.lost(left, self.classes)
+        missing = split.first_empty_part(left, self.classes)
         if missing:
             raise ValueError("{}: that leaves no photo of class {} in part {}".format(self.file.name, *missing))
 
