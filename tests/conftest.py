@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from maskkit import checkpoint, model, pretrained, split
+from maskkit import checkpoint, data, model, pretrained, split
 from maskkit.improve import test_sets
 from maskkit.sources import faces, folders
 
@@ -111,3 +111,10 @@ def trained(tmp_path_factory):
         parameters={"epochs": 1},
     )
     return run_dir
+
+
+@pytest.fixture
+def photos(curated, dwarf):
+    """(train, val) as MaskDatasets of 24 and 6 drawn photos."""
+    run_dir, _ = curated
+    return tuple(data.MaskDataset(rows, run_dir, folders.REPORT_CLASSES, dwarf) for rows in data.read_split(run_dir))

@@ -15,13 +15,13 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.textpath import text_to_path
 
-from maskkit.plots import (
+from maskkit.core.intervals import wilson
+from maskkit.plot_style import (
     ACCENT,
     GREY,
     INK,
     LINE,
     STYLE,
-    crosstab,
     figure,
     heading,
     label,
@@ -31,12 +31,11 @@ from maskkit.plots import (
     plural,
     ranges,
     styled,
-    tabulate,
     tiles,
     tint,
     verdict,
-    wilson,
 )
+from maskkit.plots import crosstab, tabulate
 
 RED, BROWN = "#8c1d3f", "#8a5a00"  # the second: the report's line, as in `plots.scores`
 SIGNS = {  # sign, marker, colour, ink of the sign, hatch of its zone

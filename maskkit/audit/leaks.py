@@ -4,11 +4,11 @@ Three detectors, each a list of pairs; groups are the connected components. None
 """
 
 import numpy as np
-import scipy.sparse
 import torch
 from torch import nn
 
 from maskkit.core.cache import cached
+from maskkit.core.groups import components as components  # of the detectors' pairs
 from maskkit.core.progress import bar
 
 ALIGNMENT = 1  # raised where the same photos would be aligned in another way: what was kept is then not read
@@ -242,13 +242,6 @@ def gradients(photos):
 
 
 # --- groups -------------------------------------------------------------------------------------
-
-
-def components(n, *pair_lists):
-    """The connected components of photos joined by pairs: int (n,), the number of each photo's group."""
-    pairs = np.concatenate([np.zeros((0, 2), dtype=int), *pair_lists])
-    graph = scipy.sparse.coo_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
-    return scipy.sparse.csgraph.connected_components(graph, directed=False)[1]
 
 
 def pairs_within(groups, *marks):

@@ -5,14 +5,15 @@ An entry holds value and interval (fractions 0..1, or None), n, sentence, and wh
 
 import numpy as np
 
-from maskkit import claims, evaluate
+from maskkit import evaluate
 from maskkit.audit import calibration, label_errors, leaks, lights, shortcuts, splits
 from maskkit.core import intervals
+from maskkit.report import REPORT_ACCURACY
+from maskkit.train import FIT_SETTINGS
 
 N_SPLITS = 1000
 DONT_KNOW = 0.01  # error rate to reach by not answering
 MIN_CALIBRATION = 30  # photos: fewer leave bins of nothing
-REPORT_SCORE = claims.REPORT_BEST[0] / claims.REPORT_BEST[1]
 
 
 def entry(value, interval, n, sentence, **more):
@@ -53,7 +54,7 @@ def repeated_splits(arch, X, labels, groups, pool, *, recipe, seed, n_splits=N_S
     import torch
 
     n_classes = int(labels.max()) + 1
-    settings = {name: recipe[name] for name in claims.FIT_SETTINGS}
+    settings = {name: recipe[name] for name in FIT_SETTINGS}
     try:
         parts = splits.draw(labels, groups, pool, per_class=recipe["per_class"], n_splits=n_splits, seed=seed)
     except ValueError as error:
@@ -78,13 +79,14 @@ def repeated_splits(arch, X, labels, groups, pool, *, recipe, seed, n_splits=N_S
         )
         entries[f"{arch}_unseen" + ("_best" if name == "best" else "")] = unseen(arch, name, right, found, groups, seed)
     entries[f"{arch}_best"] |= flattery(found, groups, pool, seed)
-    reached = int((found.best >= REPORT_SCORE * found.n_val - 1e-9).sum())
+    reached = int((found.best >= REPORT_ACCURACY * found.n_val - 1e-9).sum())
     entries[f"{arch}_reach"] = entry(
         reached / n_splits,
-        list(evaluate.wilson(reached, n_splits)),
+        list(intervals.wilson(reached, n_splits)),
         n_splits,
-        f"{arch}: {reached:,} of {n_splits:,} splits reach the report's {100 * REPORT_SCORE:.1f} % in their best epoch",
-        report=REPORT_SCORE,
+        f"{arch}: {reached:,} of {n_splits:,} splits reach the report's {100 * REPORT_ACCURACY:.1f} % "
+        "in their best epoch",
+        report=REPORT_ACCURACY,
     )
     return entries, missed(arch, found, groups, n_splits)
 
@@ -128,7 +130,7 @@ def missed(arch, found, groups, n_splits):
     share = far / n_splits
     return entry(
         share,
-        list(evaluate.wilson(far, n_splits)),
+        list(intervals.wilson(far, n_splits)),
         n_splits,
         f"the best epoch's score of one split misses {of} by more than {100 * lights.LUCK:.0f} points in {far:,} of "
         f"{n_splits:,} splits ({100 * share:.1f} %, {arch})",
@@ -154,7 +156,7 @@ def leak_entries(found, parts, labels, seed):
     for name, groups in found.items():
         shared = leaks.in_company(groups)
         pairs, across_parts, across_classes = leaks.pairs_within(groups, parts, labels)
-        value, interval = float(shared.mean()), list(evaluate.wilson(int(shared.sum()), len(shared)))
+        value, interval = float(shared.mean()), list(intervals.wilson(int(shared.sum()), len(shared)))
         how = DETECTORS.get(name, "all detectors together")
         entries[name] = entry(
             value,
@@ -185,7 +187,7 @@ def held_out_leaks(found, training, held_out, words):
     leaked = counts.pop("all")
     return entry(
         leaked / n,
-        list(evaluate.wilson(leaked, n)),
+        list(intervals.wilson(leaked, n)),
         n,
         f"{leaked:,} of {n:,} photos of {words} have another version of themselves among the training photos",
         by_detector={name: count / n for name, count in counts.items()},
@@ -263,7 +265,7 @@ def tensor(X):
 def fit_one(X, y, train, recipe, seed, val=()):
     """The recipe's head on the photos at `train`: a `splits.Many` of one."""
     places = [tensor(np.asarray(part, dtype=np.int64))[None] for part in (train, val)]
-    settings = {name: recipe[name] for name in claims.FIT_SETTINGS}
+    settings = {name: recipe[name] for name in FIT_SETTINGS}
     return splits.fit_many(
         tensor(X),
         tensor(np.asarray(y, dtype=np.int64)),
@@ -417,7 +419,7 @@ def file_entries(found, n_files):
         files = [row["file"] for row, _ in found[kind]]
         entries[kind] = entry(
             len(files) / n_files,
-            list(evaluate.wilson(len(files), n_files)),
+            list(intervals.wilson(len(files), n_files)),
             n_files,
             f"{len(files):,} of {n_files:,} files: {title}",
             files=files,

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from maskkit import checkpoint, claims, data, features, model, pretrained, runs
+from maskkit import checkpoint, data, features, model, pretrained, runs
 from maskkit.audit import calibration, leaks, sections, splits, survey
 from maskkit.core import disk, parameters, paths
+from maskkit.report import REPORT_RECIPE
 
 BACKBONES = ("resnet18", "mobilenet_v2")
 ENOUGH = 100  # unseen photos, from which on a rate of them is worth more than the 40 of the validation part
@@ -150,7 +151,7 @@ def net_of_run(network, description):
 
 def recipe_of(metrics):
     """The recipe of a run: what `metrics.json` has of the report's."""
-    return {name: metrics.get(name, default) for name, default in claims.REPORT_RECIPE.items()}
+    return {name: metrics.get(name, default) for name, default in REPORT_RECIPE.items()}
 
 
 def first_net(weights, classes):

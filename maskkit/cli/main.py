@@ -316,8 +316,8 @@ def run_reproduce(arguments):
     from maskkit import evaluate  # here, so that a mistake is said before torch is loaded
 
     metrics = runs.read_metrics(run_dir)
-    print(f"best epoch {metrics['best']['epoch']}: {evaluate.say(metrics['best'])}")
-    print(f"last epoch {metrics['last']['epoch']}: {evaluate.say(metrics['last'])}")
+    print(f"best epoch {metrics['best']['epoch']}: {evaluate.format_score(metrics['best'])}")
+    print(f"last epoch {metrics['last']['epoch']}: {evaluate.format_score(metrics['last'])}")
     print(f"read {show(run_dir / 'report.html')}")
     print_next("trust", "--set", f"RUN={run_dir.name}")
 

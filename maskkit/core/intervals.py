@@ -4,10 +4,11 @@ Photos of one group are right or wrong together, so n of them say less than n in
 resamples whole groups; with each photo a group of its own it becomes the ordinary one.
 """
 
+import math
+
 import numpy as np
 
-from maskkit import evaluate
-
+Z_95 = 1.959963984540054  # the normal distribution's 97.5 % point
 RESAMPLES = 2000  # of the groups, for each interval: its ends move by about 2 % of its length from seed to seed
 
 
@@ -109,9 +110,27 @@ def rate(correct, groups, seed):
     return share, wilson_at(share, min(n, n / max(effect, 1e-12)))
 
 
+def wilson(correct: float, n: float) -> tuple[float, float]:
+    """The Wilson score interval (95 %) of `correct` successes in `n` trials, as fractions (low, high).
+
+    Wilson, E. B. (1927), Probable inference, the law of succession, and statistical inference, JASA 22:209-212.
+    39 of 40 gives 0.871 to 0.996. It treats the photos as independent.
+
+    Raises:
+        ValueError: n is not positive, or `correct` is not within 0..n.
+    """
+    if not 0 <= correct <= n or n < 1:
+        raise ValueError(f"{correct} of {n} is no share")
+    share = correct / n
+    middle = share + Z_95**2 / (2 * n)
+    half = Z_95 * math.sqrt(share * (1 - share) / n + Z_95**2 / (4 * n * n))
+    scale = 1 + Z_95**2 / n
+    return max(0.0, (middle - half) / scale), min(1.0, (middle + half) / scale)
+
+
 def wilson_at(share, n):
-    """`evaluate.wilson` for a share of n photos, n not necessarily whole."""
-    return [float(end) for end in evaluate.wilson(min(share * n, n), n)]
+    """`wilson` for a share of n photos, n not necessarily whole."""
+    return [float(end) for end in wilson(min(share * n, n), n)]
 
 
 def balanced(shares, intervals):
@@ -175,7 +194,7 @@ def unpaired_shares(first, n_first, second, n_second):
 
 def joined_shares(correct, n, correct_less, n_less, correlation):
     """(correct / n - correct_less / n_less, [low, high]) from both shares' Wilson limits and their correlation."""
-    (more_low, more_high), (less_low, less_high) = evaluate.wilson(correct, n), evaluate.wilson(correct_less, n_less)
+    (more_low, more_high), (less_low, less_high) = wilson(correct, n), wilson(correct_less, n_less)
     more, less = correct / n, correct_less / n_less
 
     def reach(a, b):

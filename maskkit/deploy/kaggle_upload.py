@@ -19,6 +19,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from maskkit import __version__
 from maskkit.core import disk, paths
+from maskkit.report import REPORT_ARCH
 from maskkit.runner import reproduce
 from maskkit.sources import kaggle
 
@@ -122,7 +123,7 @@ def weights_file(arch, weights):
 
     if weights in ("packaged", "none"):
         return None
-    named = model.REPORT_ARCH if arch == "auto" else arch
+    named = REPORT_ARCH if arch == "auto" else arch
     model.architecture(named)  # the name is checked first
     if weights not in pretrained.WEIGHTS_NAMES:
         pretrained.from_file(named, Path(weights))

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from maskkit import augment, checkpoint, claims, corrections, data, evaluate, features, model, runs, split, train
+from maskkit import augment, checkpoint, corrections, data, evaluate, features, model, runs, split, train
 from maskkit.audit import calibration, label_errors, regions, sections
 from maskkit.core import paths
 from maskkit.sources import decoding
@@ -81,7 +81,7 @@ class Explorer:
         self.rows = [row for part in data.read_split(run_dir) for row in part]
         self.parts = np.array([row["part"] for row in self.rows])
         self.groups = np.unique([row["group"] for row in self.rows], return_inverse=True)[1]
-        self.found = np.array([self.classes.index(split.found_label(row)) for row in self.rows])
+        self.found = np.array([self.classes.index(split.folder_label(row)) for row in self.rows])
         used = self.metrics.get("run", {}).get("corrections", "")
         self.file = (used not in ("", "auto") and corrections.find(used)) or corrections.default()
         self._photos = data.MaskDataset(self.rows, run_dir, self.classes, self.transform)
@@ -160,7 +160,7 @@ class Explorer:
 
     def _check(self, labels, aside):
         left = zip((self.classes[label] for label in labels[~aside]), self.parts[~aside], strict=True)
-        missing = split.lost(left, self.classes)
+        missing = split.first_empty_part(left, self.classes)
         if missing:
             raise ValueError("{}: that leaves no photo of class {} in part {}".format(self.file.name, *missing))
 
@@ -189,7 +189,7 @@ class Explorer:
 
     def _fit(self):
         training, validation, y = self._places("train"), self._places("val"), torch.from_numpy(self.labels)
-        settings, seed = {name: self.parameters[name] for name in claims.FIT_SETTINGS}, self.parameters["seed"]
+        settings, seed = {name: self.parameters[name] for name in train.FIT_SETTINGS}, self.parameters["seed"]
         keep = self.parameters.get("keep", "best")
         head = model.head(self.network, self.arch)
         head.load_state_dict(model.new_head(head.in_features, head.out_features, seed).state_dict())
@@ -201,7 +201,6 @@ class Explorer:
             (self._X[validation], y[validation]),
             seed=seed,
             keep=keep,
-            quiet=True,
             **settings,
         )
         with torch.inference_mode():

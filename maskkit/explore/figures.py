@@ -4,7 +4,7 @@ import numpy as np
 
 from maskkit.audit.figures import MAPS
 from maskkit.core import class_names
-from maskkit.plots import (
+from maskkit.plot_style import (
     GREY,
     INK,
     OTHERS_LOOK,

@@ -12,11 +12,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from maskkit import data, evaluate, plots
-from maskkit.core import class_names
+from maskkit.core import class_names, intervals
 from maskkit.explore import figures
 from maskkit.explore.explorer import ANY, SORTS, VERDICTS, count_answers
 from maskkit.html.markup import class_list, plural, text
-from maskkit.plots import percent
+from maskkit.plot_style import percent
 
 PER_PAGE = 12
 SET_ASIDE = -1  # the choice "set aside" beside the classes' places
@@ -151,7 +151,7 @@ class Gallery:
         )
         self.curves.value = figure(
             plots.training_curves(learned.history, metrics["photos"], metrics["network"]),
-            f"Loss and accuracy over {len(learned.history)} epochs; best: {evaluate.say(learned.best)}",
+            f"Loss and accuracy over {len(learned.history)} epochs; best: {evaluate.format_score(learned.best)}",
         )
 
     def turn(self, page):
@@ -225,8 +225,9 @@ def said(explorer):
     n_labels = int((explorer.changed & ~explorer.aside).sum())
     n_exam = int((explorer.changed & (explorer.parts == "val")).sum())
     lines = [
-        f"<b>{text(evaluate.say(learned.kept))}</b> of the validation photos, {keep} epoch {learned.kept['epoch']}",
-        f"the run as it was made: {text(evaluate.say(metrics[keep]))}",
+        f"<b>{text(evaluate.format_score(learned.kept))}</b> of the validation photos, "
+        f"{keep} epoch {learned.kept['epoch']}",
+        f"the run as it was made: {text(evaluate.format_score(metrics[keep]))}",
         f"{plural(n_labels, 'label')} changed, {plural(n_aside, 'photo')} set aside, kept in "
         f"<code>{text(explorer.file.name)}</code> · {plural(len(explorer.suspects), 'label')} likely wrong",
         f'<span class="mk-soft">learned in {learned.seconds:.2f} s</span>',
@@ -235,7 +236,7 @@ def said(explorer):
         lines.insert(
             2,
             f"{plural(n_exam, 'change')} in the validation part changed the exam itself; by the labels as "
-            f"found: {text(evaluate.say(learned.as_found))}",
+            f"found: {text(evaluate.format_score(learned.as_found))}",
         )
     if explorer.tuned:
         lines.append("only the head learns here: the run's last stages stay as they were, a new run tunes them anew")
@@ -323,7 +324,7 @@ def share(part, whole):
     """'97.5 % (87.1-99.6)', or a dash where there is nothing to divide by."""
     if not whole:
         return "-"
-    low, high = evaluate.wilson(part, whole)
+    low, high = intervals.wilson(part, whole)
     return f"{percent(part / whole)} ({100 * low:.1f}-{100 * high:.1f})"
 
 

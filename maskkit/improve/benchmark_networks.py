@@ -443,7 +443,10 @@ def entries(rows):
 
     yield (
         "photos right",
-        [evaluate.say(row["accuracy"]) if row["accuracy"] else f"unknown: {row['accuracy_note']}" for row in rows],
+        [
+            evaluate.format_score(row["accuracy"]) if row["accuracy"] else f"unknown: {row['accuracy_note']}"
+            for row in rows
+        ],
     )
     yield sized("weights", [row["n_weights"] for row in rows], "{:,}".format)
     yield sized("file, MB", [row["file_bytes"] / 1e6 for row in rows], "{:.1f}".format)

@@ -6,14 +6,13 @@ from matplotlib.patches import Patch
 from maskkit.audit.figures import RED, wrap
 from maskkit.core import class_names
 from maskkit.improve import benchmark_networks
-from maskkit.plots import (
+from maskkit.plot_style import (
     ACCENT,
     GREY,
     INK,
     LINE,
     class_labels,
     class_looks,
-    curves,
     figure,
     heading,
     label,
@@ -23,6 +22,7 @@ from maskkit.plots import (
     styled,
     tint,
 )
+from maskkit.plots import curves
 
 EXAMS = {  # words, colour, marker
     "unseen": ("unseen photos, same source", ACCENT, "o"),

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch.utils.data import TensorDataset
 
-from maskkit import augment, claims, evaluate, features, model, train
+from maskkit import augment, evaluate, features, fine_tuning, model, train
 from maskkit.audit import sections
 from maskkit.core import batches, disk, environment, intervals, parameters
 from maskkit.core.progress import bar
@@ -55,12 +55,12 @@ def learn_head(net, drawn, exams, *, augmentation, n_views, recipe, device, seed
     Args:
         net: a `subject.Net`; drawn: an `exams.Drawn`; exams: a list of `exams.Exam`.
         augmentation, n_views: of `augment.views`; each epoch takes the next view of every training photo.
-        recipe: holds claims.FIT_SETTINGS.
+        recipe: holds train.FIT_SETTINGS.
 
     Returns:
         a `Learned`.
     """
-    settings = {name: recipe[name] for name in claims.FIT_SETTINGS}
+    settings = {name: recipe[name] for name in train.FIT_SETTINGS}
     looks = [net.extract(one, device) for one in augment.views(drawn.photos, augmentation, n_views, seed)]
     plain, y, classes = net.extract(drawn.photos, device), drawn.y, drawn.photos.classes
     asked = {exam.name: net.extract(exam.dataset(classes), device) for exam in exams}
@@ -88,7 +88,7 @@ def learn_tail(net, drawn, exams, heads, *, augmentation, n_views, recipe, tail_
         a `Learned`; `states` stays empty (45 MB each). The net is left as it was.
     """
     parameters.need("TAIL_LEARNING_RATE", tail_learning_rate)
-    settings = {name: recipe[name] for name in claims.FIT_SETTINGS}
+    settings = {name: recipe[name] for name in ("epochs", "batch_size")}
     trunk, tail = model.cut(net.network, net.arch)
     y, classes = drawn.y, drawn.photos.classes
     looks = [features.outputs(trunk, one, device) for one in augment.views(drawn.photos, augmentation, n_views, seed)]
@@ -107,7 +107,7 @@ def learn_tail(net, drawn, exams, heads, *, augmentation, n_views, recipe, tail_
                 tail,
                 views,
                 TensorDataset(plain[check_on], y[check_on]),
-                slow=(tail[:-1], tail_learning_rate),
+                learning_rate=fine_tuning.tail_rates(tail, recipe["learning_rate"], tail_learning_rate),
                 seed=seed + index,
                 device=device,
                 **settings,

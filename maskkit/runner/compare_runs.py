@@ -50,7 +50,7 @@ def entry(run_dir):
             "finished": run.get("finished") or run.get("started", "-"),
             "photos": metrics.get("photos", "-"),
             "network": metrics.get("network", "-"),
-            "score": evaluate.say(score) if score else "not trained yet",
+            "score": evaluate.format_score(score) if score else "not trained yet",
             "lights": lights(run_dir),
         }
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -96,7 +96,7 @@ def compare(first, second):
         if "mistakes" not in found:
             raise FileNotFoundError(f"{run_dir} holds no evaluation; run 03_evaluate.ipynb with the same RUN first")
     pairs = [(key, *(str(found.get(key, "-")) for found in metrics)) for key in SETTINGS]
-    scores = [(f"{key} epoch", *(evaluate.say(found[key]) for found in metrics)) for key in ("best", "last")]
+    scores = [(f"{key} epoch", *(evaluate.format_score(found[key]) for found in metrics)) for key in ("best", "last")]
     return {
         "settings": [row for row in pairs if row[1] != row[2]],
         "scores": scores,

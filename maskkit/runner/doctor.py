@@ -9,6 +9,7 @@ import urllib.request
 from pathlib import Path
 
 from maskkit.core import environment, paths
+from maskkit.report import REPORT_ARCH
 from maskkit.runner import reproduce
 from maskkit.sources import faces, folders, kaggle
 
@@ -87,7 +88,7 @@ def places():
 
     return {
         "Kaggle (photos)": kaggle.PAGE,
-        "torchvision (weights)": model.architecture(model.REPORT_ARCH).imagenet.url,
+        "torchvision (weights)": model.architecture(REPORT_ARCH).imagenet.url,
     }
 
 

@@ -2,7 +2,16 @@
 
 from matplotlib.lines import Line2D
 
-from maskkit.plots import ACCENT, GREY, LINE, figure, heading, label, plural, styled
+from maskkit.plot_style import (
+    ACCENT,
+    GREY,
+    LINE,
+    figure,
+    heading,
+    label,
+    plural,
+    styled,
+)
 
 SHOWN = 24  # settings in the figure; the page's table and runs.csv have all
 

@@ -77,7 +77,7 @@ def listed(exam):
                 Markup(f"<code>{text(one.keys[0])}</code>"),
             ]
         )
-    said = f"{evaluate.say(exam.settings[0].score)} is the best. The recipe named is the setting's first seed."
+    said = f"{evaluate.format_score(exam.settings[0].score)} is the best. The recipe named is the setting's first seed."
     first = len(names) or 1
     return table(said, columns, body, numbers=(first + 1, first + 3, first + 4), stacked=True)
 

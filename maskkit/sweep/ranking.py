@@ -35,7 +35,7 @@ class Setting:
     @property
     def words(self):
         said = ", ".join(f"{name} {value}" for name, value in self.differs.items()) or "the only setting"
-        return f"{said}: last epoch {evaluate.say(self.score)}, {len(self.seeds)} seeds"
+        return f"{said}: last epoch {evaluate.format_score(self.score)}, {len(self.seeds)} seeds"
 
 
 @dataclasses.dataclass

@@ -203,7 +203,7 @@ def fit(recipe, draw, looks):
     import torch
     from torch.utils.data import DataLoader
 
-    from maskkit import data, evaluate, model, pretrained, train
+    from maskkit import data, evaluate, fine_tuning, model, pretrained, train
 
     views, val, _ = inputs(draw, looks)
     n_classes = len(data.classes(draw.rows))
@@ -220,7 +220,7 @@ def fit(recipe, draw, looks):
         network = model.build(source, n_classes, recipe["SEED"])  # one of its own, since its last stages change
         model.head(network, backbone.arch).load_state_dict(kept)
         photos, val_photos = looks.datasets(draw)
-        tail = train.fit_tail(
+        tail = fine_tuning.fit_tail(
             network,
             backbone.arch,
             photos,
@@ -231,7 +231,7 @@ def fit(recipe, draw, looks):
             device=device,
             **settings | {"epochs": recipe["TAIL_EPOCHS"]},
         )
-        found = train.joined(found, tail)
+        found = fine_tuning.joined(found, tail)
         probabilities, labels = evaluate.predict(network, DataLoader(val_photos, recipe["BATCH_SIZE"]), device)
         right = torch.from_numpy(probabilities.argmax(1) == labels)
     return {

@@ -10,14 +10,15 @@ import torch
 from conftest import draw_photo, fill
 from PIL import Image
 
-from maskkit import checkpoint, claims, model, pretrained, split
+from maskkit import checkpoint, model, pretrained, split
 from maskkit.audit import audit, leaks, lights, sections, shortcuts
 from maskkit.cli import main
 from maskkit.core import paths
 from maskkit.html import audit_section
+from maskkit.report import REPORT_RECIPE
 from maskkit.sources import folders
 
-RECIPE = claims.REPORT_RECIPE | {"learning_rate": 0.05}
+RECIPE = REPORT_RECIPE | {"learning_rate": 0.05}
 
 
 def features(n, distance, seed=0):
@@ -146,7 +147,7 @@ def test_the_recipe_is_report_yaml_s():
     import yaml
 
     settings = yaml.safe_load((paths.NOTEBOOKS / "report.yaml").read_text())
-    assert {name: settings[name.upper()] for name in claims.REPORT_RECIPE} == claims.REPORT_RECIPE
+    assert {name: settings[name.upper()] for name in REPORT_RECIPE} == REPORT_RECIPE
 
 
 # --- the whole audit ----------------------------------------------------------------------------

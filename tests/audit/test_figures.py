@@ -12,8 +12,9 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from maskkit import evaluate, plots
+from maskkit import plots
 from maskkit.audit import figures
+from maskkit.core import intervals
 
 REPORT = ("with_mask", "without_mask")
 ODD = ("a $cost$ of x_1", "mask \N{FACE WITH MEDICAL MASK}", "long_" * 20)
@@ -33,7 +34,7 @@ def close_figures():
 
 
 def entry(value, n=960, light="green", sentence="It holds.", **more):
-    interval = list(evaluate.wilson(round(value * n), n))
+    interval = list(intervals.wilson(round(value * n), n))
     return {"value": value, "interval": interval, "n": n, "light": light, "sentence": sentence, **more}
 
 
@@ -67,7 +68,7 @@ def curve_bins(n_bins, bend):
     for k in range(n_bins):
         confidence, n = 0.525 + 0.95 * k / (2 * n_bins), (k + 1) * 12 if k else 0
         right = round(n * min(1, confidence + bend * (1 - confidence)))
-        interval = list(evaluate.wilson(right, n)) if n else None
+        interval = list(intervals.wilson(right, n)) if n else None
         bins.append({"confidence": confidence, "accuracy": right / n if n else None, "n": n, "interval": interval})
     return bins
 

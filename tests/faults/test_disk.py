@@ -15,6 +15,7 @@ from maskkit.audit import audit, leaks
 from maskkit.core import paths
 from maskkit.runner import reproduce
 from maskkit.sources import folders
+from maskkit.training_checkpoint import TrainingCheckpoint
 
 CALLS = ("mkstemp", "write", "replace")
 FAULTS = {"disk full": errno.ENOSPC, "permission denied": errno.EACCES}
@@ -46,15 +47,13 @@ def writers(curated, tmp_path):
     network = model.build(plain, 2, seed=0)
     transform = model.Transform(size_px=32)
     optimizer = train.torch.optim.Adam(network.classifier.parameters())
-    order = train.torch.Generator()
+    training = train.Training(network, optimizer, train.torch.Generator())
     cache = tmp_path / "cache"
     small = np.zeros((2, 8, 8, 3), np.float32)
     return {
         "split.csv": lambda: split.curate(source, run_dir, per_class=0, split="grouped", seed=0),
         "metrics.json": lambda: runs.record(run_dir, seed=1),
-        "tail.checkpoint": lambda: train.write_checkpoint(
-            run_dir / "tail.checkpoint", "mark", network, optimizer, order, [], {}, {}
-        ),
+        "tail.checkpoint": lambda: TrainingCheckpoint(run_dir / "tail.checkpoint", [], []).end_epoch(training),
         "model.safetensors": lambda: checkpoint.save(
             network, run_dir, source=plain, classes=["a", "b"], transform=transform, parameters={}
         ),
@@ -116,7 +115,7 @@ ALLOWED = {
     "runner/reproduce.py": "papermill writes the executed notebook; then it is renamed",
     "cli/main.py": "the table of predict, through runs.replacing; what was reached when a signal comes",
     "deploy/export.py": "through runs.replacing",
-    "train.py": "removes the checkpoint of a finished training",
+    "training_checkpoint.py": "removes the checkpoint of a finished training",
     "features.py": "removes what killed writers left in the cache",
     "sweep/sweep.py": "removes the word of a broken recipe that is tried again",
     "improve/benchmark_networks.py": "a temporary folder of its own, and /proc",

@@ -71,8 +71,8 @@ def test_a_pickle_is_refused_as_a_model_or_checkpoint_and_its_payload_never_runs
     assert "model.safetensors is damaged or holds more than tensors" in refused()
     with pytest.raises(ValueError, match="so it is not loaded"):
         pretrained.read_tensors(run_dir / "model.safetensors")
-    torch.save({"mark": "x", "network": Payload()}, tmp_path / "training.pt")
-    with pytest.raises(ValueError, match="so it is not loaded"):  # what `train.resume` reads a checkpoint by
+    torch.save({"fingerprint": "x", "network": Payload()}, tmp_path / "training.pt")
+    with pytest.raises(ValueError, match="so it is not loaded"):  # what `TrainingCheckpoint` reads it by
         pretrained.read_tensors(tmp_path / "training.pt")
     assert not (tmp_path / "payload_ran").exists()
 

@@ -46,8 +46,8 @@ def test_a_missing_class_is_an_error_that_lists_what_is_there(photo_folder, caps
 def test_a_third_folder_is_a_third_class_and_said(photo_folder, tmp_path, trained):
     shutil.copytree(photo_folder / "with_mask", photo_folder / "originals")
     rows, rejected = prepare(photo_folder, tmp_path / "run", split="random")
-    assert data.summary(rows).endswith("classes originals, with_mask, without_mask")
-    assert "15 photos lie in two classes or more" in split.remarks(rows, rejected, 0)
+    assert data.format_summary(rows).endswith("classes originals, with_mask, without_mask")
+    assert "15 photos lie in two classes or more" in split.format_notes(rows, rejected, 0)
     found = survey.read(survey.find_files(folders.find(str(photo_folder))))
     with pytest.raises(ValueError, match="trained on with_mask, without_mask, but the photos are originals, with_mask"):
         subject.find_nets(trained, "auto", "auto", "run", found.classes)

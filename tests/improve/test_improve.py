@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from maskkit import evaluate, model, pretrained
+from maskkit import model, pretrained
 from maskkit.audit.subject import Net
-from maskkit.core import paths
+from maskkit.core import intervals, paths
 from maskkit.improve import improve, test_sets
 
 CPU = torch.device("cpu")
@@ -100,7 +100,7 @@ def test_the_table_says_before_after_and_answer():
     assert row.startswith("| resnet18, strong views | 4 unseen photos, 20 splits | 50.0 % | 100.0 % | +50.0 (")
     score = improve.accuracy(learned(half), exam_of(4), 0)
     assert (score["correct"], score["n"], score["accuracy"]) == (2, 4, 0.5)
-    assert score["interval"] == pytest.approx(evaluate.wilson(2, 4), abs=0.05)
+    assert score["interval"] == pytest.approx(intervals.wilson(2, 4), abs=0.05)
 
 
 def test_the_lighter_network_is_compared_only_where_both_are_there():
