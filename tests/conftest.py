@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from maskkit import checkpoint, data, model, pretrained, split
+from maskkit.core import paths
 from maskkit.improve import test_sets
 from maskkit.sources import faces, folders
 
@@ -48,6 +49,16 @@ def fill(folder, names, n, size_px=48):
         for index in range(n):
             draw_photo(1000 * place + index, size_px, bright=place % 2 == 0).save(folder / name / f"{index:03d}.png")
     return folder
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A project of small notebooks that need no torch, and its folders."""
+    from small_project import make_project
+
+    monkeypatch.setattr(paths, "NOTEBOOKS", make_project(tmp_path) / "notebooks")
+    monkeypatch.setattr(paths, "RUNS", tmp_path / "runs")
+    return tmp_path
 
 
 @pytest.fixture(scope="session")

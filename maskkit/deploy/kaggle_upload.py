@@ -20,7 +20,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from maskkit import __version__
 from maskkit.core import disk, paths
 from maskkit.report import REPORT_ARCH
-from maskkit.runner import reproduce
+from maskkit.runner import notebook_parameters
+from maskkit.runner.notebooks import find_report
 from maskkit.sources import kaggle
 
 DATASET, KERNEL = "maskkit-offline", "maskkit-report"  # Kaggle's names: titles lowercased, dashes for spaces
@@ -73,21 +74,21 @@ def write(out, user, parameter_file, texts):
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*", user):
         raise ValueError(f"--user must be your Kaggle user name, as in kaggle.com/<name>, got {user!r}")
-    notebooks = [paths.NOTEBOOKS / name for name in reproduce.REPORT_NOTEBOOKS]
-    parameters = reproduce.check(reproduce.read_parameters(parameter_file), texts, notebooks)
+    notebooks = find_report()
+    parameters = notebook_parameters.check(notebook_parameters.read_file(parameter_file), texts, notebooks)
     settings = {
         name: value
         for notebook in notebooks
-        for name, value in (reproduce.declared(notebook) | parameters[notebook]).items()
+        for name, value in (notebook_parameters.read_defaults(notebook) | parameters[notebook]).items()
     }
     for name in LEFT_HERE:
-        if settings[name] not in ("", *reproduce.PATH_PARAMETERS[name]):
+        if settings[name] not in ("", *notebook_parameters.PATHS[name]):
             raise ValueError(
                 f"{name}: {settings[name]} stays on this machine; on Kaggle give one of "
-                f"{', '.join(filter(None, reproduce.PATH_PARAMETERS[name]))}"
+                f"{', '.join(filter(None, notebook_parameters.PATHS[name]))}"
             )
     weights = weights_file(settings["ARCH"], settings["WEIGHTS"])
-    if weights and settings["WEIGHTS"] not in reproduce.PATH_PARAMETERS["WEIGHTS"]:
+    if weights and settings["WEIGHTS"] not in notebook_parameters.PATHS["WEIGHTS"]:
         settings["WEIGHTS"] = weights.name  # found there by its name
     out = Path(out)
     folders = out / "dataset", out / "notebook"

@@ -19,7 +19,8 @@ import yaml
 
 from maskkit import runs
 from maskkit.core import disk, paths
-from maskkit.runner import reproduce
+from maskkit.runner import check_inputs, notebook_parameters, reproduce
+from maskkit.runner.notebooks import find_report
 from maskkit.sweep import cluster, extraction
 
 VERSION = 1  # of SWEEP.yaml and of the folder
@@ -44,7 +45,7 @@ def read(source):
     What is not given has the notebooks' default. RUN, a single value, names the sweep; else the file's name does.
 
     Raises:
-        FileNotFoundError, ValueError, TypeError: as `reproduce.check`; or a newer version, an empty grid.
+        FileNotFoundError, ValueError, TypeError: as `notebook_parameters.check`; or a newer version, an empty grid.
     """
     given, name = (dict(source), "sweep") if isinstance(source, dict) else (load(source), Path(source).stem)
     version = given.pop("version", VERSION)
@@ -57,19 +58,14 @@ def read(source):
     listed = given.pop("runs", None)
     if listed is not None and given:
         raise ValueError(f"a sweep has either runs: or a grid, but beside runs: there is {', '.join(given)}")
-    names = {notebook: reproduce.declared(notebook) for notebook in report_notebooks()}
+    names = {notebook: notebook_parameters.read_defaults(notebook) for notebook in find_report()}
     defaults = {key: value for own in names.values() for key, value in own.items() if key != "RUN"}
     recipes = {}
     for settings in grid(given) if listed is None else complete(listed):
-        checked = reproduce.check_against(names, settings, {})
+        checked = notebook_parameters.check_against(names, settings, {})
         recipe = defaults | {key: value for own in checked.values() for key, value in own.items()}
         recipes[key_of(recipe)] = recipe
     return name, recipes
-
-
-def report_notebooks():
-    """The notebooks whose parameters a recipe has."""
-    return [paths.NOTEBOOKS / name for name in reproduce.REPORT_NOTEBOOKS]
 
 
 def load(path):
@@ -470,7 +466,7 @@ def resolve(todo, folder, broke, say):
             if "auto" in asked.replace("=", " ").split() and asked not in said:
                 said.add(asked)
                 folder.agree(asked, came_to)
-                say(reproduce.fallback(note) if note else f"{asked}: {came_to}")
+                say(check_inputs.format_fallback(note) if note else f"{asked}: {came_to}")
     return sources, networks
 
 
@@ -575,5 +571,5 @@ def made_of(name):
 
 def one_through_notebooks(recipe_file, name):
     """A recipe through 01-03 into runs/<name>; returns its metrics. A job."""
-    run_dir = reproduce.reproduce(recipe_file, {"RUN": name}, say=lambda words: None)
+    run_dir = reproduce.reproduce(recipe_file, {"RUN": name}, print_line=lambda line: None)
     return runs.read_metrics(run_dir)

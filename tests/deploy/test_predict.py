@@ -220,12 +220,6 @@ def test_a_closed_pipe_is_no_error(photos, trained):
     assert b"Error" not in process.stderr.read() and process.wait() == 141
 
 
-def test_help_imports_nothing_heavy():
-    heavy = "{'torch', 'numpy', 'PIL', 'onnx', 'matplotlib'} & set(sys.modules)"
-    code = f"import sys; from maskkit.cli.main import parser; parser(); print({heavy})"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "set()\n"
-
-
 # --- the page -----------------------------------------------------------------------------------
 
 

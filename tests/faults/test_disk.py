@@ -87,22 +87,20 @@ def contents(folder):
 
 @pytest.mark.fault("machine", "read-only output, found before training")
 def test_an_output_that_cannot_be_written_is_found_before_any_kernel(tmp_path, monkeypatch):
-    started = []
+    printed = []
     monkeypatch.setattr(paths, "RUNS", tmp_path / "runs")
-    monkeypatch.setattr(reproduce, "execute", lambda *_, **__: started.append(1))
-    monkeypatch.setattr(reproduce, "check_sources", lambda *_: started.append(1))
 
     def fail(*_, **__):
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
     monkeypatch.setattr(tempfile, "TemporaryFile", fail)
     with pytest.raises(OSError, match="runs could not be written .Read-only.*make the folder writable"):
-        reproduce.reproduce(paths.NOTEBOOKS / "report.yaml", {})
+        reproduce.reproduce(paths.NOTEBOOKS / "report.yaml", {"DATA": "demo"}, print_line=printed.append)
     with pytest.raises(OSError, match="runs/by-hand could not be written"):
         runs.folder("by-hand")  # what each notebook calls first
     with pytest.raises(OSError, match="audit could not be written"):
         audit.audit("no such folder", tmp_path / "audit")
-    assert not started
+    assert not printed  # not even the photos were looked for
 
 
 # What may write or remove beside `runs`, and why it may.
@@ -112,8 +110,8 @@ ALLOWED = {
     "sources/faces.py": "draws into a folder of its own, which is moved in place when whole",
     "split.py": "links photos into data-mask/; split.csv, which vouches for each by its hash, is written after them",
     "pretrained.py": "deletes weights of a wrong hash; torch.hub writes what it fetches under a temporary name",
-    "runner/reproduce.py": "papermill writes the executed notebook; then it is renamed",
-    "cli/main.py": "the table of predict, through runs.replacing; what was reached when a signal comes",
+    "runner/follow_up.py": "papermill writes the executed notebook; then it is renamed",
+    "cli/predict.py": "the table of predict, through disk.replacing; what was reached when a signal comes",
     "deploy/export.py": "through runs.replacing",
     "training_checkpoint.py": "removes the checkpoint of a finished training",
     "features.py": "removes what killed writers left in the cache",

@@ -42,14 +42,13 @@ def python(code, *arguments):
 @pytest.mark.fault("machine", "stale lock")
 def test_the_second_run_refuses_and_a_dead_one_s_lock_holds_nobody_up(tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "RUNS", tmp_path)
-    looked = []
-    monkeypatch.setattr(reproduce, "check_sources", lambda *_: looked.append(1))
+    printed = []
     holder = python(HOLD, tmp_path / "mine")
     assert holder.stdout.readline() == "held\n"
     try:
         with pytest.raises(ValueError, match="RUN: another process is writing .*mine; wait for its end, or give"):
-            reproduce.reproduce(paths.NOTEBOOKS / "report.yaml", {"RUN": "mine"})
-        assert not looked
+            reproduce.reproduce(paths.NOTEBOOKS / "report.yaml", {"RUN": "mine", "DATA": "demo"}, printed.append)
+        assert not printed  # the photos were not looked for
         with runs.locked(tmp_path / "another"):
             pass
     finally:

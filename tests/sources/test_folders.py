@@ -13,7 +13,7 @@ from maskkit.audit import survey
 from maskkit.cli import main
 from maskkit.core import disk, paths
 from maskkit.improve import test_sets
-from maskkit.runner import reproduce
+from maskkit.runner import check_inputs, reproduce
 from maskkit.sources import faces, folders, kaggle
 
 TWO = ("cat", "dog")
@@ -356,7 +356,7 @@ def test_a_name_that_is_not_utf_8_is_said_before_any_kernel(tmp_path, capsys, mo
 def reproduced(tmp_path, monkeypatch, capsys):
     """What `maskkit reproduce` says of a folder: (exit code, standard output, standard error); it runs no notebook."""
     monkeypatch.setattr(paths, "RUNS", tmp_path / "runs")
-    monkeypatch.setattr(reproduce, "run_all", lambda *_: (_ for _ in ()).throw(ValueError("kernel")))
+    monkeypatch.setattr(reproduce, "execute_all", lambda *_: (_ for _ in ()).throw(ValueError("kernel")))
 
     def run(folder, **settings):
         texts = {"DATA": folder, "ARCH": "mobilenet_v2", "WEIGHTS": "none"} | settings
@@ -450,7 +450,7 @@ def test_a_mounted_set_that_cannot_be_used_is_an_error(kaggle_input):
 
 
 def test_a_fallback_is_one_plain_sentence_and_the_reason_stands_below(kaggle_input, capsys):
-    reproduce.check_sources({"DATA": "auto", "ARCH": "mobilenet_v2", "WEIGHTS": "none"}, print)
+    check_inputs.check_inputs({"DATA": "auto", "ARCH": "mobilenet_v2", "WEIGHTS": "none"}, print)
     first, second, *_ = capsys.readouterr().out.splitlines()
     assert first.startswith(
         "FALLING BACK: Kaggle could not be reached, so this run uses synthetic faces. How to use the real photos: open "

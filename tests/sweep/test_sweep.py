@@ -206,7 +206,7 @@ def test_the_best_goes_through_the_notebooks_once(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "RUNS", tmp_path / "runs")
     made = []
 
-    def reproduce(recipe_file, texts, say):
+    def reproduce(recipe_file, texts, print_line):
         made.append((recipe_file, texts))
         run_dir = runs.folder(texts["RUN"])
         runs.record(run_dir, last={"correct": 0})
@@ -217,7 +217,7 @@ def test_the_best_goes_through_the_notebooks_once(tiny, tmp_path, monkeypatch):
     for _ in range(2):
         found, told = go(given, tmp_path / "out")
     ((recipe_file, texts),) = made
-    assert texts == {"RUN": "tiny-best"} and sweep.reproduce.read_parameters(recipe_file)["WEIGHTS"] == "none"
+    assert texts == {"RUN": "tiny-best"} and sweep.notebook_parameters.read_file(recipe_file)["WEIGHTS"] == "none"
     go(given, tmp_path / "out", notebooks=True)
     assert [texts["RUN"] for _, texts in made[1:]] == [f"tiny-{key}" for key in found.rows]
 
