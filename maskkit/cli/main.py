@@ -451,7 +451,7 @@ def tell(words):
     from maskkit.core import progress
 
     spelled = "".join(x if x.isprintable() else x.encode("unicode_escape", "surrogatepass").decode() for x in words)
-    progress.write(spelled)
+    progress.print_above_bars(spelled)
 
 
 def run_export(arguments):

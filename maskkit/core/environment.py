@@ -1,23 +1,24 @@
-"""What a run depends on: versions, the machine and its device, the commit."""
+"""The environment of a run: versions, machine, GPU, commit."""
 
 import importlib.metadata
 import os
 import platform
 import subprocess
+from typing import Any
 
 from maskkit import __version__
 from maskkit.core import paths
 
 
-def versions():
-    """Versions of what the numbers depend on."""
+def versions() -> dict[str, str]:
+    """Return the versions of the packages that the results depend on."""
     names = ("torch", "torchvision", "numpy", "pillow", "matplotlib")
     ours = {"maskkit": __version__, "python": platform.python_version()}
     return ours | {name: importlib.metadata.version(name) for name in names}
 
 
-def environment():
-    """What environment.json holds: versions, the machine and its device, and the commit of a source tree."""
+def environment() -> dict[str, Any]:
+    """Return the content of environment.json: versions, machine, GPU, and the commit of a source tree."""
     import torch
 
     return {
@@ -29,8 +30,8 @@ def environment():
     }
 
 
-def commit():
-    """The source tree's commit, with `+changes` where it differs; None outside a git checkout."""
+def commit() -> str | None:
+    """Return the source tree's commit, with `+changes` if files differ from it; None outside a git checkout."""
     describe = ["git", "-C", str(paths.ROOT), "describe", "--always", "--abbrev=12", "--dirty=+changes"]
     try:
         done = subprocess.run(describe, capture_output=True, text=True, timeout=10, check=False)

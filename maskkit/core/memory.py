@@ -1,7 +1,7 @@
-"""Freed memory stays with the process: a network allocates the same large tensors again for the next batch.
+"""Setting of the C allocator: keep freed memory, because the next batch allocates the same large tensors again.
 
-glibc hands every block above 32 MiB back to the system when it is freed, and the system clears each page again when the
-next batch asks for it; of a light network's time that was half (benchmarks/README.md).
+By default glibc returns every freed block above 32 MiB to the system, and the system clears each page when the next
+batch asks for it. That took half of the time of a light network (benchmarks/README.md).
 """
 
 import ctypes
@@ -13,11 +13,11 @@ MOST = 2**31 - 1
 
 
 @functools.cache
-def keep_freed():
-    """Tell the allocator, once per process, to keep what is freed; whether it has such a setting (glibc on Linux)."""
+def keep_freed() -> bool:
+    """Tell the allocator, once per process, to keep freed memory; False if it has no such setting (not glibc)."""
     try:
         mallopt = ctypes.CDLL(None).mallopt
-    except (AttributeError, OSError, TypeError):  # another C library: it has its own ways
+    except (AttributeError, OSError, TypeError):  # another C library
         return False
     taken = [mallopt(name, MOST) for name in (M_MMAP_THRESHOLD, M_TRIM_THRESHOLD)]
     return all(taken)

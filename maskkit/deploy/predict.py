@@ -244,13 +244,13 @@ def rows_of(batch, classifier):
 
 
 def write_csv(rows, file):
-    """Pass rows on, each written to a text file first: UTF-8, a name's other bytes kept, formulas defused."""
+    """Pass rows on, each written to a text file first: UTF-8, a name's other bytes kept, formulas escaped."""
     writer = csv.DictWriter(disk.LineFeeds(file), COLUMNS)
     writer.writeheader()
     for row in rows:
         probability = "" if row["probability"] is None else f"{row['probability']:.6f}"
         cells = row | {"probability": probability, "label": row["label"] or ""}
-        writer.writerow({name: disk.defuse(cell) for name, cell in cells.items()})
+        writer.writerow({name: disk.escape(cell) for name, cell in cells.items()})
         yield row
 
 

@@ -1,1 +1,0 @@
-"""Jobs: one after the other here, or on the workers of a Dask cluster."""
