@@ -23,7 +23,7 @@ import torch
 from maskkit import data, features, model, pretrained
 from maskkit.core import parallel
 from maskkit.improve import benchmark_networks
-from maskkit.sources import decoding, folders
+from maskkit.sources import decoding, folders, listing
 
 ALLOWED = 1e-4  # of the largest output, against the plain network
 
@@ -79,7 +79,7 @@ def listed(given, n):
     rows = [
         {"path": path, "label": label, "sha256": decoding.sha256(path)}
         for label, folder in classes[:2]
-        for path in folders.list_photos(folder)[: n // 2]
+        for path in listing.list_photos(folder)[: n // 2]
     ]
     return data.Photos(rows, [label for label, _ in classes], model.Transform())
 

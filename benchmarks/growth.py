@@ -28,7 +28,7 @@ from PIL import Image
 from maskkit import data, features, model, pretrained, split, train
 from maskkit.core import parameters
 from maskkit.improve import benchmark_networks
-from maskkit.sources import folders
+from maskkit.sources import folders, listing
 
 RECIPE = {"epochs": 10, "batch_size": 16, "learning_rate": 0.001, "seed": 0}
 
@@ -95,7 +95,7 @@ def make(folder, given, size, n_classes):
     for place in range(n_classes):
         below = folder / f"class_{place:03d}"
         below.mkdir(parents=True)
-        own = folders.list_photos(source[sorted(source)[place]]) if n_classes == 2 else []
+        own = listing.list_photos(source[sorted(source)[place]]) if n_classes == 2 else []
         n = size // n_classes
         for index, path in enumerate(own[:n]):
             os.symlink(path, below / f"own-{index:05d}.png")

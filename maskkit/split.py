@@ -12,7 +12,7 @@ from maskkit import corrections, data
 from maskkit.core import disk, parallel, parameters
 from maskkit.core.parameters import MIN_PER_CLASS
 from maskkit.core.progress import bar
-from maskkit.sources import decoding, folders
+from maskkit.sources import decoding, folders, listing
 
 MAX_NAME = 240  # bytes of a file name in data-mask/: file systems take 255, and a number may come before it
 VAL_SHARE = 0.2  # the report's 80 / 20
@@ -100,7 +100,7 @@ def check_enough(source: folders.Source, split: str) -> None:
         needed.append((1, source.parts[source.validation]))
     for least, classes in needed:
         for label, folder in sorted(classes.items()):
-            n = sum(1 for _ in itertools.islice(folders.each_photo(folder), least))
+            n = sum(1 for _ in itertools.islice(listing.each_photo(folder), least))
             if n < least:
                 files = f"{n} file" if n == 1 else f"{n} files"
                 raise ValueError(f"DATA: {folder} holds {files}; class {label!r} needs at least {least} photos")
@@ -110,7 +110,7 @@ def draw(source, classes, per_class, seed, least=MIN_PER_CLASS):
     """{photo: (label, sha256)} of {class: folder} in the order drawn, and the rejected rows; `least` a class."""
     drawn, rejected = {}, []
     for label, folder in sorted(classes.items()):
-        candidates = folders.list_photos(folder)
+        candidates = listing.list_photos(folder)
         random.Random(f"draw {seed} {label}").shuffle(candidates)
         wanted = per_class or len(candidates)
         good = 0
@@ -324,7 +324,7 @@ def remarks(rows, rejected, per_class, conflicts=None):
     lines = [f"{len(rejected)} files set aside, named in rejected.csv"]
     by_hand = corrected(rows, rejected)
     aside = [row for row in rejected if row["reason"] == corrections.REASON]
-    origins = [folders.origin(row["source"]) for row in rows + aside]
+    origins = [listing.origin(row["source"]) for row in rows + aside]
     for label in data.classes(rows):
         n = sum(found == label and part in ("", folders.TRAIN) for part, found in origins)
         if n < per_class:
@@ -340,7 +340,7 @@ def remarks(rows, rejected, per_class, conflicts=None):
         more = "; ..." if len(names) > 5 else ""
         lines.append(
             f"{len(names)} photos lie in two classes or more with the same bytes: one of their labels is wrong "
-            f"({folders.show(shown)}{more}; all are in conflicts.csv)"
+            f"({listing.printable(shown)}{more}; all are in conflicts.csv)"
         )
     return "\n".join(lines)
 
@@ -354,7 +354,7 @@ def find_conflicts(source: folders.Source, rows: list[dict], *, split: str, corr
         source, split, correct_by: as `choose` was given; rows: what it returned.
     """
     parts = [source.training] + ([source.parts[source.validation]] if split == "given" else [])
-    files = [(path, label) for part in parts for label, folder in part.items() for path in folders.list_photos(folder)]
+    files = [(path, label) for part in parts for label, folder in part.items() for path in listing.list_photos(folder)]
     known = {row["source"]: row["sha256"] for row in rows}
     labels_of_size = defaultdict(set)
     sizes = [size_of(path) for path, _ in files]
@@ -418,7 +418,7 @@ def hash_of(path: Path) -> str:
 
 def found_label(row):
     """The class whose folder the photo of a split row lies in; its label, unless that was corrected."""
-    return folders.origin(row["source"])[1]
+    return listing.origin(row["source"])[1]
 
 
 def corrected(rows, rejected):

@@ -17,7 +17,7 @@ from skimage.feature import hog
 from maskkit.core import parallel
 from maskkit.core.cache import cached
 from maskkit.core.progress import bar
-from maskkit.sources import decoding, folders
+from maskkit.sources import decoding, listing
 
 VERSION = 1  # of what `measure` says of a file: raise it with any change there, for the cache
 SMALL_PX = 32  # the side of the copies that photos are compared by
@@ -81,7 +81,7 @@ def find_files(source):
         {"path": path, "file": path.relative_to(source.folder).as_posix(), "label": label, "part": part}
         for part, classes in source.parts.items()
         for label, below in classes.items()
-        for path in folders.list_photos(below)
+        for path in listing.list_photos(below)
     ]
     return sorted(found, key=lambda row: row["file"])
 

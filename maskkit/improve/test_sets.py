@@ -7,7 +7,7 @@ import numpy as np
 from maskkit import augment, data, model
 from maskkit.audit import leaks, splits, survey
 from maskkit.audit.subject import choose, detect
-from maskkit.sources import decoding, folders
+from maskkit.sources import decoding, folders, listing
 
 SPARE = 1.5  # candidates looked at per photo wanted: some are versions of drawn ones
 
@@ -51,7 +51,7 @@ def draw(run_dir, *, n_seeds, seed):
     """
     rows = [row for part in data.read_split(run_dir) for row in part]
     given = (folders.VALIDATION, folders.TEST)  # of SPLIT='given': these photos are for measuring
-    rows = [row for row in rows if folders.origin(row["source"])[0] not in given]
+    rows = [row for row in rows if listing.origin(row["source"])[0] not in given]
     photos = data.MaskDataset(rows, run_dir, data.classes(rows), model.Transform())
     groups = np.unique([row["group"] for row in rows], return_inverse=True)[1]
     everyone = np.ones(len(rows), dtype=bool)
