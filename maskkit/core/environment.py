@@ -1,9 +1,11 @@
 """The environment of a run: versions, machine, GPU, commit."""
 
+import contextlib
 import importlib.metadata
 import os
 import platform
 import subprocess
+from pathlib import Path
 from typing import Any
 
 from maskkit import __version__
@@ -38,3 +40,17 @@ def commit() -> str | None:
     except (OSError, subprocess.TimeoutExpired):  # no git on this machine: the run is none the worse
         return None
     return done.stdout.strip() or None
+
+
+def processor() -> str:
+    """Return the processor's name."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def load_average() -> float | None:
+    """Return how many processes wanted a core during the last minute, on average; None if the system does not say."""
+    return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None

@@ -1,11 +1,13 @@
-"""Setting of the C allocator: keep freed memory, because the next batch allocates the same large tensors again.
+"""Memory of a process: how much it holds, and a setting of the C allocator that keeps freed memory.
 
-By default glibc returns every freed block above 32 MiB to the system, and the system clears each page when the next
-batch asks for it. That took half of the time of a light network (benchmarks/README.md).
+A network allocates the same large tensors again for the next batch. By default glibc returns every freed block above
+32 MiB to the system, and the system clears each page when the next batch asks for it. That took half of the time of a
+light network (benchmarks/README.md).
 """
 
 import ctypes
 import functools
+from pathlib import Path
 
 # Parameters of mallopt, from glibc's malloc.h. Its values are C ints, so just under 2 GiB is the most it takes.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
@@ -21,3 +23,12 @@ def keep_freed() -> bool:
         return False
     taken = [mallopt(name, MOST) for name in (M_MMAP_THRESHOLD, M_TRIM_THRESHOLD)]
     return all(taken)
+
+
+def status_mib(field: str, process: int | str = "self") -> float:
+    """Return a size of a process (its id), in MiB, from Linux's /proc: VmRSS is held now, VmHWM is the peak.
+
+    (The peak of `getrusage` would be the parent's: it survives exec.)
+    """
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(field + ":")) / 1024

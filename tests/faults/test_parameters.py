@@ -16,7 +16,7 @@ from torch.utils.data import TensorDataset
 from maskkit import augment, runs, split, train
 from maskkit.cli import main
 from maskkit.core import disk, parameters, paths
-from maskkit.improve import benchmark_networks
+from maskkit.improve import engines
 from maskkit.runner import reproduce
 from maskkit.sources import folders
 
@@ -175,7 +175,7 @@ def test_choices_are_those_of_the_functions_that_take_them():
     import torchvision
 
     assert set(parameters.AUGMENT) == {"none", *augment.TRAINING}
-    assert tuple(benchmark_networks.ENGINES) == parameters.ENGINES
+    assert tuple(engines.ENGINES) == parameters.ENGINES
     assert parameters.classifiers() == set(torchvision.models.list_models(module=torchvision.models))
 
 
