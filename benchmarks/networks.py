@@ -18,7 +18,7 @@ import torch
 
 from maskkit import model, runs
 from maskkit.core import disk
-from maskkit.improve import benchmark_networks
+from maskkit.improve import benchmark_networks, speed_table
 
 RESULTS = Path(__file__).resolve().parent / "results" / "networks.json"
 ALLOWED = 0.15  # of a ratio, between sittings
@@ -69,7 +69,7 @@ def main():
     sittings, seconds = [], []
     for seed in range(given.sittings):
         with runs.Stopwatch() as watch:
-            rows = benchmark_networks.networks(
+            rows = benchmark_networks.compare(
                 given.archs,
                 weights=dict(text.split("=", 1) for text in given.weights),
                 accuracy={},
@@ -86,7 +86,7 @@ def main():
         sittings.append(rows)
         seconds.append(watch.seconds)
     largest = write(sittings, seconds)
-    print(benchmark_networks.table(sittings[-1]))
+    print(speed_table.format_table(sittings[-1]))
     print(f"\n{given.sittings} sittings of {', '.join(f'{s:.0f}' for s in seconds)} s")
     for name, of in largest.items():
         print(

@@ -41,7 +41,7 @@ from torch.utils.data import DataLoader
 from maskkit import data, evaluate, features, model, plots, pretrained, split, train
 from maskkit.audit import survey
 from maskkit.core import disk, paths
-from maskkit.sources import decoding, folders
+from maskkit.sources import decoding, folders, listing
 
 CPU = torch.device("cpu")
 RECIPE = {"epochs": 10, "batch_size": 16, "learning_rate": 0.001, "seed": 0}  # the report's
@@ -263,7 +263,7 @@ def hogs(photos):
 
 def asked(source, elsewhere, classes, transform):
     """{exam: photos}: the 12K set's Test part where there is one, and photos from elsewhere."""
-    exams = {"Test": source.parts.get("Test"), "elsewhere": folders.class_folders(Path(elsewhere)) if elsewhere else {}}
+    exams = {"Test": source.parts.get("Test"), "elsewhere": listing.class_folders(Path(elsewhere)) if elsewhere else {}}
     return {name: listed(own, classes, transform) for name, own in exams.items() if own}
 
 
@@ -272,7 +272,7 @@ def listed(own, classes, transform):
     rows = [
         {"path": path, "label": label, "sha256": decoding.sha256(path)}
         for label, below in sorted(own.items())
-        for path in folders.list_photos(below)
+        for path in listing.list_photos(below)
     ]
     return data.Photos(rows, classes, transform)
 

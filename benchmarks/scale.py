@@ -20,9 +20,8 @@ from pathlib import Path
 import measure
 
 from maskkit import checkpoint, model, pretrained
-from maskkit.core import paths
+from maskkit.core import memory, paths
 from maskkit.deploy import partitions
-from maskkit.improve import benchmark_networks
 from maskkit.sources import folders
 from maskkit.sweep import cluster, sweep
 
@@ -58,10 +57,10 @@ def time_predict(run, files, client):
 
 def time_empty(n, client):
     """(seconds, growth of this process's memory in MiB) of `n` partitions without work."""
-    before, started = benchmark_networks.status_mib("VmRSS"), time.perf_counter()
+    before, started = memory.status_mib("VmRSS"), time.perf_counter()
     n_done = sum(not outcome.error for _, outcome in cluster.each(nothing, ((k,) for k in range(n)), client))
     assert n_done == n
-    return time.perf_counter() - started, benchmark_networks.status_mib("VmRSS") - before
+    return time.perf_counter() - started, memory.status_mib("VmRSS") - before
 
 
 def make_model(folder):

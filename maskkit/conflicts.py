@@ -7,7 +7,7 @@ from pathlib import Path
 from maskkit import corrections
 from maskkit.core import disk
 from maskkit.data import Rows
-from maskkit.sources import decoding, folders
+from maskkit.sources import decoding, folders, listing
 
 COLUMNS = ("sha256", "source", "label", "drawn")  # of conflicts.csv
 
@@ -25,7 +25,7 @@ def find(source: folders.Source, rows: Rows, *, split: str, corrected: Path | No
         dicts of COLUMNS, sorted by bytes.
     """
     parts = [source.training] + ([source.parts[source.validation]] if split == "given" else [])
-    files = [(path, label) for part in parts for label, folder in part.items() for path in folders.list_photos(folder)]
+    files = [(path, label) for part in parts for label, folder in part.items() for path in listing.list_photos(folder)]
     sizes = [size_of(path) for path, _ in files]
     labels_of_size = defaultdict(set)
     for (_, label), size in zip(files, sizes, strict=True):

@@ -18,7 +18,7 @@ from maskkit.core.parameters import MIN_PER_CLASS
 from maskkit.core.progress import bar
 from maskkit.data import Rows
 from maskkit.report import REPORT_PARTS
-from maskkit.sources import decoding, folders
+from maskkit.sources import decoding, folders, listing
 
 MAX_NAME = 240  # bytes of a file name in data-mask/: file systems take 255, and a number may come before it
 VAL_SHARE = REPORT_PARTS[1] / sum(REPORT_PARTS)
@@ -110,7 +110,7 @@ def check_enough(source: folders.Source, split: str) -> None:
         needed.append((1, source.parts[source.validation]))
     for least, classes in needed:
         for label, folder in sorted(classes.items()):
-            n = sum(1 for _ in itertools.islice(folders.each_photo(folder), least))
+            n = sum(1 for _ in itertools.islice(listing.each_photo(folder), least))
             if n < least:
                 files = f"{n} file" if n == 1 else f"{n} files"
                 raise ValueError(f"DATA: {folder} holds {files}; class {label!r} needs at least {least} photos")
@@ -127,7 +127,7 @@ def draw(
     drawn: Drawn = {}
     rejected: Rows = []
     for label, folder in sorted(classes.items()):
-        candidates = folders.list_photos(folder)
+        candidates = listing.list_photos(folder)
         random.Random(f"draw {seed} {label}").shuffle(candidates)
         wanted = per_class or len(candidates)
         good = 0
@@ -344,7 +344,7 @@ def format_notes(rows: Rows, rejected: Rows, per_class: int, conflicting: Rows |
     lines = [f"{len(rejected)} files set aside, named in rejected.csv"]
     by_hand = count_corrections(rows, rejected)
     excluded = [row for row in rejected if row["reason"] == corrections.REASON]
-    origins = [folders.origin(row["source"]) for row in rows + excluded]
+    origins = [listing.origin(row["source"]) for row in rows + excluded]
     for label in data.classes(rows):
         n = sum(folder == label and part in ("", folders.TRAIN) for part, folder in origins)
         if n < per_class:
@@ -359,14 +359,14 @@ def format_notes(rows: Rows, rejected: Rows, per_class: int, conflicting: Rows |
         more = "; ..." if len(names) > 5 else ""
         lines.append(
             f"{len(names)} photos lie in two classes or more with the same bytes: one of their labels is wrong "
-            f"({folders.show(shown)}{more}; all are in conflicts.csv)"
+            f"({listing.printable(shown)}{more}; all are in conflicts.csv)"
         )
     return "\n".join(lines)
 
 
 def folder_label(row: dict[str, str]) -> str:
     """The class whose folder the photo of a split row lies in; its label, unless that was corrected."""
-    return folders.origin(row["source"])[1]
+    return listing.origin(row["source"])[1]
 
 
 def count_corrections(rows: Rows, rejected: Rows) -> dict[str, int]:

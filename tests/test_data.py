@@ -6,7 +6,7 @@ from conftest import draw_photo, fill
 
 from maskkit import data, split
 from maskkit.core import disk, parallel, paths
-from maskkit.sources import decoding, faces, folders, kaggle
+from maskkit.sources import decoding, faces, folders, kaggle, listing
 
 
 def curate(folder, run_dir, **settings):
@@ -40,7 +40,7 @@ def test_12k_layout_is_found_from_above_and_below_and_draws_from_train_only(layo
 def test_named_test_part_is_a_plain_folder_with_our_class_names(layout_12k):
     source = folders.find(str(layout_12k / "Face Mask Dataset" / "Test"))
     assert (source.kind, source.photos) == ("folder", "Test")
-    assert tuple(folders.class_folders(source.folder)) == folders.REPORT_CLASSES
+    assert tuple(listing.class_folders(source.folder)) == folders.REPORT_CLASSES
 
 
 def test_refusals_say_what_to_do(tmp_path, photo_folder):

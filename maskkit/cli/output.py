@@ -32,4 +32,4 @@ def print_message(text: str) -> None:
     from maskkit.core import progress
 
     spelled = "".join(x if x.isprintable() else x.encode("unicode_escape", "surrogatepass").decode() for x in text)
-    progress.write(spelled)
+    progress.print_above_bars(spelled)

@@ -5,7 +5,7 @@ import posixpath
 from pathlib import Path
 
 from maskkit.core import disk
-from maskkit.sources import folders
+from maskkit.sources import listing
 
 
 def is_address(name):
@@ -31,7 +31,7 @@ def split(address):
 def find(address):
     """The files at or below an address, as addresses, in order; litter left out."""
     system, path = split(address)
-    found = [name for name in system.find(path) if not any(map(folders.is_litter, below(name, path)))]
+    found = [name for name in system.find(path) if not any(map(listing.is_litter, below(name, path)))]
     if not found and not system.exists(path):
         raise FileNotFoundError(f"there is no file or folder {address}")
     return [system.unstrip_protocol(name) for name in sorted(found)]

@@ -17,7 +17,7 @@ import numpy as np
 
 from maskkit.core import disk, parallel
 from maskkit.deploy import addresses
-from maskkit.sources import decoding, folders
+from maskkit.sources import decoding, listing
 
 COLUMNS = ("file", "label", "probability", "note")
 MARKS = (  # of four bytes before those of two that they begin with
@@ -189,8 +189,8 @@ def walk(folder):
             below.clear()
             continue
         seen.add((about.st_dev, about.st_ino))
-        below[:] = sorted(name for name in below if not folders.is_litter(name))
-        yield from (os.path.join(here, name) for name in sorted(files) if not folders.is_litter(name, here))
+        below[:] = sorted(name for name in below if not listing.is_litter(name))
+        yield from (os.path.join(here, name) for name in sorted(files) if not listing.is_litter(name, here))
     yield from (error.filename for error in failed)  # a folder that cannot be listed: `read` will say why
 
 
@@ -244,13 +244,13 @@ def rows_of(batch, classifier):
 
 
 def write_csv(rows, file):
-    """Pass rows on, each written to a text file first: UTF-8, a name's other bytes kept, formulas defused."""
+    """Pass rows on, each written to a text file first: UTF-8, a name's other bytes kept, formulas escaped."""
     writer = csv.DictWriter(disk.LineFeeds(file), COLUMNS)
     writer.writeheader()
     for row in rows:
         probability = "" if row["probability"] is None else f"{row['probability']:.6f}"
         cells = row | {"probability": probability, "label": row["label"] or ""}
-        writer.writerow({name: disk.defuse(cell) for name, cell in cells.items()})
+        writer.writerow({name: disk.escape(cell) for name, cell in cells.items()})
         yield row
 
 

@@ -160,9 +160,9 @@ names |= st.text(st.sampled_from("'=+-@\t\r\n\",; a"), max_size=8)
 @fault("formula in a CSV cell")
 @settings(max_examples=300, deadline=None, derandomize=True, database=None)
 @given(names)
-def test_a_defused_cell_runs_nothing_and_is_restored(name):
-    cell = disk.defuse(name)
-    assert not cell.startswith(FORMULAS) and disk.restore(cell) == name
+def test_an_escaped_cell_runs_nothing_and_is_restored(name):
+    cell = disk.escape(name)
+    assert not cell.startswith(FORMULAS) and disk.unescape(cell) == name
 
 
 @fault("formula in a CSV cell")

@@ -13,7 +13,7 @@ from maskkit import checkpoint, data, features, model, pretrained, split
 from maskkit.audit import audit, subject, survey
 from maskkit.cli import main
 from maskkit.core import paths
-from maskkit.sources import decoding, folders
+from maskkit.sources import decoding, folders, listing
 
 fault = lambda name: pytest.mark.fault("sets", name)  # noqa: E731 (a mark's short name)
 
@@ -116,9 +116,9 @@ def test_folders_swapped_after_prepare_do_not_move_the_run_s_labels(photo_folder
 @fault("re-spelled class names")
 def test_kaggle_s_spelling_is_ours_and_another_one_another_class(photo_folder, trained):
     (photo_folder / "with_mask").rename(photo_folder / "WithMask")
-    assert tuple(folders.class_folders(photo_folder)) == folders.REPORT_CLASSES
+    assert tuple(listing.class_folders(photo_folder)) == folders.REPORT_CLASSES
     (photo_folder / "WithMask").rename(photo_folder / "With Mask")
-    classes = tuple(folders.class_folders(photo_folder))
+    classes = tuple(listing.class_folders(photo_folder))
     with pytest.raises(ValueError, match="trained on with_mask, without_mask, but the photos are With Mask, with"):
         checkpoint.load(trained, classes=classes)
     fill(photo_folder, ("with_mask", "WithMask"), 1)

@@ -14,7 +14,7 @@ from maskkit.cli import main
 from maskkit.core import disk, paths
 from maskkit.improve import test_sets
 from maskkit.runner import check_inputs, reproduce
-from maskkit.sources import faces, folders, kaggle
+from maskkit.sources import faces, folders, kaggle, listing
 
 TWO = ("cat", "dog")
 PEOPLE = ("anna", "ben")
@@ -24,7 +24,7 @@ def found(folder):
     """{part: {class: photos}} of what DATA=folder means."""
     source = folders.find(str(folder))
     return {
-        part: {label: len(folders.list_photos(below)) for label, below in classes.items()}
+        part: {label: len(listing.list_photos(below)) for label, below in classes.items()}
         for part, classes in source.parts.items()
     }
 
