@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from maskkit import evaluate
 from maskkit.core import intervals
 from maskkit.core.messages import message, said
 
@@ -28,6 +29,11 @@ def entry(value: float | None, interval: Sequence[float] | None, n: int, sentenc
     """
     words = {"sentence": sentence} if isinstance(sentence, str) else sentence
     return {"value": value, "interval": interval, "n": int(n)} | words | more
+
+
+def counted(count: int, n: int, sentence: str | Message, **more: Any) -> Entry:
+    """The entry of a count of n, with Wilson's interval."""
+    return entry(count / n, list(evaluate.wilson(count, n)), n, sentence, **more)
 
 
 def unknown(sentence: str | Message) -> Entry:

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
+from maskkit.audit import figures
 from maskkit.audit.entries import Entry
-from maskkit.audit.figures import format_interval, is_measured, photos_and_model, why_unknown, wrap
 from maskkit.plots import GREY, INK, LINE, heading, percent, styled, tint
 
 SIGNS = {  # sign, marker, colour, ink of the sign, hatch of its zone
@@ -25,7 +25,10 @@ WIDTH, FOOT = 11, 1.0  # inches
 def draw(audit: dict[str, Any]) -> Figure:
     """The results of all checks, audit.json's "lights", one below the other."""
     results = list(audit["lights"].values())
-    texts = [wrap(row["sentence"] if is_measured(row) else why_unknown(row), 4.75, 9.5) for row in results]
+    texts = [
+        figures.wrap(row["sentence"] if figures.is_measured(row) else figures.why_unknown(row), 4.75, 9.5)
+        for row in results
+    ]
     heights = [max(0.98, 0.68 + 0.165 * (1 + text.count("\n"))) for text in texts]
     height, whole = sum(heights) + FOOT, sum(heights) + FOOT + 0.62
     fig = plt.figure(figsize=(WIDTH, whole))
@@ -44,7 +47,7 @@ def draw(audit: dict[str, Any]) -> Figure:
     draw_legend(fig, whole)
     shown = [row["light"] for row in results]
     title = ", ".join(f"{shown.count(name)} {name}" for name in SIGNS if name in shown)
-    heading(fig, f"How far the accuracy can be trusted: {title}", photos_and_model(audit))
+    heading(fig, f"How far the accuracy can be trusted: {title}", figures.photos_and_model(audit))
     return fig
 
 
@@ -56,17 +59,17 @@ def draw_words(page: Any, row: Entry, text: str, top: float) -> None:
     page.plot(0.52, top - 0.38, marker, ms=27, color=colour, mec=ink if ink == GREY else colour, mew=1.6)
     page.text(0.52, top - (0.42 if marker == "^" else 0.385), sign, color=ink, fontsize=15, **at)
     page.text(0.52, top - 0.8, row["light"], fontsize=9, **at)
-    page.text(1.08, top - 0.31, wrap(row["title"], 4.2, 12.5, 1), fontsize=12.5, **{**at, "ha": "left"})
+    page.text(1.08, top - 0.31, figures.wrap(row["title"], 4.2, 12.5, 1), fontsize=12.5, **{**at, "ha": "left"})
     page.text(1.08, top - 0.5, text, fontsize=9.5, va="top", linespacing=1.25)
 
 
 def draw_value(track: Any, page: Any, row: Entry, top: float, tall: float) -> None:
     """A result's value on the track and in digits, or that it was not measured."""
     middle = top - tall / 2 + 0.04
-    if is_measured(row):
+    if figures.is_measured(row):
         draw_zones(track, row, middle)
         page.text(9.72, middle + 0.09, percent(row["value"]), fontsize=13, weight="bold", va="center")
-        page.text(9.72, middle - 0.13, format_interval(row), fontsize=9, color=GREY, va="center")
+        page.text(9.72, middle - 0.13, figures.format_interval(row), fontsize=9, color=GREY, va="center")
     else:
         track.add_patch(Rectangle((-1, top - tall), 102, tall, color="white", clip_on=False, zorder=2))
         page.text(6.2, middle, "not measured", color=GREY, style="italic", va="center")

@@ -13,7 +13,7 @@ from maskkit import checkpoint, claims, model, pretrained, split
 from maskkit.audit import audit, leaks
 from maskkit.audit.checks import CHECKS, split_variance
 from maskkit.cli import main
-from maskkit.core import paths
+from maskkit.core import messages, paths
 from maskkit.html import audit_section
 from maskkit.sources import folders
 
@@ -84,6 +84,27 @@ def test_audit_json_is_complete_and_in_range(whole):
                 low, high = one["interval"]
                 assert 0 <= low <= one["value"] + 1e-9 and one["value"] <= high + 1e-9 <= 1 + 2e-9, name
     assert "width_height" in result["shortcuts"]
+
+
+def test_every_sentence_is_a_message_and_every_entry_has_a_name(whole):
+    result, _ = whole
+    for check in result["checks"]:
+        entries = result[check["section"]]
+        assert check["entries"].keys() == entries.keys() and set(check["look_for"]) == set(check["figures"])
+        for name in check["entries"].values():
+            assert messages.in_english(name["id"], name["values"])
+        for entry in (*entries.values(), *([result["lights"][check["name"]]] if check["name"] else ())):
+            assert messages.in_english(entry["message"]["id"], entry["message"]["values"]) == entry["sentence"]
+    assert [check["section"] for check in result["checks"]] == [check.section for check in CHECKS]
+
+
+def test_the_table_holds_every_sentence(whole):
+    result, _ = whole
+    rows = audit.table(result).splitlines()[2:]
+    assert len(rows) == sum(len(result[check.section]) for check in CHECKS)
+    assert rows[-1].startswith("| calibration | ") and rows[-1].endswith(
+        f"| {result['calibration']['dont_know']['sentence']} |"
+    )
 
 
 def test_what_was_planted_is_found(whole, drawn):

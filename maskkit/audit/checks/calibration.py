@@ -6,23 +6,11 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from maskkit.audit import calibration, shortcuts, splits
+from maskkit.audit import calibration, figures, shortcuts, splits
 from maskkit.audit.audited import ENOUGH, Audited
 from maskkit.audit.checks.check import Audit, Check, Context, Measured
 from maskkit.audit.checks.regions import no_model
 from maskkit.audit.entries import Entry, Message, entry, rate, undefined, with_interval
-from maskkit.audit.figures import (
-    RED,
-    draw_reason,
-    entry_of,
-    format_interval,
-    is_measured,
-    photos_and_model,
-    spanning,
-    why_unknown,
-    without_data,
-    wrap,
-)
 from maskkit.core.messages import message, said
 from maskkit.plots import ACCENT, GREY, INK, figure, heading, percent, styled, wilson
 
@@ -146,16 +134,18 @@ def dont_know(probabilities: np.ndarray, labels: np.ndarray, groups: np.ndarray,
 @styled
 def draw(audit: Audit) -> Figure:
     """Reliability before and after temperature scaling; what "don't know" costs and saves, over its threshold."""
-    before, after, refusal = (entry_of(audit, "calibration", name) for name in ("ece", "ece_scaled", "dont_know"))
-    if not any(map(is_measured, (before, after, refusal))):
-        return without_data("Calibration", audit, "calibration", before)
+    before, after, refusal = (
+        figures.entry_of(audit, "calibration", name) for name in ("ece", "ece_scaled", "dont_know")
+    )
+    if not any(map(figures.is_measured, (before, after, refusal))):
+        return figures.without_data("Calibration", audit, "calibration", before)
     fig, grid = figure(11, 5.4, 2, 2, width_ratios=(1, 1.1))
-    draw_reliability(spanning(fig, grid, np.s_[:, 0]), before, after)
+    draw_reliability(figures.spanning(fig, grid, np.s_[:, 0]), before, after)
     if any(row["n"] for row in refusal.get("curve", ())):
         draw_refusals(grid[:, 1], refusal)
     else:
-        draw_reason(spanning(fig, grid, np.s_[:, 1]), why_unknown(refusal), 4.6)
-    heading(fig, "Calibration: does it know when it does not know?", photos_and_model(audit))
+        figures.draw_reason(figures.spanning(fig, grid, np.s_[:, 1]), figures.why_unknown(refusal), 4.6)
+    heading(fig, "Calibration: does it know when it does not know?", figures.photos_and_model(audit))
     return fig
 
 
@@ -164,17 +154,17 @@ def draw_reliability(axis: Any, before: Entry, after: Entry) -> None:
     axis.plot((0, 100), (0, 100), color=GREY, lw=1.2, ls=(0, (4, 3)), zorder=1, label="as often right as it is sure")
     scaled = f"temperature {after['temperature']:.2f}" if after.get("temperature") else "with a temperature"
     for row, words, colour, more in (
-        (before, "as trained", RED, {"marker": "s", "mfc": "white", "ls": (0, (1, 1.5))}),
+        (before, "as trained", figures.RED, {"marker": "s", "mfc": "white", "ls": (0, (1, 1.5))}),
         (after, scaled, ACCENT, {"marker": "o", "ls": "-"}),
     ):
-        bins = [part for part in row["bins"] if part["n"]] if is_measured(row) else []
+        bins = [part for part in row["bins"] if part["n"]] if figures.is_measured(row) else []
         if not bins:
-            axis.plot([], [], " ", label=wrap(f"{words}: {why_unknown(row)}", 4, 9.5))
+            axis.plot([], [], " ", label=figures.wrap(f"{words}: {figures.why_unknown(row)}", 4, 9.5))
             continue
         x, y = (100 * np.array([part[key] for part in bins]) for key in ("confidence", "accuracy"))
         ends = [part["interval"] or wilson(round(part["accuracy"] * part["n"]), part["n"]) for part in bins]
         axis.vlines(x, *100 * np.array(ends).T, color=colour, lw=3.5, alpha=0.3)
-        error = f"{words}: off by {100 * row['value']:.1f} points on average ({format_interval(row)[:-2]})"
+        error = f"{words}: off by {100 * row['value']:.1f} points on average ({figures.format_interval(row)[:-2]})"
         axis.plot(x, y, color=colour, ms=6, lw=1.4, clip_on=False, label=error, **more)
     axis.set(xlim=(0, 100), ylim=(0, 100), xlabel="how sure the network is (%)", ylabel="how often it is right (%)")
     axis.set_title("sureness and truth, 95 % intervals")
@@ -198,12 +188,12 @@ def draw_refusals(axes: Any, refusal: Entry) -> None:
         axis.set(xlabel="least sureness to answer (%)", xlim=(min(x[0], 50), 100))
         axis.grid(axis="y")
     top = min(100, max(5, 5 * math.ceil(20 * max(high for _, high in errors))))
-    axes[0].set(ylim=(0, 100), ylabel="answered (%)", title=wrap(why_unknown(refusal), 4.6, 11, 2))
+    axes[0].set(ylim=(0, 100), ylabel="answered (%)", title=figures.wrap(figures.why_unknown(refusal), 4.6, 11, 2))
     axes[1].set(ylim=(0, top), ylabel="wrong (%)" if top == 100 else f"wrong (%), axis to {top} %")
     axes[1].set_title("error rate among those answered")
-    if is_measured(refusal):
+    if figures.is_measured(refusal):
         axes[0].set_title(f"from {100 * at:g} % on it answers {percent(refusal['answered'])} of the photos,")
-        axes[1].set_title(f"and is wrong in {percent(refusal['value'])} ({format_interval(refusal)}) of these")
+        axes[1].set_title(f"and is wrong in {percent(refusal['value'])} ({figures.format_interval(refusal)}) of these")
 
 
 CHECK = Check(

@@ -8,12 +8,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from maskkit import evaluate
-from maskkit.audit import calibration, label_errors, leaks
+from maskkit.audit import calibration, figures, label_errors, leaks
 from maskkit.audit.audited import Audited
 from maskkit.audit.checks.check import Audit, Check, Context, Measured
-from maskkit.audit.entries import Entry, entry, undefined
-from maskkit.audit.figures import fit, wrap
+from maskkit.audit.entries import Entry, counted, undefined
 from maskkit.audit.survey import Survey
 from maskkit.core.messages import message, said
 from maskkit.plots import GREY, heading, label, picture, plural, styled, tiles
@@ -91,9 +89,8 @@ def entries_of(odd: Odd, n_files: int) -> dict[str, Entry]:
             entries[problem] = undefined(why, files=[], title=title)
             continue
         files = [row["file"] for row, _ in odd[problem]]
-        entries[problem] = entry(
-            len(files) / n_files,
-            list(evaluate.wilson(len(files), n_files)),
+        entries[problem] = counted(
+            len(files),
             n_files,
             said("{n:,} of {of:,} files: {title}", n=len(files), of=n_files, title=message(title)),
             files=files,
@@ -150,7 +147,7 @@ def draw_sheet(
             axis.text(0.5, 0.5, "cannot be\ndecoded", ha="center", va="center", color=GREY, transform=axis.transAxes)
         else:
             picture(axis, image, GREY)
-        caption = f"{wrap(problem, 1.75, 9, 2)}\n{fit(Path(file).name, 1.75, 9)}"
+        caption = f"{figures.wrap(problem, 1.75, 9, 2)}\n{figures.fit(Path(file).name, 1.75, 9)}"
         axis.set_xlabel(caption, fontsize=9, labelpad=4, linespacing=1.3)
     if not n:
         fig.text(0.04, 0.3, "No odd file was found.", fontsize=11)

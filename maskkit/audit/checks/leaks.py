@@ -7,20 +7,10 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from maskkit import evaluate
+from maskkit.audit import figures
 from maskkit.audit.audited import Audited
 from maskkit.audit.checks.check import Audit, Check, Context, Measured
-from maskkit.audit.entries import Entry, Message, entry, judge, undefined
-from maskkit.audit.figures import (
-    draw_reason,
-    draw_rows,
-    entry_of,
-    is_measured,
-    photos_and_model,
-    share_of,
-    why_unknown,
-    without_data,
-)
+from maskkit.audit.entries import Entry, Message, counted, judge, undefined
 from maskkit.audit.leaks import in_company, pairs_within, seen_before
 from maskkit.core.messages import in_english, message, said
 from maskkit.plots import ACCENT, GREY, INK, LINE, figure, heading, label, percent, styled
@@ -95,28 +85,27 @@ def versions_found(versions: dict[str, np.ndarray], parts: np.ndarray, labels: n
     for name, groups in versions.items():
         shared = in_company(groups)
         pairs, across_parts, across_classes = pairs_within(groups, parts, labels)
-        n_shared, value = int(shared.sum()), float(shared.mean())
+        n_shared, n = int(shared.sum()), len(shared)
         sentence = said(
             "{how}: {n:,} of {of:,} photos have another version of themselves in the set ({pairs:,} pairs, {parts:,} "
             "across parts, {classes:,} across classes)",
             how=DETECTORS[name].how,
             n=n_shared,
-            of=len(shared),
+            of=n,
             pairs=int(pairs),
             parts=int(across_parts),
             classes=int(across_classes),
         )
-        entries[name] = entry(
-            value,
-            list(evaluate.wilson(n_shared, len(shared))),
-            len(shared),
+        entries[name] = counted(
+            n_shared,
+            n,
             sentence,
             pairs=pairs,
             pairs_across_parts=across_parts,
             pairs_across_classes=across_classes,
             groups=int(len(np.unique(groups[shared]))),
             photos_in_groups=n_shared,
-            light=judge((value, value), *LIMITS),
+            light=judge([n_shared / n] * 2, *LIMITS),
         )
     return entries
 
@@ -134,9 +123,8 @@ def leaked_share(
     n = int(held_out.sum())
     counts = {name: int(seen_before(groups, training)[held_out].sum()) for name, groups in versions.items()}
     leaked = counts.pop("all")
-    return entry(
-        leaked / n,
-        list(evaluate.wilson(leaked, n)),
+    return counted(
+        leaked,
         n,
         said(
             "{n:,} of {of:,} photos of {words} have another version of themselves among the training photos",
@@ -156,30 +144,32 @@ def leaked_share(
 def draw(audit: Audit) -> Figure:
     """Per detector: photos with a partner, held-out photos with a sibling in training, and the pairs counted."""
     if not audit["leaks"]:
-        return without_data("Leaks", audit, "leaks")
+        return figures.without_data("Leaks", audit, "leaks")
     names = list(DETECTORS)
     fig, [[left, middle, table]] = figure(12.6, 3.4, 1, 3, width_ratios=(3, 3, 3.2), sharey=True)
     styles = [(ACCENT, marker, "") for marker in "os^"] + [(INK, "D", "")]
-    entries = [entry_of(audit, "leaks", name) for name in names]
-    held = entry_of(audit, "leaks", "held_out")
-    shares = held["by_detector"] if is_measured(held) else {}
-    draw_rows(left, entries, styles, 3.5)
+    entries = [figures.entry_of(audit, "leaks", name) for name in names]
+    held = figures.entry_of(audit, "leaks", "held_out")
+    shares = held["by_detector"] if figures.is_measured(held) else {}
+    figures.draw_rows(left, entries, styles, 3.5)
     left.set(xlabel="share of photos (%)", ylabel="what two photos share", title="photos with a partner")
     left.set_yticklabels([axis_label(name) for name in names])
-    if is_measured(held):
-        draw_rows(middle, [*(share_of(shares.get(name), held) for name in names[:-1]), held], styles, 3.5)
+    if figures.is_measured(held):
+        figures.draw_rows(
+            middle, [*(figures.share_of(shares.get(name), held) for name in names[:-1]), held], styles, 3.5
+        )
         middle.set(xlabel="share of held-out photos (%)", title="held-out photos with a sibling in training")
     else:
-        draw_reason(middle, why_unknown(held), 2.8)
+        figures.draw_reason(middle, figures.why_unknown(held), 2.8)
     draw_counts(table, entries)
     left.set_ylim(3.5, -0.95)
-    for axis in (left, middle) if is_measured(held) else (left,):
+    for axis in (left, middle) if figures.is_measured(held) else (left,):
         axis.axhline(2.5, color=LINE, lw=1)
-    where = f"held out: {label(held['held_out'], 48)} · " if is_measured(held) else ""
+    where = f"held out: {label(held['held_out'], 48)} · " if figures.is_measured(held) else ""
     title = "photos that share what they show"
-    if is_measured(held):
+    if figures.is_measured(held):
         title = f"{percent(held['value'])} of the held-out photos have a sibling in training"
-    heading(fig, f"Leaks: {title}", where + photos_and_model(audit))
+    heading(fig, f"Leaks: {title}", where + figures.photos_and_model(audit))
     return fig
 
 
@@ -202,7 +192,7 @@ def draw_counts(axis: Any, entries: list[Entry]) -> None:
     for x, (key, words) in enumerate(columns.items()):
         axis.text(x + 0.3, -0.5, words, ha="right", va="bottom", fontsize=9, color=GREY)
         for y, row in enumerate(entries):
-            number = row.get(key) if is_measured(row) else None
+            number = row.get(key) if figures.is_measured(row) else None
             axis.text(x + 0.3, y, "-" if number is None else f"{number:,}", ha="right", va="center", weight="bold")
 
 

@@ -7,22 +7,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from maskkit import evaluate, plots
-from maskkit.audit import calibration, splits
+from maskkit.audit import calibration, figures, splits
 from maskkit.audit.audited import Audited, same_name
 from maskkit.audit.checks.check import Audit, Check, Context, Limits, Measured
 from maskkit.audit.checks.regions import no_model
 from maskkit.audit.entries import Entry, Message, entry, undefined, with_interval
-from maskkit.audit.figures import (
-    RED,
-    draw_reason,
-    draw_rows,
-    entry_of,
-    is_measured,
-    photos_and_model,
-    spanning,
-    why_unknown,
-    without_data,
-)
 from maskkit.audit.recipes import fit_head
 from maskkit.audit.survey import Survey
 from maskkit.core import intervals
@@ -159,33 +148,39 @@ def measure_direction(
 def draw(audit: Audit) -> Figure:
     """Trained here and measured there, and the reverse: balanced accuracy, own accuracy, both confusion matrices."""
     if not audit["against"]:
-        return without_data("Another source", audit, "against")
-    entries, classes = [entry_of(audit, "against", name) for name in DIRECTIONS], audit["classes"]
-    tables = [tabulate(row["confusion"], classes, MATRIX, SHOWN, 4.5) if is_measured(row) else None for row in entries]
+        return figures.without_data("Another source", audit, "against")
+    entries, classes = [figures.entry_of(audit, "against", name) for name in DIRECTIONS], audit["classes"]
+    tables = [
+        tabulate(row["confusion"], classes, MATRIX, SHOWN, 4.5) if figures.is_measured(row) else None for row in entries
+    ]
     slanted = len(classes) > 2 and sum(len(name) for name in classes) > 24
     side = max([2.6] + [table.cell * len(table.names) + 0.9 for table in tables if table])
     fig, grid = figure(max(9.5, 2 * side + 4.8), side + 3 + slanted, 2, 2, height_ratios=(1.7, side + 0.5 + slanted))
-    draw_accuracies(spanning(fig, grid, np.s_[0, :]), entries)
+    draw_accuracies(figures.spanning(fig, grid, np.s_[0, :]), entries)
     for axis, row, table, words in zip(grid[1], entries, tables, DIRECTIONS.values(), strict=True):
         if table:
             crosstab(axis, table, slanted or len(classes) > 3)
             axis.set_title(f"{words.replace(chr(10), ' ')}: {plural(int(np.sum(row['confusion'])), 'photo')}")
         else:
-            draw_reason(axis, why_unknown(row), 3.4)
+            figures.draw_reason(axis, figures.why_unknown(row), 3.4)
     folder = next((f"there: {label(row['folder'], 40)} · " for row in entries if row.get("folder")), "")
     n_shown = min((table.n_shown for table in tables if table), default=len(classes))
     few = "each matrix: the classes in most mistakes · " if n_shown < len(classes) else ""
     title = "Another source: does it hold elsewhere?" + of_classes(n_shown, classes, " ")
-    heading(fig, title, folder + few + photos_and_model(audit))
+    heading(fig, title, folder + few + figures.photos_and_model(audit))
     return fig
 
 
 def draw_accuracies(axis: Any, entries: list[Entry]) -> None:
     """Balanced accuracy of both directions, with a mark where the head is on photos of its own source."""
-    draw_rows(axis, entries, [(ACCENT, "o", ""), (RED, "s", "")], 5)
+    figures.draw_rows(axis, entries, [(ACCENT, "o", ""), (figures.RED, "s", "")], 5)
     axis.set_yticklabels(DIRECTIONS.values())
     axis.set(xlabel="balanced accuracy (%)", ylabel="direction", ylim=(1.6, -0.8))
-    owns = [(y, 100 * row["own"]) for y, row in enumerate(entries) if is_measured(row) and row.get("own") is not None]
+    owns = [
+        (y, 100 * row["own"])
+        for y, row in enumerate(entries)
+        if figures.is_measured(row) and row.get("own") is not None
+    ]
     for y, own in owns:
         line = {"color": INK, "lw": 2, "ls": (0, (2, 1)), "clip_on": False}
         axis.plot((own, own), (y - 0.3, y + 0.3), label="own: where it was trained", **line)

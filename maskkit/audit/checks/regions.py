@@ -9,25 +9,11 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from maskkit import data, model
-from maskkit.audit import regions
+from maskkit.audit import figures, regions
 from maskkit.audit.audited import Audited, draw_evenly
 from maskkit.audit.checks.check import Audit, Check, Context, Measured
 from maskkit.audit.classifiers import Classifier
 from maskkit.audit.entries import Entry, Message, entry, rate, undefined, unknown, with_interval
-from maskkit.audit.figures import (
-    BROWN,
-    MAPS,
-    RED,
-    draw_reason,
-    draw_rows,
-    entry_of,
-    fit,
-    is_measured,
-    photos_and_model,
-    why_unknown,
-    without_data,
-    wrap,
-)
 from maskkit.core import paths
 from maskkit.core.cache import cached
 from maskkit.core.messages import message, said
@@ -42,7 +28,7 @@ REGIONS = {
     "background": message("background"),
 }
 FILLS = {"blur": message("blurred"), "mean": message("mean colour")}
-STYLES = {"": (INK, "d", ""), "blur": (ACCENT, "o", ""), "mean": (RED, "s", "")}
+STYLES = {"": (INK, "d", ""), "blur": (ACCENT, "o", ""), "mean": (figures.RED, "s", "")}
 HIDDEN = {  # in a sentence
     ("whole", ""): message("the whole photo"),
     ("lower_half", "blur"): message("the lower half hidden (blur)"),
@@ -151,27 +137,29 @@ def mouth_entry(arch: str, answers: Answers, labels: np.ndarray, groups: np.ndar
 def draw(audit: Audit) -> Figure:
     """Per network: accuracy with a region hidden, by blur and by mean colour; below, what the mouth is worth."""
     if not audit["regions"]:
-        return without_data("Hidden regions", audit, "regions")
-    networks = sorted(audit["networks"], key=lambda arch: not is_measured(audit["regions"].get(f"{arch}_whole")))
+        return figures.without_data("Hidden regions", audit, "regions")
+    networks = sorted(
+        audit["networks"], key=lambda arch: not figures.is_measured(audit["regions"].get(f"{arch}_whole"))
+    )
     fig, grid = figure(3.2 + 4.4 * len(networks), 4.6, 1, len(networks), sharey=True)
     for axis, arch in zip(grid[0], networks, strict=True):
         axis.set_title(label(arch))
         draw_network(axis, arch, audit)
     grid[0, 0].set_ylabel("what is hidden")
-    heading(fig, "Hidden regions: what the network needs to see", photos_and_model(audit))
+    heading(fig, "Hidden regions: what the network needs to see", figures.photos_and_model(audit))
     return fig
 
 
 def draw_network(axis: Any, arch: str, audit: Audit) -> None:
     """One network's answers."""
-    entries = [entry_of(audit, "regions", entry_key(arch, *hidden), arch) for hidden in HIDDEN]
-    entries.append(entry_of(audit, "regions", f"{arch}_mouth", arch))
-    if not any(map(is_measured, entries)):
-        draw_reason(axis, why_unknown(entries[0]), 3.2)
+    entries = [figures.entry_of(audit, "regions", entry_key(arch, *hidden), arch) for hidden in HIDDEN]
+    entries.append(figures.entry_of(audit, "regions", f"{arch}_mouth", arch))
+    if not any(map(figures.is_measured, entries)):
+        figures.draw_reason(axis, figures.why_unknown(entries[0]), 3.2)
         return
-    draw_rows(axis, entries, [STYLES[fill] for _, fill in HIDDEN] + [(BROWN, "P", "")], 4)
+    figures.draw_rows(axis, entries, [STYLES[fill] for _, fill in HIDDEN] + [(figures.BROWN, "P", "")], 4)
     guess = audit["shortcuts"].get("guess")
-    if is_measured(guess):
+    if figures.is_measured(guess):
         axis.plot([100 * guess["value"]] * 2, (-0.5, 6.5), color=GREY, lw=1.3, ls=(0, (2, 2)), zorder=1)
         axis.text(100 * guess["value"] - 1.5, -0.62, "guessing", color=GREY, fontsize=9, ha="right", va="center")
     for y in (0.5, 2.5, 4.5, 6.5):
@@ -245,11 +233,11 @@ def draw_examples(versions: dict[str, dict[str, Image.Image]]) -> Figure:
     fig, grid = figure(max(7, 1.75 * len(cells)), 2.3, 1, max(1, len(cells)))
     for axis, (region, fill, image) in zip(grid[0], cells, strict=False):
         picture(axis, image, STYLES[fill][0], 1.4)
-        axis.set_xlabel(fit(f"{REGIONS[region]['id']} hidden", 1.6, 9), fontsize=9, labelpad=4)
+        axis.set_xlabel(figures.fit(f"{REGIONS[region]['id']} hidden", 1.6, 9), fontsize=9, labelpad=4)
         title = FILLS[fill]["id"] if fill else "as it is"
-        axis.set_title(fit(title, 1.6, 9), fontsize=9, loc="center", color=GREY)
+        axis.set_title(figures.fit(title, 1.6, 9), fontsize=9, loc="center", color=GREY)
     if not cells:
-        draw_reason(grid[0, 0], "There is no photo to show.", 6)
+        figures.draw_reason(grid[0, 0], "There is no photo to show.", 6)
     below = f"1 photo in {plural(len(cells), 'version')}, as the network gets it"
     heading(fig, "One photo, and what is hidden of it", below)
     return fig
@@ -282,7 +270,7 @@ def draw_maps(
         for axis, title in zip(row[1:], titles, strict=True):
             drawn = draw_map(axis, image, np.asarray(maps[title][i], dtype=float)) or drawn
     for axis, title in zip(grid[0], ["photo", *titles], strict=True):
-        axis.set_title(wrap(title, 1.95, 10, lines=2) if n else "", fontsize=10, loc="center")
+        axis.set_title(figures.wrap(title, 1.95, 10, lines=2) if n else "", fontsize=10, loc="center")
     if drawn is not None:
         bar = fig.colorbar(drawn, ax=grid, shrink=min(1, 2.6 / (2.3 * n)), aspect=22, ticks=(0, 0.5, 1))
         bar.set_label("importance within a map\n(0 least, 1 most)", fontsize=9)
@@ -301,7 +289,7 @@ def draw_map(axis: Any, image: Image.Image, values: np.ndarray) -> Any:
     if high <= low:
         return None
     style = {"extent": axis.images[0].get_extent(), "interpolation": "bilinear", "alpha": 0.6}
-    return axis.imshow((values - low) / (high - low), cmap=MAPS, vmin=0, vmax=1, **style)
+    return axis.imshow((values - low) / (high - low), cmap=figures.MAPS, vmin=0, vmax=1, **style)
 
 
 CHECK = Check(

@@ -7,28 +7,18 @@ import torch
 from matplotlib.figure import Figure
 
 from maskkit import model, pretrained
-from maskkit.audit import shortcuts
+from maskkit.audit import figures, shortcuts
 from maskkit.audit.audited import Audited
 from maskkit.audit.checks.check import Audit, Check, Context, Limits, Measured
 from maskkit.audit.classifiers import Classifier
 from maskkit.audit.entries import Entry, Message, entry, judge, rate, undefined, unknown, with_interval
-from maskkit.audit.figures import (
-    RED,
-    draw_rows,
-    fit,
-    is_measured,
-    label_row,
-    missing_entry,
-    photos_and_model,
-    without_data,
-)
 from maskkit.audit.recipes import Recipe, fit_head
 from maskkit.core.messages import in_english, message, said
 from maskkit.plots import ACCENT, GREY, figure, heading, label, styled
 
 KINDS = {  # words, style in the figure
     "guess": ("guess: the most frequent class", (GREY, "v", "")),
-    "blind": ("blind: never sees the face", (RED, "X", "")),
+    "blind": ("blind: never sees the face", (figures.RED, "X", "")),
     "weak": ("weak: sees little of the photo", ("#7a5c00", "s", "")),
     "real": ("real: sees the whole photo", (ACCENT, "o", "")),
 }
@@ -181,28 +171,34 @@ def draw(audit: Audit) -> Figure:
     """Accuracy of what cannot or hardly see a mask, beside guessing and the audited network."""
     section = {name: rule for name, rule in audit["shortcuts"].items() if "kind" in rule}
     if not section:
-        return without_data("Shortcuts", audit, "shortcuts")
+        return figures.without_data("Shortcuts", audit, "shortcuts")
     rows: list[Entry | None] = []
     heads = {}
     for kind, (words, _) in KINDS.items():
         heads[len(rows)] = words
         rules = [rule for rule in section.values() if rule["kind"] == kind]
-        rows += [None, *(rules or [missing_entry(audit, "shortcuts")])]
+        rows += [None, *(rules or [figures.missing_entry(audit, "shortcuts")])]
     styles = [KINDS[row.get("kind", "guess")][1] if row else None for row in rows]
     fig, [[axis]] = figure(10.5, 0.43 * len(rows) + 0.9, 1, 1)
-    draw_rows(axis, rows, styles, 6.2, size=8.5)
+    figures.draw_rows(axis, rows, styles, 6.2, size=8.5)
     axis.set(xlabel="accuracy (%)", ylim=(len(rows) - 0.4, -0.55), yticks=[])
     for y, row in enumerate(rows):
         if row is None:
             axis.axhspan(y - 0.36, y + 0.36, color="#eef1f4", lw=0, zorder=2)
             axis.text(1, y, heads[y], fontsize=9.5, weight="bold", va="center", zorder=3)
         else:
-            label_row(axis, y, fit(row.get("title", ""), 3.6, 10), fit(row.get("sees", ""), 3.6, 8.5))
+            figures.label_row(
+                axis, y, figures.fit(row.get("title", ""), 3.6, 10), figures.fit(row.get("sees", ""), 3.6, 8.5)
+            )
     for name, style in (("guess", (0, (2, 2))), ("model", "-")):
-        if is_measured(section.get(name)):
+        if figures.is_measured(section.get(name)):
             colour = KINDS[section[name]["kind"]][1][0]
             axis.axvline(100 * section[name]["value"], color=colour, lw=1.3, ls=style, zorder=1.5)
-    heading(fig, "Shortcuts: how far one gets without seeing a mask", below(section.values()) + photos_and_model(audit))
+    heading(
+        fig,
+        "Shortcuts: how far one gets without seeing a mask",
+        below(section.values()) + figures.photos_and_model(audit),
+    )
     return fig
 
 

@@ -6,22 +6,12 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from maskkit import claims, evaluate
-from maskkit.audit import splits
+from maskkit import claims
+from maskkit.audit import figures, splits
 from maskkit.audit.audited import Audited
 from maskkit.audit.checks.check import Audit, Check, Context, Measured
 from maskkit.audit.classifiers import Classifier
-from maskkit.audit.entries import Entry, entry, rate, undefined, unknown, with_interval
-from maskkit.audit.figures import (
-    BROWN,
-    draw_reason,
-    draw_rows,
-    entry_of,
-    is_measured,
-    photos_and_model,
-    why_unknown,
-    without_data,
-)
+from maskkit.audit.entries import Entry, counted, entry, rate, undefined, unknown, with_interval
 from maskkit.audit.recipes import fit_settings
 from maskkit.core import intervals
 from maskkit.core.messages import message, said
@@ -116,13 +106,12 @@ def entries_of(
         n=n_splits,
         share=REPORT_SCORE,
     )
-    ends = list(evaluate.wilson(reached, n_splits))
     return {
         "last": scores(arch, "last", repeated, groups, seed),
         "unseen": unseen(arch, "last", repeated, groups, seed),
         "best": scores(arch, "best", repeated, groups, seed) | flattery(repeated, groups, pool, seed),
         "unseen_best": unseen(arch, "best", repeated, groups, seed),
-        "reach": entry(reached / n_splits, ends, n_splits, sentence, report=REPORT_SCORE),
+        "reach": counted(reached, n_splits, sentence, report=REPORT_SCORE),
     }
 
 
@@ -224,7 +213,7 @@ def misleading_splits(arch: str, repeated: splits.Repeated) -> Entry:
         share=far / n_splits,
         arch=arch,
     )
-    return entry(far / n_splits, list(evaluate.wilson(far, n_splits)), n_splits, sentence)
+    return counted(far, n_splits, sentence)
 
 
 # --- the figure ---------------------------------------------------------------------------------
@@ -233,36 +222,36 @@ def misleading_splits(arch: str, repeated: splits.Repeated) -> Entry:
 @styled
 def draw(audit: Audit) -> Figure:
     """Per network: scores over many splits, last and best epoch, and the accuracy on the photos not drawn."""
-    networks = sorted(audit["networks"], key=lambda arch: not is_measured(audit["splits"].get(f"{arch}_last")))
-    had = [arch for arch in networks if is_measured(audit["splits"].get(f"{arch}_last"))]
+    networks = sorted(audit["networks"], key=lambda arch: not figures.is_measured(audit["splits"].get(f"{arch}_last")))
+    had = [arch for arch in networks if figures.is_measured(audit["splits"].get(f"{arch}_last"))]
     if not had and not (networks and audit["splits"]):
-        return without_data("Luck of the split", audit, "splits")
+        return figures.without_data("Luck of the split", audit, "splits")
     ratios = [part for arch in networks for part in ((1.8, 2.2) if arch in had else (0.6,))]
     fig, grid = figure(9.5, sum(ratios) + 0.6 * len(had), len(ratios), 1, height_ratios=ratios)
     axes = iter(grid[:, 0])
     for arch in networks:
         entries = {
-            name: entry_of(audit, "splits", f"{arch}_{name}", arch)
+            name: figures.entry_of(audit, "splits", f"{arch}_{name}", arch)
             for name in ("last", "best", "unseen", "unseen_best", "reach")
         }
         if arch not in had:
-            draw_reason(next(axes), f"{arch}: {why_unknown(entries['last'])}", 6.2 if had else 9)
+            figures.draw_reason(next(axes), f"{arch}: {figures.why_unknown(entries['last'])}", 6.2 if had else 9)
             continue
         draw_distribution(next(axes), arch, entries)
         draw_rates(next(axes), entries)
-    heading(fig, "Luck of the split: the same recipe on other splits", photos_and_model(audit))
+    heading(fig, "Luck of the split: the same recipe on other splits", figures.photos_and_model(audit))
     return fig
 
 
 def goal_of(reach: Entry) -> str:
     """The report's score in words."""
-    return f"{100 * reach['report']:g} %" if is_measured(reach) else "the report"
+    return f"{100 * reach['report']:g} %" if figures.is_measured(reach) else "the report"
 
 
 def draw_goal(axis: Any, reach: Entry) -> None:
     """A line at the report's score."""
-    if is_measured(reach):
-        line = {"color": BROWN, "lw": 1.4, "ls": (0, (5, 3)), "zorder": 1}
+    if figures.is_measured(reach):
+        line = {"color": figures.BROWN, "lw": 1.4, "ls": (0, (5, 3)), "zorder": 1}
         axis.axvline(100 * reach["report"], label=f"the report's {goal_of(reach)}", **line)
 
 
@@ -274,7 +263,7 @@ def draw_distribution(axis: Any, arch: str, entries: dict[str, Entry]) -> None:
     share = 100 * np.asarray(last["distribution"]) / n_splits
     style = {"color": LINE, "edgecolor": GREY, "lw": 0.6, "clip_on": False}
     axis.bar(edges[:-1], share, np.diff(edges), align="edge", label="last epoch", **style)
-    if is_measured(best):
+    if figures.is_measured(best):
         share = 100 * np.asarray(best["distribution"]) / best["n_splits"]
         first = int(np.flatnonzero(share)[0])
         axis.stairs(share[first:], edges[first:], color=ACCENT, lw=2, label="best epoch", clip_on=False)
@@ -291,8 +280,8 @@ def draw_rates(axis: Any, entries: dict[str, Entry]) -> None:
     draw_goal(axis, entries["reach"])
     rows = [entries[name] for name in ("last", "best", "unseen", "unseen_best", "reach")]
     splits_ = plural(entries["last"]["n_splits"], "split")
-    styles = [(INK, "d", ""), (ACCENT, "o", "")] * 2 + [(BROWN, "P", "")]
-    draw_rows(axis, rows, styles, 6.2, [f"over {splits_}"] * 2 + [None] * 2 + [f"of {splits_}"])
+    styles = [(INK, "d", ""), (ACCENT, "o", "")] * 2 + [(figures.BROWN, "P", "")]
+    figures.draw_rows(axis, rows, styles, 6.2, [f"over {splits_}"] * 2 + [None] * 2 + [f"of {splits_}"])
     names = [f"{what}, {epoch} epoch" for what in ("mean of splits", "undrawn photos") for epoch in ("last", "best")]
     axis.set_yticklabels([*names, f"best epoch reaches {goal_of(entries['reach'])}"])
     axis.axhline(3.5, color=LINE, lw=2.5, zorder=3.5)
