@@ -33,7 +33,7 @@ from maskkit.report import REPORT_RECIPE
 from maskkit.sources import decoding, folders
 
 N_SPLITS, N_ALONE = 1000, 10
-IMPORTS = "from maskkit.audit import audit, subject; from maskkit.core import memory; print(memory.status_mib('VmRSS'))"
+IMPORTS = "from maskkit.audit import audit; from maskkit.core import memory; print(memory.status_mib('VmRSS'))"
 RECIPE = {name: REPORT_RECIPE[name] for name in train.FIT_SETTINGS}
 
 

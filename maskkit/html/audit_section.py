@@ -10,7 +10,7 @@ from maskkit.html.languages import number as localized
 from maskkit.html.languages import say
 from maskkit.html.markup import PRIVACY, PRIVACY_DRAWN, SIGNS, Markup, details, ends, mark, percent, stored, table, text
 
-VERSION = 1  # of audit.json
+VERSION = 2  # of audit.json
 PENDING = "not measured yet: make trust"
 LIGHTS = ("split_luck", "leaks", "shortcuts", "mouth", "other_source", "calibration")
 MAX_ROWS, MAX_FILES = 8, 100  # longer tables are folded away; of longer lists of files the rest is counted

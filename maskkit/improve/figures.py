@@ -14,14 +14,13 @@ from maskkit.core import class_names
 from maskkit.improve.engines import ENGINES
 from maskkit.improve.paired_gains import Gains
 from maskkit.improve.speed_table import Row
-from maskkit.plots import (
+from maskkit.plot_style import (
     ACCENT,
     GREY,
     INK,
     LINE,
     class_labels,
     class_looks,
-    curves,
     figure,
     heading,
     label,
@@ -31,6 +30,7 @@ from maskkit.plots import (
     styled,
     tint,
 )
+from maskkit.plots import curves
 
 TEST_SETS = {  # words, colour, marker
     "unseen": ("unseen photos, same source", ACCENT, "o"),

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from maskkit import evaluate
-from maskkit.audit import sections
-from maskkit.audit.subject import Net
+from maskkit.audit.classifiers import Classifier
+from maskkit.audit.entries import entry
 from maskkit.core import disk, environment, intervals
 from maskkit.improve.recipes import Trained
 from maskkit.improve.test_sets import TestSet
@@ -40,7 +40,7 @@ def gain(words: str, new: Trained, plain: Trained, test_set: TestSet, seed: int)
         f"{words}: {answer}; {format_points(value)} points ({low} to {high}), from {100 * before.mean():.1f} to "
         f"{100 * after.mean():.1f} % of {n} {test_set.words}, paired over {n_splits} splits"
     )
-    return sections.entry(
+    return entry(
         value,
         interval,
         n,
@@ -84,12 +84,12 @@ def format_table(gains: Gains) -> str:
         "|---|---|---|---|---|---|",
     ]
     for entries in gains.values():
-        for entry in entries.values():
-            low, high = entry["interval"]
+        for gain in entries.values():
+            low, high = gain["interval"]
             lines.append(
-                f"| {entry['words']} | {entry['n']} {entry['exam']} photos, {entry['splits']} splits | "
-                f"{100 * entry['before']:.1f} % | {100 * entry['after']:.1f} % | {format_points(entry['value'])} "
-                f"({format_points(low)} to {format_points(high)}) | {entry['answer']} |"
+                f"| {gain['words']} | {gain['n']} {gain['exam']} photos, {gain['splits']} splits | "
+                f"{100 * gain['before']:.1f} % | {100 * gain['after']:.1f} % | {format_points(gain['value'])} "
+                f"({format_points(low)} to {format_points(high)}) | {gain['answer']} |"
             )
     return "\n".join(lines)
 
@@ -100,7 +100,7 @@ def write_improve_json(
     gains: Gains,
     networks: list[dict[str, Any]],
     sets: list[TestSet],
-    nets: dict[str, Net],
+    nets: dict[str, Classifier],
     recipe: dict[str, Any],
 ) -> None:
     """Write improve.json: the gains, the comparison of networks, the test sets, and the weights that were used."""

@@ -16,7 +16,7 @@ import torch
 from torch.utils.data import TensorDataset
 
 from maskkit import augment, features, fine_tuning, model, train
-from maskkit.audit.subject import Net
+from maskkit.audit.classifiers import Classifier
 from maskkit.core import batches, parameters
 from maskkit.core.progress import bar
 from maskkit.improve.test_sets import Drawn, TestSet
@@ -37,20 +37,20 @@ class Trained:
     history: list[dict[str, Any]]
 
 
-def train_heads(nets: dict[str, Net], drawn: Drawn, sets: list[TestSet], **settings: Any) -> dict[str, Trained]:
+def train_heads(nets: dict[str, Classifier], drawn: Drawn, sets: list[TestSet], **settings: Any) -> dict[str, Trained]:
     """{architecture: `train_head` of that network}, with its `settings`."""
     return {arch: train_head(net, drawn, sets, **settings) for arch, net in nets.items()}
 
 
 def train_tails(
-    nets: dict[str, Net], drawn: Drawn, sets: list[TestSet], heads: dict[str, Trained], **settings: Any
+    nets: dict[str, Classifier], drawn: Drawn, sets: list[TestSet], heads: dict[str, Trained], **settings: Any
 ) -> dict[str, Trained]:
     """{architecture: `train_tail` of that network}, from the heads of `train_heads`, with its `settings`."""
     return {arch: train_tail(net, drawn, sets, heads[arch].states, **settings) for arch, net in nets.items()}
 
 
 def train_head(
-    net: Net,
+    net: Classifier,
     drawn: Drawn,
     sets: list[TestSet],
     *,
@@ -85,7 +85,7 @@ def train_head(
 
 
 def train_tail(
-    net: Net,
+    net: Classifier,
     drawn: Drawn,
     sets: list[TestSet],
     heads: list[dict[str, torch.Tensor]],

@@ -9,7 +9,7 @@ import torch
 
 from maskkit import augment, data, model
 from maskkit.audit import leaks, splits, survey
-from maskkit.audit.subject import choose, detect
+from maskkit.audit.audited import draw_evenly, find_versions
 from maskkit.sources import decoding, folders, listing
 
 SPARE = 1.5  # candidates read per photo that is needed: some are versions of drawn ones
@@ -111,15 +111,15 @@ def find_unseen(drawn: Drawn, source: folders.Source, n: int, seed: int) -> Test
     if not candidates:
         raise ValueError(f"every photo of {source.photos} was drawn, so none is left to be measured on")
     read = survey.read(candidates + learned)
-    groups = detect(read, None)["all"]
+    groups = find_versions(read, None)["all"]
     free = np.flatnonzero(~np.isin(groups, groups[read.column("part") == "drawn"]))
     if len(np.unique(read.labels[free])) < len(read.classes):
         raise ValueError(f"no photo of some class of {source.photos} is left that is no version of a drawn one")
-    places = choose(free, read.labels, n, seed)
+    places = draw_evenly(free, read.labels, n, seed)
     return TestSet("unseen", f"unseen photos of {source.photos}", [read.rows[i] for i in places], groups[places])
 
 
 def sample(files: list[dict[str, Any]], n: int, seed: int) -> list[dict[str, Any]]:
     """Up to n of some files, evenly from each class, drawn by seed."""
     labels = np.array([row["label"] for row in files])
-    return [files[place] for place in choose(np.arange(len(files)), labels, n, seed)]
+    return [files[place] for place in draw_evenly(np.arange(len(files)), labels, n, seed)]

@@ -28,7 +28,7 @@ def sample(colours=("green", "amber", "red", "green", "amber", "green"), classes
     whole = dict(zip(audit_section.SECTIONS, builders, strict=True))
     lamp = zip(audit_section.LIGHTS, TITLES, colours, strict=True)
     return {
-        "version": 1,
+        "version": 2,
         "photos": "Kaggle 12K",
         "classes": list(classes),
         "n": 3792,
@@ -417,7 +417,7 @@ def put(*path_and_value):
 
 
 DAMAGE = {
-    "version": (put("version", 2), "its version is 2"),
+    "version": (put("version", 1), "its version is 1"),
     "no lights": (put("lights", {}), "lights: missing"),
     "section": (put("leaks", []), "leaks: missing"),
     "value": (put("lights", "leaks", "value", "high"), "lights.leaks is not"),
@@ -441,7 +441,7 @@ def test_a_damaged_audit_is_refused_with_its_place(folder, name):
     assert found is None and said in problem and problem.endswith("Remove the file, then: make trust RUN=check")
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "null", "1", "[" * 100_000, '{"version": 1}'])
+@pytest.mark.parametrize("content", ["", "{", "[]", "null", "1", "[" * 100_000, '{"version": 2}'])
 def test_what_is_no_audit_is_refused(folder, content):
     assert audit_section.read(folder) == (None, "")
     (folder / "audit.json").write_text(content)

@@ -8,7 +8,9 @@ import pytest
 from test_page import read, run_dir  # noqa: F401 (a fixture)
 
 from maskkit import claims, page, runs
-from maskkit.audit import lights, sections, shortcuts
+from maskkit.audit import shortcuts
+from maskkit.audit.checks import CHECKS, files, leaks
+from maskkit.audit.entries import NOT_YET
 from maskkit.core import disk, paths
 from maskkit.html import audit_section, indonesian, languages
 from tests.html.test_audit_section import AUDITS
@@ -68,16 +70,18 @@ def sentences_of_05():
 
 
 STORED = [
-    *sentences_of_05(), *lights.TITLES.values(), *lights.REASONS.values(), *sections.ODD.values(),
-    *sections.DETECTORS.values(), *(one.title for one in shortcuts.MEASURES.values()),
-    *(one.sees for one in shortcuts.MEASURES.values()),
+    *sentences_of_05(), *(check.title for check in CHECKS), *(check.reason for check in CHECKS),
+    *files.PROBLEMS.values(), *(detector.how["id"] for detector in leaks.DETECTORS.values()),
+    *(one.title for one in shortcuts.MEASURES.values()), *(one.sees for one in shortcuts.MEASURES.values()),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("english", STORED)
 def test_what_audit_json_holds_is_said_in_indonesian_with_the_same_numbers(english):
-    if english.startswith(lights.NOT_YET):  # the page itself says that, with the command
-        english = english.removeprefix(f"{lights.NOT_YET} (so far: ").removeprefix(lights.NOT_YET).removesuffix(")")
+    if english.startswith(NOT_YET["sentence"]):  # the page itself says that, with the command
+        english = (
+            english.removeprefix(f"{NOT_YET['sentence']} (so far: ").removeprefix(NOT_YET["sentence"]).removesuffix(")")
+        )
     with languages.speaking("id"):
         said = languages.translate(english)
     assert said is not None

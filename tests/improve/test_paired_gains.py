@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from maskkit import evaluate
+from maskkit.core import intervals
 from maskkit.improve import paired_gains, recipes, test_sets
 
 
@@ -41,7 +41,7 @@ def test_the_table_shows_before_after_and_answer():
     assert row.startswith("| resnet18, strong views | 4 unseen photos, 20 splits | 50.0 % | 100.0 % | +50.0 (")
     score = paired_gains.accuracy(trained(half), make_set(4), 0)
     assert (score["correct"], score["n"], score["accuracy"]) == (2, 4, 0.5)
-    assert score["interval"] == pytest.approx(evaluate.wilson(2, 4), abs=0.05)
+    assert score["interval"] == pytest.approx(intervals.wilson(2, 4), abs=0.05)
 
 
 def test_the_lighter_network_is_compared_only_if_both_were_trained():

@@ -4,7 +4,9 @@ import mistune
 import pytest
 
 from maskkit import evaluate, runs
-from maskkit.audit import lights
+from maskkit.audit.checks import CHECKS, leaks
+from maskkit.audit.checks.check import Measured
+from maskkit.audit.entries import unknown
 from maskkit.cli import main
 from maskkit.core import disk
 from maskkit.runner import card
@@ -72,10 +74,11 @@ def test_the_kept_epoch_is_named(run_dir, keep, n):
 
 def test_the_audits_lights_are_in_it(run_dir):
     entry = {"value": 0.1, "interval": [0.08, 0.12], "n": 40, "sentence": "4 of 40 | leak"}
-    found = {name: lights.unknown(name, "no second folder was given") for name in lights.TITLES}
-    found["leaks"] = lights.light("leaks", entry)
+    nothing = Measured(judged=unknown("no second folder was given"))
+    found = {check.name: check.result(nothing) for check in CHECKS if check.name}
+    found["leaks"] = leaks.CHECK.result(Measured(judged=entry))
     sections = dict.fromkeys(("splits", "leaks", "shortcuts", "regions", "against", "files", "calibration"), {})
-    head = {"version": 1, "classes": ["a"], "n": 40, "networks": {}, "lights": found}
+    head = {"version": 2, "classes": ["a"], "n": 40, "networks": {}, "lights": found}
     disk.write_json(run_dir / "audit.json", head | sections)
     said = card.write(run_dir).read_text(encoding="utf-8")
     assert "| 🔴 red | Leaks between the parts | 4 of 40 \\| leak |" in said
