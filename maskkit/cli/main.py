@@ -5,6 +5,7 @@ it runs, so that `--help` answers at once.
 """
 
 import argparse
+import importlib
 import io
 import os
 import shlex
@@ -16,25 +17,22 @@ from collections.abc import Sequence
 from typing import Any, NoReturn, cast
 
 from maskkit import __version__
-from maskkit.cli import (
-    audit,
-    card,
-    compare,
-    doctor,
-    export,
-    improve,
-    kaggle,
-    predict,
-    refresh,
-    reproduce,
-    runs,
-    sweep,
-    trust,
-)
 
-COMMANDS = (
-    reproduce, trust, improve, audit, predict, sweep, export, card, runs, compare, kaggle, doctor, refresh,
-)  # fmt: skip
+COMMANDS = (  # in the order of `--help`; each is the module of this folder with that name
+    "reproduce",
+    "trust",
+    "improve",
+    "audit",
+    "predict",
+    "sweep",
+    "export",
+    "card",
+    "runs",
+    "compare",
+    "kaggle",
+    "doctor",
+    "refresh",
+)
 FAULT = "please report the lines above, with the command and what `maskkit doctor` says"
 
 
@@ -43,6 +41,7 @@ class Parser(argparse.ArgumentParser):
 
     words: tuple[str, ...] = ()  # of the command line
 
+    # argparse declares overloads, one for each kind of namespace; this is what all of them do.
     def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
         Parser.words = tuple(sys.argv[1:] if args is None else args)
         return super().parse_args(args, namespace)
@@ -59,8 +58,8 @@ def parser() -> Parser:
     top.add_argument("--version", action="version", version=f"maskkit {__version__}")
     top.set_defaults(interrupted="what was written before stays")  # what a signal leaves, unless the command says more
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in COMMANDS:
-        command.add(commands)
+    for name in COMMANDS:
+        importlib.import_module(f"maskkit.cli.{name}").add(commands)
     return top
 
 

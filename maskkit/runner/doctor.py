@@ -118,7 +118,7 @@ def check_reachable(addresses: Mapping[str, str], open_url: Callable[..., Any]) 
 
 
 def request(address: str, open_url: Callable[..., Any]) -> str:
-    """ "yes" where an address answers, or why not."""
+    """Whether an address answers: "yes", or why not."""
     head = urllib.request.Request(address, method="HEAD", headers={"User-Agent": "maskkit doctor"})
     try:
         with open_url(head, timeout=TIME_LIMIT - 1):
