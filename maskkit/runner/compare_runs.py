@@ -28,7 +28,7 @@ def run_folders():
 def unfinished():
     """Folders in which a run works until all its notebooks have passed: {name: whether a process is at work there}."""
     found = sorted(path for path in run_folders() if path.suffix == runs.PART)
-    return {path.name: runs.is_locked(path.with_name(runs.own_name(path))) for path in found}
+    return {path.name: runs.is_locked(path.with_name(runs.run_name(path))) for path in found}
 
 
 def is_evaluated(run_dir):

@@ -284,7 +284,7 @@ def check_sources(settings, say):
     for line in source.lines():
         say(line)
     if corrected:
-        say(f"corrected by hand: {corrections.say(corrected)}, as far as they are drawn")
+        say(f"corrected by hand: {corrections.format_summary(corrected)}, as far as they are drawn")
 
 
 def fallback(note: str) -> str:
