@@ -38,7 +38,7 @@ def find(source: folders.Source, rows: Rows, *, split: str, corrected: Path | No
         digest = drawn.get(name, "")
         if size > 0 and len(labels_of_size[size]) > 1:
             digest = digest or hash_of(path)
-        label = changed.get(digest, folder_label)
+        label = changed.get(digest, folder_label) or ""  # of an excluded photo none
         if digest and label:
             row = {"sha256": digest, "source": name, "label": label, "drawn": "yes" if name in drawn else "no"}
             candidates.append(row)

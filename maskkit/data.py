@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from PIL import Image
 
@@ -90,6 +90,14 @@ def check_bytes(path: Path, expected: str, since: str) -> None:
         raise ValueError(f"{path} (sha256 {actual[:12]}..., listed as {expected[:12]}...) has changed since {since}")
 
 
+class ImageTransform(Protocol):
+    """Maps a PIL RGB image to the network's input, and describes itself: `model.Transform`, `augment.View`."""
+
+    def __call__(self, image: Image.Image) -> torch.Tensor: ...
+
+    def describe(self) -> dict[str, Any]: ...
+
+
 class Photos:
     """Photos as (image float32 (3, size, size), label int), for any torch DataLoader.
 
@@ -104,9 +112,7 @@ class Photos:
 
     listed = "it was listed; run the same command again"  # ends the message of changed bytes
 
-    def __init__(
-        self, rows: Iterable[dict[str, Any]], classes: Sequence[str], transform: Callable[[Image.Image], torch.Tensor]
-    ) -> None:
+    def __init__(self, rows: Iterable[dict[str, Any]], classes: Sequence[str], transform: ImageTransform) -> None:
         self.rows, self.classes, self.transform = list(rows), tuple(classes), transform
         self.labels = [self.classes.index(row["label"]) for row in self.rows]
 
@@ -142,9 +148,7 @@ class MaskDataset(Photos):
 
     listed = "split.csv was written; run 01_prepare.ipynb again"
 
-    def __init__(
-        self, rows: Rows, run_dir: Path, classes: Sequence[str], transform: Callable[[Image.Image], torch.Tensor]
-    ) -> None:
+    def __init__(self, rows: Rows, run_dir: Path, classes: Sequence[str], transform: ImageTransform) -> None:
         super().__init__(rows, classes, transform)
         self.folder = Path(run_dir) / "data-mask"
 

@@ -99,7 +99,7 @@ def whole(run_dir, metrics):
     """The page as HTML, in the order in which its reader asks: what came out, is it so, how was it made."""
     drawn = metrics.get("source") == "demo" and not audit_section.shows_others(run_dir)
     privacy = say(PRIVACY_DRAWN if drawn else PRIVACY)
-    name = metrics.get("run", {}).get("name") or runs.own_name(run_dir)
+    name = metrics.get("run", {}).get("name") or runs.run_name(run_dir)
     audit, problem = audit_section.read(run_dir, name)
     photos = figure(run_dir, "photos", metrics) if (run_dir / "figures" / "photos.png").exists() else ""
     parts = [

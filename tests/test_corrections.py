@@ -22,7 +22,7 @@ def test_the_last_line_of_a_photo_counts_and_undo_takes_it_off(file):
     assert corrections.labels(file) == {"a" * 64: None, "b" * 64: None}
     assert corrections.undo(file)["action"] == "set_aside"
     assert corrections.labels(file) == {"a" * 64: "y", "b" * 64: None}
-    assert corrections.say(file) == "corrections.csv: 1 labels, 1 photos set aside"
+    assert corrections.format_summary(file) == "corrections.csv: 1 labels, 1 photos set aside"
     corrections.undo(file), corrections.undo(file)
     assert corrections.undo(file) is None and corrections.labels(file) == {}
 

@@ -112,7 +112,7 @@ class Explorer:
 
     def _as_in(self, lines):
         """(labels, aside) by lines of corrections.csv."""
-        changed = corrections.last_words(lines)
+        changed = corrections.labels_of(lines)
         now = [changed.get(row["sha256"], self.classes[at]) for row, at in zip(self.rows, self.found, strict=True)]
         strange = set(now) - {None, *self.classes}
         if strange:

@@ -47,7 +47,7 @@ def write(run_dir):
     run_dir = Path(run_dir)
     metrics = runs.read_metrics(run_dir)
     described = disk.read_json(runs.need(run_dir, "model.json", "02_train.ipynb"))
-    name = metrics.get("run", {}).get("name") or runs.own_name(run_dir)
+    name = metrics.get("run", {}).get("name") or runs.run_name(run_dir)
     classes = described["classes"]
     sections = {
         f"Model card: {escape(name)}": intro(metrics, classes),

@@ -35,7 +35,7 @@ def check_inputs(settings: Mapping[str, Any], print_line: Callable[[str], object
     for line in source.lines():
         print_line(line)
     if corrected:
-        print_line(f"corrected by hand: {corrections.say(corrected)}, as far as they are drawn")
+        print_line(f"corrected by hand: {corrections.format_summary(corrected)}, as far as they are drawn")
 
 
 def check_files(settings: Mapping[str, Any]) -> None:

@@ -33,7 +33,7 @@ def run_folders() -> list[Path]:
 def list_unfinished() -> dict[str, bool]:
     """Folders in which a run works until all its notebooks have passed: {name: whether a process is at work there}."""
     folders = sorted(path for path in run_folders() if path.suffix == runs.PART)
-    return {path.name: runs.is_locked(path.with_name(runs.own_name(path))) for path in folders}
+    return {path.name: runs.is_locked(path.with_name(runs.run_name(path))) for path in folders}
 
 
 def is_evaluated(run_dir: Path) -> bool:

@@ -65,7 +65,7 @@ def extract(client, backbone, photos, *, cache, device="auto", chunk=CHUNK):
     from maskkit import features, model
 
     n_features = model.head(backbone.network(), backbone.arch).in_features
-    known = features.read(backbone.folder(cache, photos.transform), n_features)
+    known = features.read_shards(backbone.folder(cache, photos.transform), n_features)
     missing = {row["sha256"]: row for row in photos.rows if row["sha256"] not in known}
     n_missing = len(missing)
     for _, outcome in cluster.each(compute, chunks(backbone, photos, missing, cache, device, chunk), client):

@@ -520,7 +520,7 @@ def warm(pairs):
             entry[0].update((row["sha256"], row) for row in photos.rows)
     for (backbone, transform, device, cache), (rows, photos) in wanted.items():
         n_features = model.head(backbone.network(), backbone.arch).in_features
-        known = features.read(backbone.folder(cache, transform), n_features)
+        known = features.read_shards(backbone.folder(cache, transform), n_features)
         missing = {digest: row for digest, row in rows.items() if digest not in known}
         yield from extraction.chunks(backbone, photos, missing, cache, device, chunk=WARM, keep=False)
 

@@ -103,5 +103,5 @@ def test_what_killed_writers_left_in_the_cache_goes_after_a_day(tmp_path):
     for path in (old, fresh):
         path.touch()
     os.utime(old, (time.time() - 90_000,) * 2)
-    features.write(tmp_path, {"00" * 32: np.zeros(4, np.float32)})
+    features.write_shard(tmp_path, {"00" * 32: np.zeros(4, np.float32)})
     assert fresh.exists() and not old.exists()

@@ -28,7 +28,7 @@ from pathlib import Path
 from maskkit import features
 sys.stdin.readline()
 for start in range(int(sys.argv[2]), int(sys.argv[2]) + 60):
-    features.write(Path(sys.argv[1]), {f"{n:064x}": np.full(4, n, np.float32) for n in range(start, start + 5)})
+    features.write_shard(Path(sys.argv[1]), {f"{n:064x}": np.full(4, n, np.float32) for n in range(start, start + 5)})
 """
 
 
@@ -67,9 +67,9 @@ def test_two_processes_fill_one_cache(tmp_path):
         writer.stdin.write("go\n")
         writer.stdin.flush()
     while any(writer.poll() is None for writer in writers):
-        check(features.read(tmp_path, 4))
+        check(features.read_shards(tmp_path, 4))
     assert [writer.wait() for writer in writers] == [0, 0]
-    found = features.read(tmp_path, 4)
+    found = features.read_shards(tmp_path, 4)
     check(found)
     assert len(found) == 94 and not list(tmp_path.glob(".*"))
 

@@ -384,7 +384,7 @@ def test_a_sweep_survives_its_workers_and_agrees_with_one_process(client, photo_
     assert len(workers) >= 2
     for folder in (tmp_path / "many").iterdir():  # each photo once, although recipes share them and start together
         names = [digest for path in folder.glob("*.safetensors") for digest in digests(path)]
-        assert len(names) == len(set(names)) == len(features.read(tmp_path / "one" / folder.name, 512))
+        assert len(names) == len(set(names)) == len(features.read_shards(tmp_path / "one" / folder.name, 512))
 
 
 def digests(path):
