@@ -12,8 +12,8 @@ from maskkit.core import paths
 
 PACKAGE = paths.ROOT / "maskkit"
 REPORT = "the report"  # the files at the top level
-# Each may import those of earlier rows, and itself. improve and explore measure with the audit's instruments; partitions of
-# a prediction are jobs of a sweep.
+# Each may import those of earlier rows, and itself. improve and explore measure with the audit's instruments, and
+# partitions of a prediction are jobs of a sweep.
 ROWS = (
     {"core"},
     {"sources", "html"},

@@ -175,7 +175,8 @@ def status_html(explorer: Explorer) -> str:
     n_labels = int((explorer.changed & ~explorer.excluded).sum())
     n_val = int((explorer.changed & (explorer.parts == "val")).sum())
     lines = [
-        f"<b>{text(evaluate.format_score(learned.kept))}</b> of the validation photos, {keep} epoch {learned.kept['epoch']}",
+        f"<b>{text(evaluate.format_score(learned.kept))}</b> of the validation photos, "
+        f"{keep} epoch {learned.kept['epoch']}",
         f"the run as it was made: {text(evaluate.format_score(metrics[keep]))}",
         f"{plural(n_labels, 'label')} changed, {plural(n_aside, 'photo')} set aside, kept in "
         f"<code>{text(explorer.file.name)}</code> · {plural(len(explorer.suspects), 'label')} likely wrong",

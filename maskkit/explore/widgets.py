@@ -13,7 +13,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from maskkit.core import class_names
+from maskkit.core import class_names, intervals
 from maskkit.explore import figures
 from maskkit.explore.explorer import Explorer, count_answers
 from maskkit.html.markup import plural, text
