@@ -176,7 +176,7 @@ def reproduce(parameter_file, texts, notebooks=REPORT_NOTEBOOKS, say=print):
         raise runs.in_use(run_dir)
     check_sources(settings, say)  # before the lock, whose file would stay behind
     with runs.locked(run_dir):
-        part = runs.workplace(run_dir)
+        part = runs.working_folder(run_dir)
         run_all(parameters, part, say)
         rename_run(part, notebooks, run_dir.name)
         write_card(part)
