@@ -1,4 +1,4 @@
-"""What all figures share: one style, headings, pictures, intervals, the look of classes, and texts that can be drawn.
+"""What all figures share: one style, headings, pictures, intervals, the style of classes, and texts that can be drawn.
 
 Classes are told apart by colour, marker and hatch, right and wrong by sign and frame; rates carry their Wilson 95 %
 interval.
@@ -22,13 +22,13 @@ from maskkit.core import class_names
 from maskkit.core.intervals import wilson
 
 Parameters = ParamSpec("Parameters")
-Look = tuple[str, str, str]  # colour, marker and hatch of a class
+ClassStyle = tuple[str, str, str]  # colour, marker and hatch of a class
 MAX_CLASSES = 12  # with a row each; a figure of more says which it shows, and sums up the others where it can
 TILE_PX = 320  # pictures are drawn at most this large, so that a figure of phone photos stays small
 INK, GREY, LINE, ACCENT = "#1d2733", "#5b6673", "#cfd6de", "#0f6674"
 TURNING = frozenset(range(0x202A, 0x202F))  # marks of writing from right to left and back
-OTHERS_LOOK = (GREY, "o", "")  # of classes summed up
-FIXED_LOOKS = {"with_mask": ("#0a6ab0", "o", ""), "without_mask": ("#c2500a", "s", "////")}
+OTHERS_STYLE = (GREY, "o", "")  # of classes summed up
+FIXED_STYLES = {"with_mask": ("#0a6ab0", "o", ""), "without_mask": ("#c2500a", "s", "////")}
 COLOURS = (
     "#00795a",
     "#a8447f",
@@ -156,15 +156,15 @@ def verdict(
     """A picture above its predicted class and probability; a wrong one has a thick dashed frame and ✗."""
     predicted = int(probability.argmax())
     wrong = predicted != true
-    looks = class_looks(classes)
-    picture(axis, image, INK if wrong else looks[predicted][0], 3.2 if wrong else 1.4, dashed=wrong)
+    styles = class_styles(classes)
+    picture(axis, image, INK if wrong else styles[predicted][0], 3.2 if wrong else 1.4, dashed=wrong)
     sign, weight = ("✗", "bold") if wrong else ("✓", "normal")
     lines = [f"{sign} {class_labels(classes, 15)[predicted]}, {percent(probability[predicted])}"]
     if wrong:
         lines.append(f"is {class_labels(classes, 20)[int(true)]}")
     if file is not None:
         lines.append(label(Path(file).name, 24))
-    axis.set_xlabel(lines[0], color=looks[predicted][0], fontsize=9, weight=weight, labelpad=4)
+    axis.set_xlabel(lines[0], color=styles[predicted][0], fontsize=9, weight=weight, labelpad=4)
     for i, line in enumerate(lines[1:]):
         axis.annotate(
             line,
@@ -179,16 +179,16 @@ def verdict(
         )
 
 
-def intervals(axis: Axes, rows: Sequence[tuple[int, int, Look]], one_line: bool = False) -> None:
-    """One horizontal 95 % interval per row (correct, n, look) on a 0-100 axis, its numbers right of it."""
+def intervals(axis: Axes, rows: Sequence[tuple[int, int, ClassStyle]], one_line: bool = False) -> None:
+    """One horizontal 95 % interval per row (correct, n, style) on a 0-100 axis, its numbers right of it."""
     shares = [(correct / n, wilson(correct, n)) if n else (None, None) for correct, n, _ in rows]
     ranges(axis, [(*share, format_rate(*row[:2]), row[2]) for share, row in zip(shares, rows, strict=True)], one_line)
 
 
 def ranges(
-    axis: Axes, rows: Sequence[tuple[float | None, Sequence[float] | None, str, Look]], one_line: bool = False
+    axis: Axes, rows: Sequence[tuple[float | None, Sequence[float] | None, str, ClassStyle]], one_line: bool = False
 ) -> None:
-    """`intervals` ready-made: rows (fraction, (low, high), words, look); what is None is not drawn."""
+    """`intervals` ready-made: rows (fraction, (low, high), words, style); what is None is not drawn."""
     for y, (value, interval, text, (colour, marker, _)) in enumerate(rows):
         if interval is not None:
             low, high = interval
@@ -210,22 +210,22 @@ def ranges(
     axis.grid(axis="x")
 
 
-def class_looks(classes: Sequence[str]) -> list[Look]:
+def class_styles(classes: Sequence[str]) -> list[ClassStyle]:
     """(colour, marker, hatch) of each class: the report's two keep theirs, others take the next by order.
 
     Each ten classes pair the colours with other markers and hatches than the ten before: a hundred differ.
     """
-    others = [name for name in classes if name not in FIXED_LOOKS]
+    others = [name for name in classes if name not in FIXED_STYLES]
     shapes = [(i + i // 10) % 10 for i in range(len(others))]
-    looks = {
+    styles = {
         name: (COLOURS[i % 10], MARKERS[shape], HATCHES[shape])
         for i, (name, shape) in enumerate(zip(others, shapes, strict=True))
     }
-    return [FIXED_LOOKS.get(name) or looks[name] for name in classes]
+    return [FIXED_STYLES.get(name) or styles[name] for name in classes]
 
 
 def class_labels(classes: Sequence[str], length: int = 24) -> list[str]:
-    """`label` of all classes at once: no two look alike, so that each is found again in every figure."""
+    """`label` of all classes at once: no two are alike, so that each can be recognised in every figure."""
     return list(cached_labels(tuple(classes), length))
 
 

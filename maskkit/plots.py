@@ -30,10 +30,11 @@ from maskkit.plot_style import (
     LINE,
     MARKERS,
     MAX_CLASSES,
-    OTHERS_LOOK,
+    OTHERS_STYLE,
     STYLE,
+    ClassStyle,
     class_labels,
-    class_looks,
+    class_styles,
     figure,
     format_rate,
     format_selection,
@@ -58,6 +59,7 @@ EMPTY_CELLS = 10  # classes up to which a confusion matrix spells out its zeros
 MAX_SAMPLE = 60  # photos in a sample of the classes
 MAX_PREDICTIONS = 20
 MAX_MISTAKES = 40
+BROWN = "#8a5a00"  # the report's line
 FILL = LinearSegmentedColormap.from_list("maskkit", ["#f3f5f7", "#d5e8ea", "#6fadb5", ACCENT])
 
 
@@ -74,14 +76,14 @@ def photos_grid(images: list[Image.Image], labels: Sequence[int], classes: Seque
     columns = max(4, *(len(row) for row in rows.values()))
     shown = sum(len(row) for row in rows.values())
     fig, grid = figure(1.2 * columns + 0.6, 1.32 * len(rows) + 0.25, len(rows), columns)
-    looks, names = class_looks(classes), class_labels(classes)
+    styles, names = class_styles(classes), class_labels(classes)
     for axes, (index, row) in zip(grid, rows.items(), strict=True):
         for axis in axes:
             axis.set_axis_off()
             axis.set_anchor("SW")  # so that a row's name stands at its first photo's edge, whatever its shape
         for axis, i in zip(axes, row, strict=False):
-            picture(axis, images[i], looks[index][0])
-        axes[0].set_title(names[index], color=looks[index][0], weight="bold", fontsize=10.5, pad=5)
+            picture(axis, images[i], styles[index][0])
+        axes[0].set_title(names[index], color=styles[index][0], weight="bold", fontsize=10.5, pad=5)
     heading(
         fig,
         "What the network is asked to tell apart" + of_classes(len(rows), classes),
@@ -105,10 +107,10 @@ def split_counts(counts: dict[str, dict[str, int]], photos: str) -> Figure:
     most = max((n for part in counts.values() for n in part.values()), default=1)
     n_rows = len(shown) + bool(others)
     fig, grid = figure(8, 0.42 * n_rows + 1, 1, len(counts), sharex=True, sharey=True)
-    looks, labels = class_looks(classes), class_labels(classes)
+    styles, labels = class_styles(classes), class_labels(classes)
     for axis, (part, count) in zip(grid[0], counts.items(), strict=True):
         for y, index in enumerate(shown):
-            n, (colour, _, hatch) = count.get(classes[index], 0), looks[index]
+            n, (colour, _, hatch) = count.get(classes[index], 0), styles[index]
             axis.barh(y, n, 0.66, color=tint(colour), edgecolor=colour, hatch=hatch, linewidth=1.2)
             axis.text(n + 0.02 * most, y, f"{n:,}", va="center", weight="bold")
         if others:
@@ -180,13 +182,13 @@ def curves_compared(histories: dict[str, list[dict[str, Any]]]) -> Figure:
     fig, [[left, right]] = figure(10, 4.1, 1, 2)
     for at, (name, history) in enumerate(histories.items()):
         colour, epochs = (ACCENT, "#c2500a", *COLOURS)[at], [row["epoch"] for row in history]
-        look = {"marker": ("o", "s", *MARKERS)[at], "ms": max(3, 10 - 5 * at), "mfc": "white" if not at else colour}
+        markers = {"marker": ("o", "s", *MARKERS)[at], "ms": max(3, 10 - 5 * at), "mfc": "white" if not at else colour}
         if n_val := validation_photos(history):
             band = interval_band(history, n_val)
             right.fill_between(epochs, *band.T, color=colour, alpha=0.12, lw=0, label=f"{label(name)}, 95 % interval")
         for axis, kind, scale in ((left, "loss", 1), (right, "accuracy", 100)):
             for part, legend, style in (
-                ("val", f"{label(name)}, validation", look),
+                ("val", f"{label(name)}, validation", markers),
                 ("train", f"{label(name)}, training", {"ls": (0, (4, 2)), "lw": 1}),
             ):
                 values = [scale * row[f"{part}_{kind}"] for row in history]
@@ -213,7 +215,7 @@ def confusion(matrix: np.ndarray, classes: Sequence[str], photos: str, arch: str
     side, dense = max(3.4, table.cell * len(table.names) + 1), table.cell < 0.4
     fig, [[left, right]] = figure(side + 5.3 + dense, side + 0.2, 1, 2, width_ratios=(side, 2.6))
     crosstab(left, table, slanted=len(table.names) > 3)
-    recalls = zip(table.counts.diagonal().tolist(), table.totals.tolist(), table.looks, strict=True)
+    recalls = zip(table.counts.diagonal().tolist(), table.totals.tolist(), table.styles, strict=True)
     intervals(right, list(recalls), one_line=dense)
     right.set(title="share found, 95 % interval", xlabel="recall (%)", ylim=left.get_ylim(), yticks=[])
     right.spines["left"].set_visible(False)
@@ -236,35 +238,13 @@ def scores(metrics: dict[str, Any]) -> Figure:
         metrics: as in metrics.json: best, last, per_class_scores, confusion, classes, photos, arch.
     """
     classes, matrix = metrics["classes"], np.asarray(metrics["confusion"], dtype=int)
-    accuracy_look = (INK, "d", "")
-    rows, names = [], []
-    for key in ("best", "last"):
-        result = metrics[key]
-        rows.append((result["correct"], result["n"], accuracy_look))
-        names.append(f"accuracy, {key} epoch ({result['epoch']})")
     right, totals = matrix.diagonal(), matrix.sum(axis=1)
     recalls = np.where(totals, right / np.maximum(totals, 1), 2).tolist()  # a class without a photo comes last
     shown, others = select_classes(classes, recalls)
-    looks, labels = class_looks(classes), class_labels(classes)
-    for i in shown:
-        rows.append((int(right[i]), int(totals[i]), looks[i]))
-        names.append(f"recall, {labels[i]}")
-    if others:
-        rows.append((int(right[others].sum()), int(totals[others].sum()), OTHERS_LOOK))
-        names.append(f"recall, {other_classes(others)} together")
+    rows, names = score_rows(metrics, right, totals, shown, others)
     fig, [[axis]] = figure(9, 0.46 * len(rows) + 1, 1, 1)
     if set(classes) == set(folders.REPORT_CLASSES):
-        report = 100 * REPORT_ACCURACY
-        axis.axvline(report, color="#8a5a00", lw=1.4, ls=(0, (5, 3)), zorder=1)
-        axis.text(
-            report - 1,
-            -0.62,
-            f"the report's accuracy: {report} %",
-            color="#8a5a00",
-            fontsize=9,
-            ha="right",
-            va="center",
-        )
+        mark_report(axis)
     intervals(axis, rows)
     axis.axhline(1.5, color=LINE, lw=1)
     axis.set(
@@ -283,6 +263,33 @@ def scores(metrics: dict[str, Any]) -> Figure:
         f"{label(metrics['photos'], 48)}",
     )
     return fig
+
+
+def score_rows(
+    metrics: dict[str, Any], right: np.ndarray, totals: np.ndarray, shown: list[int], others: list[int]
+) -> tuple[list[tuple[int, int, ClassStyle]], list[str]]:
+    """Rows of `intervals`, and their names: both epochs' accuracies, recalls of `shown`, and of `others` together."""
+    rows: list[tuple[int, int, ClassStyle]] = []
+    names = []
+    for key in ("best", "last"):
+        rows.append((metrics[key]["correct"], metrics[key]["n"], (INK, "d", "")))
+        names.append(f"accuracy, {key} epoch ({metrics[key]['epoch']})")
+    styles, labels = class_styles(metrics["classes"]), class_labels(metrics["classes"])
+    for i in shown:
+        rows.append((int(right[i]), int(totals[i]), styles[i]))
+        names.append(f"recall, {labels[i]}")
+    if others:
+        rows.append((int(right[others].sum()), int(totals[others].sum()), OTHERS_STYLE))
+        names.append(f"recall, {other_classes(others)} together")
+    return rows, names
+
+
+def mark_report(axis: Axes) -> None:
+    """A line at the report's accuracy, on an axis of percent."""
+    report = 100 * REPORT_ACCURACY
+    axis.axvline(report, color=BROWN, lw=1.4, ls=(0, (5, 3)), zorder=1)
+    words = f"the report's accuracy: {report} %"
+    axis.text(report - 1, -0.62, words, color=BROWN, fontsize=9, ha="right", va="center")
 
 
 @styled
@@ -390,13 +397,13 @@ def curves(left: Axes, right: Axes, history: list[dict[str, Any]]) -> None:
     """Both parts' losses on the left axis, accuracies on the right, the best epoch marked."""
     epochs, best = [row["epoch"] for row in history], best_epoch(history)["epoch"]
     for axis, kind, scale in ((left, "loss", 1), (right, "accuracy", 100)):
-        for part, name, look in (
+        for part, name, style in (
             ("train", "training", {"color": GREY, "ls": (0, (4, 2)), "marker": "s", "mfc": "white"}),
             ("val", "validation", {"color": ACCENT, "ls": "-", "marker": "o"}),
         ):
             values = [scale * row[f"{part}_{kind}"] for row in history]
             every = max(1, len(history) // 20)
-            axis.plot(epochs, values, label=name, ms=5.5, markevery=every, clip_on=False, zorder=3, **look)
+            axis.plot(epochs, values, label=name, ms=5.5, markevery=every, clip_on=False, zorder=3, **style)
         axis.axvline(best, color=LINE, lw=6, zorder=0, label=f"best epoch ({best})")
         axis.set(xlim=(min(epochs) - 0.5, max(epochs) + 0.5))
     epoch_axes(left, right)
@@ -418,7 +425,7 @@ def epoch_axes(left: Axes, right: Axes) -> None:
 class MatrixLayout:
     """A confusion matrix as it is drawn, its classes in natural order, perhaps with the others as one class at its end.
 
-    counts: int (k, k), rows true; totals: int (k,), photos of each row, also those in no cell; names, looks: k each;
+    counts: int (k, k), rows true; totals: int (k,), photos of each row, also those in no cell; names, styles: k each;
     n_shown: how many of them are classes; cell: the side of a cell, inches; words: what a heading says of the others,
     "" where all classes are there.
     """
@@ -426,7 +433,7 @@ class MatrixLayout:
     counts: np.ndarray
     totals: np.ndarray
     names: list[str]
-    looks: list[tuple[str, str, str]]
+    styles: list[ClassStyle]
     n_shown: int
     cell: float
     words: str
@@ -442,13 +449,13 @@ def tabulate(
     small as can be read.
     """
     matrix, order = np.asarray(matrix, dtype=int), class_names.natural_order(classes)
-    labels, looks = class_labels(classes, 18 if len(classes) < 6 else class_names.SHORT), class_looks(classes)
+    labels, styles = class_labels(classes, 18 if len(classes) < 6 else class_names.SHORT), class_styles(classes)
     kept, others = order, []
     if len(classes) > most:
         wrong = matrix.sum(axis=0) + matrix.sum(axis=1) - 2 * matrix.diagonal()
         chosen = set(sorted(order, key=lambda index: -wrong[index])[:shown])
         kept, others = ([index for index in order if (index in chosen) is taken] for taken in (True, False))
-    names, looks, words = [labels[index] for index in kept], [looks[index] for index in kept], ""
+    names, styles, words = [labels[index] for index in kept], [styles[index] for index in kept], ""
     counts, totals = matrix[np.ix_(kept, kept)], matrix[kept].sum(axis=1)
     if others:
         right = matrix[others, others].sum()
@@ -458,10 +465,10 @@ def tabulate(
         counts = np.vstack([np.column_stack([counts, beside]), below])
         totals = np.append(totals, matrix[others].sum())
         names.append(other_classes(others))
-        looks.append(OTHERS_LOOK)
+        styles.append(OTHERS_STYLE)
         words = f"the classes in most mistakes; {plural(among, 'mistake')} among the others not drawn · "
     cell = max(0.3, 0.085 * len(str(counts.max(initial=0))) + 0.06, min(0.72, room / len(names)))
-    return MatrixLayout(counts, totals, names, looks, len(kept), cell, words)
+    return MatrixLayout(counts, totals, names, styles, len(kept), cell, words)
 
 
 def crosstab(axis: Axes, table: MatrixLayout, slanted: bool) -> None:

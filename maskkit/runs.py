@@ -95,7 +95,7 @@ def is_locked(run_dir: Path) -> bool:
         return True
 
 
-def workplace(run_dir: Path) -> Path:
+def working_folder(run_dir: Path) -> Path:
     """A new, empty working folder for the run: the folder to work in, for `publish` to put in run_dir's place.
 
     It has a new name each time, since the kernel of a process that was killed may write into the old one for another
@@ -115,12 +115,12 @@ def workplace(run_dir: Path) -> Path:
 
 
 def run_name(run_dir: Path) -> str:
-    """The run's name, of its folder or of its `workplace`."""
+    """The run's name, of its folder or of its `working_folder`."""
     return parameters.WORKPLACE.sub("", run_dir.name)
 
 
 def publish(part: Path, run_dir: Path) -> None:
-    """Put `part` in the place of `run_dir`. Cut off in between, the next `workplace` brings the earlier run back."""
+    """Put `part` in the place of `run_dir`. Interrupted, the next `working_folder` brings the earlier run back."""
     old = earlier_run(run_dir)
     if old.exists():
         shutil.rmtree(old)

@@ -15,12 +15,12 @@ def test_a_score_reads_as_a_sentence():
 
 
 def test_confusion_and_rates_by_hand():
-    labels, predicted = np.array([0, 0, 0, 1, 1, 2]), np.array([0, 0, 1, 1, 0, 2])
+    labels, predicted = np.array([0, 0, 0, 1, 1, 2]), np.array([0, 0, 1, 1, 1, 2])
     matrix = evaluate.confusion(labels, predicted, 4)
-    assert matrix.tolist() == [[2, 1, 0, 0], [1, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0]]
+    assert matrix.tolist() == [[2, 1, 0, 0], [0, 2, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0]]
     first, second, third, fourth = evaluate.per_class(matrix, "abcd")
-    assert (first["precision"], first["recall"], first["f1"], first["n"]) == (2 / 3, 2 / 3, 2 / 3, 3)
-    assert (second["precision"], second["recall"], second["f1"], second["predicted"]) == (1 / 2, 1 / 2, 1 / 2, 2)
+    assert [first[name] for name in ("precision", "recall", "f1", "n", "predicted")] == [1, 2 / 3, 4 / 5, 3, 2]
+    assert [second[name] for name in ("precision", "recall", "f1", "n", "predicted")] == [2 / 3, 1, 4 / 5, 2, 3]
     assert third["recall_interval"] == pytest.approx([0.2065, 1], abs=1e-4)
     assert [fourth[name] for name in ("precision", "recall", "f1", "recall_interval", "n")] == [None] * 4 + [0]
     json.dumps([first, second, third, fourth])

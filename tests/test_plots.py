@@ -189,8 +189,8 @@ def test_scores_show_the_reports_line_for_the_reports_classes_only(classes, expe
 
 
 def test_the_reports_classes_keep_their_look_beside_others():
-    looks = plots.class_looks(ODD[:8] + REPORT)
-    assert looks[-2:] == plots.class_looks(REPORT)
+    looks = plots.class_styles(ODD[:8] + REPORT)
+    assert looks[-2:] == plots.class_styles(REPORT)
     for part in range(3):
         assert len({look[part] for look in looks}) == 10
 
@@ -362,7 +362,7 @@ def test_a_sample_of_many_classes_is_of_the_first_by_name():
 
 
 def test_a_hundred_classes_look_different():
-    assert len(set(plots.class_looks(LIKE))) == 100
+    assert len(set(plots.class_styles(LIKE))) == 100
 
 
 def test_names_from_right_to_left_turn_nothing_else():

@@ -11,9 +11,9 @@ from maskkit.core import class_names
 from maskkit.plot_style import (
     GREY,
     INK,
-    OTHERS_LOOK,
+    OTHERS_STYLE,
     class_labels,
-    class_looks,
+    class_styles,
     figure,
     heading,
     label,
@@ -71,7 +71,7 @@ def explained(
     """
     height = max(2.9, 0.68 * min(len(classes), MAX_BARS))
     fig, [[photo, over, bars]] = figure(9.6, height, 1, 3, width_ratios=(1, 1, 1.3))
-    predicted, styles, labels = int(np.argmax(probabilities)), class_looks(classes), class_labels(classes)
+    predicted, styles, labels = int(np.argmax(probabilities)), class_styles(classes), class_labels(classes)
     picture(photo, image, styles[predicted][0], 1.4)
     photo.set_title("the photo")
     picture(over, image.convert("L"), GREY, 0.8)
@@ -86,7 +86,7 @@ def explained(
         shown = sorted(shown, key=lambda index: -probabilities[index])[: MAX_BARS - 1]
     rows = [(labels[index], probabilities[index], styles[index]) for index in shown]
     if others := sorted(set(range(len(classes))) - set(shown)):
-        rows.append((f"{other_classes(others)} together", sum(probabilities[others]), OTHERS_LOOK))
+        rows.append((f"{other_classes(others)} together", sum(probabilities[others]), OTHERS_STYLE))
     tall, above = (0.6, 0.42) if len(rows) < 4 else (0.46, 0.34)
     for place, (words, share, (colour, _, hatch)) in enumerate(rows):
         bars.barh(place, 100 * share, tall, color=tint(colour), edgecolor=colour, hatch=hatch, linewidth=1.2)

@@ -20,7 +20,7 @@ from maskkit.plot_style import (
     INK,
     LINE,
     class_labels,
-    class_looks,
+    class_styles,
     figure,
     heading,
     label,
@@ -63,7 +63,7 @@ def views(
     shown = sorted(range(len(images)), key=lambda i: rank[labels[i]])[: max(1, MAX_ROWS // len(augmentations))]
     n_rows = len(shown) * len(augmentations)
     fig, grid = figure(1.3 * (SHOWN_VIEWS + 1) + 1.1, 1.35 * n_rows, n_rows, SHOWN_VIEWS + 1)
-    styles, names = class_looks(classes), class_labels(classes, 16)
+    styles, names = class_styles(classes), class_labels(classes, 16)
     for at, row in enumerate(grid):
         photo, name = shown[at // len(augmentations)], augmentations[at % len(augmentations)]
         image, index = images[photo], labels[photo]
@@ -149,7 +149,7 @@ def speeds(rows: list[Row]) -> Figure:
     """
     engines = [name for name in ENGINES if any(name in row["speed"] for row in rows)]
     batches = list(rows[0]["speed"]["eager"])
-    styles = class_looks([row["arch"] for row in rows])
+    styles = class_styles([row["arch"] for row in rows])
     height = 0.2 * len(engines) * len(batches) * (len(rows) + 0.8) + 1.3
     fig, [[left, right]] = figure(11, height, 1, 2)
     draw_bars(left, rows, styles, [(engine, "1") for engine in engines], "p50_ms")

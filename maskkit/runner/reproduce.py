@@ -41,7 +41,7 @@ def reproduce(
         raise runs.in_use(run_dir)
     check_inputs.check_inputs(settings, print_line)  # before the lock, whose file would stay behind
     with runs.locked(run_dir):
-        part = runs.workplace(run_dir)
+        part = runs.working_folder(run_dir)
         execute_all(parameters, part, print_line)
         rename_run(part, run_dir.name)
         write_card(part)
