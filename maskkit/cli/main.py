@@ -326,7 +326,7 @@ def run_sweep(arguments):
     from maskkit.core import progress
     from maskkit.sweep import cluster, sweep
 
-    with cluster.clients(arguments.cluster, arguments.workers) as client, progress.bar(unit=" recipes") as bar:
+    with cluster.open_client(arguments.cluster, arguments.workers) as client, progress.bar(unit=" recipes") as bar:
 
         def watch(found):
             bar.total = len(found.rows)
@@ -338,7 +338,7 @@ def run_sweep(arguments):
             client=client,
             notebooks=arguments.notebooks,
             retry=arguments.retry,
-            say=tell,
+            print_line=tell,
             watch=watch,
         )
     print(f"read {show((found.folder / 'sweep.html').resolve())}")
@@ -349,9 +349,9 @@ def run_sweep(arguments):
 
 def find_photos(arguments):
     """The files that `maskkit predict` was given; a folder without any is told."""
-    from maskkit.deploy import predict
+    from maskkit.deploy import photo_files
 
-    files, empty = predict.find(arguments.photos, sys.stdin)
+    files, empty = photo_files.find_files(arguments.photos, sys.stdin)
     for name in empty:
         tell(f"{name} holds no file")
     return files
@@ -371,10 +371,10 @@ def predict_in_parts(arguments):
         )
     files = find_photos(arguments)
     with (
-        cluster.clients(arguments.cluster, arguments.workers) as client,
+        cluster.open_client(arguments.cluster, arguments.workers) as client,
         progress.bar(total=len(files), desc="predicting", unit=" files") as bar,
     ):
-        manifest = partitions.predict(
+        manifest = partitions.predict_partitions(
             client,
             runs.find(arguments.model),
             files,
@@ -394,18 +394,19 @@ def run_predict(arguments):
         return
     from maskkit import runs
     from maskkit.core import disk, progress
-    from maskkit.deploy import page, predict
+    from maskkit.deploy import classifier, page, predict
+    from maskkit.deploy.summary import Summary
     from maskkit.html.markup import plural
 
     if arguments.html:
         disk.check_writable(Path(arguments.html).parent)  # not after thousands of photos
     files = find_photos(arguments)
     found = runs.find(arguments.model) if arguments.model is not None else Path(arguments.onnx).expanduser()
-    classifier = predict.from_onnx(found) if arguments.model is None else predict.from_run(found, arguments.device)
-    summary = predict.Summary(classifier.classes)
+    model = classifier.from_onnx(found) if arguments.model is None else classifier.from_run(found, arguments.device)
+    summary = Summary(model.classes)
     with contextlib.ExitStack() as stack:
         table = open_table(arguments.csv, stack)
-        rows = predict.write_csv(predict.predict(files, classifier), table)
+        rows = predict.write_csv(predict.predict(files, model), table)
         apart = bool(arguments.csv) or not sys.stdout.isatty()  # a table on the terminal and a bar would mix
         for row in progress.bar(rows, show=apart, total=len(files), desc="predicting", unit=" files"):
             summary.add(row)
@@ -414,7 +415,7 @@ def run_predict(arguments):
     if summary.skipped > MAX_TOLD:
         tell(f"... and {summary.skipped - MAX_TOLD:,} more skipped files, named in the table")
     if arguments.html:
-        tell(f"read {show(page.write(summary, classifier.about, arguments.html).resolve())}")
+        tell(f"read {show(page.write(summary, model.about, arguments.html).resolve())}")
     tell(", ".join(f"{n:,} {name}" for name, n in summary.counts.items()))
     tell(f"{plural(summary.n, 'photo')}, {plural(summary.skipped, 'file')} skipped")
     if summary.n and not arguments.html:

@@ -118,7 +118,7 @@ ALLOWED = {
     "deploy/export.py": "through runs.replacing",
     "train.py": "removes the checkpoint of a finished training",
     "features.py": "removes what killed writers left in the cache",
-    "sweep/sweep.py": "removes the word of a broken recipe that is tried again",
+    "sweep/folder.py": "removes the word of a broken recipe that is tried again",
     "improve/benchmark_networks.py": "a temporary folder of its own, and /proc",
     "deploy/kaggle_upload.py": "both folders in a temporary one, which is moved in place when whole",
 }
