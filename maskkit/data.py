@@ -54,7 +54,7 @@ def sample(
     return images, [names.index(row["label"]) for row in picked]
 
 
-def classes(rows: Rows) -> tuple[str, ...]:
+def classes(rows: Sequence[dict[str, str]]) -> tuple[str, ...]:
     """The classes of split rows, sorted."""
     return tuple(sorted({row["label"] for row in rows}))
 

@@ -110,7 +110,7 @@ class Transform:
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
 
-    def __call__(self, image: Image.Image) -> torch.Tensor:
+    def __call__(self, image: Image.Image | np.ndarray) -> torch.Tensor:
         pixels = torch.from_numpy(np.array(image, dtype=np.uint8)).permute(2, 0, 1)
         pixels = v2.functional.to_dtype(pixels, torch.float32, scale=True)
         pixels = v2.functional.resize(pixels, [self.size_px, self.size_px], antialias=True)

@@ -259,9 +259,10 @@ def other_classes(places: Sequence[int]) -> str:
     return f"{len(places)} others" if len(places) > 1 else "1 other"
 
 
-def tint(colour: str) -> tuple[float, ...]:
+def tint(colour: str) -> tuple[float, float, float]:
     """A light shade of a colour, so that a hatch shows on it."""
-    return tuple(1 - 0.45 * (1 - int(colour[i : i + 2], 16) / 255) for i in (1, 3, 5))
+    red, green, blue = (1 - 0.45 * (1 - int(colour[i : i + 2], 16) / 255) for i in (1, 3, 5))
+    return red, green, blue
 
 
 def label(text: object, length: int = 24) -> str:

@@ -34,7 +34,7 @@ def audit(
     folder: str | Path,
     out: str | Path,
     *,
-    run: str | Path | None = None,
+    run: Path | None = None,
     arch: str = "auto",
     weights: str = "auto",
     compare: str = "both",
@@ -133,7 +133,7 @@ def save_figure(figure: Figure, out: Path, name: str) -> None:
 # --- what 03_evaluate shows at once --------------------------------------------------------------
 
 
-def instant(run_dir: str | Path, *, device: str = "auto", seed: int = 0) -> Audit:
+def instant(run_dir: Path, *, device: str = "auto", seed: int = 0) -> Audit:
     """The part of the audit that takes seconds on a run's cached features: splits, equal bytes, photo sizes.
 
     Of many photos or classes fewer splits are made than in the whole audit; each sentence says how many.

@@ -111,7 +111,7 @@ def find_versions(photos: survey.Survey, X: torch.Tensor | None) -> dict[str, np
     return versions | {"all": leaks.components(len(photos), *pairs.values())}
 
 
-def parts_of_run(run: Path | str | None, photos: survey.Survey) -> tuple[np.ndarray, np.ndarray]:
+def parts_of_run(run: Path | None, photos: survey.Survey) -> tuple[np.ndarray, np.ndarray]:
     """(training, validation) bool (n,): which of the photos the run's head learned from, and was chosen by."""
     if not run:
         return np.zeros(len(photos), dtype=bool), np.zeros(len(photos), dtype=bool)
@@ -123,7 +123,7 @@ def parts_of_run(run: Path | str | None, photos: survey.Survey) -> tuple[np.ndar
     return training, validation
 
 
-def fit_heads(audited: Audited, run: Path | str | None, seed: int) -> None:
+def fit_heads(audited: Audited, run: Path | None, seed: int) -> None:
     """Give every backbone the recipe's head, and note which photos it learned from.
 
     A run's own head stays as it is, and the other backbones learn from the run's photos; without a run all learn
@@ -153,7 +153,7 @@ def fit_heads(audited: Audited, run: Path | str | None, seed: int) -> None:
 # --- a run by itself ----------------------------------------------------------------------------
 
 
-def read_run(run_dir: Path | str, classifier: Classifier, classes: Sequence[str], device: torch.device) -> Audited:
+def read_run(run_dir: Path, classifier: Classifier, classes: Sequence[str], device: torch.device) -> Audited:
     """A run's own photos and model, as far as they are known in seconds: equal bytes, sizes, cached features.
 
     Raises:

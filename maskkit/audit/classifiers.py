@@ -80,7 +80,7 @@ class Classifier:
 
 
 def find_classifiers(
-    run: Path | str | None, arch: str, weights: str, compare: str, classes: Sequence[str]
+    run: Path | None, arch: str, weights: str, compare: str, classes: Sequence[str]
 ) -> tuple[dict[str, Classifier], str, Recipe, str]:
     """({architecture: `Classifier`}, the audited one, the recipe, where it comes from); parameters as `audit.audit`.
 

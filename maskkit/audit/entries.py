@@ -14,7 +14,7 @@ from maskkit.core.messages import message, said
 
 Entry = dict[str, Any]
 Message = dict[str, Any]  # {"id", "values"}, as `core.messages` has it
-Rate = tuple[float, Sequence[float], int]  # value, its interval, how many photos
+Rate = tuple[float | None, Sequence[float] | None, int]  # value, its interval, how many photos; None of no photo
 
 NOT_YET = said("not measured yet: make trust")
 

@@ -102,11 +102,11 @@ def draw_rows(
     Args:
         inches: the axis's width; words: in place of the number of photos; size: of the letters.
     """
-    rows: list[tuple[float | None, Sequence[float] | None, str, Style | None]] = []
+    rows: list[tuple[float | None, Sequence[float] | None, str, Style]] = []
     for y, (entry, style, word) in enumerate(zip(entries, styles, words or [None] * len(styles), strict=True)):
         if entry is not None and is_measured(entry):
             text = f"{percent(entry['value'])} {word or 'of ' + plural(entry['n'], 'photo')}"
-            rows.append((entry["value"], entry["interval"], text, style))
+            rows.append((entry["value"], entry["interval"], text, style or (INK, "o", "")))
             continue
         rows.append((None, None, "", (INK, "o", "")))
         if entry is not None:

@@ -13,7 +13,8 @@ from maskkit.cli import shared
 from maskkit.cli.output import print_message, short_path
 
 if TYPE_CHECKING:
-    from maskkit.deploy import predict
+    from maskkit.deploy.classifier import Classifier
+    from maskkit.deploy.summary import Summary
 
 NAMES_AS_THEY_ARE = "surrogateescape"  # also those that are not UTF-8
 MAX_SKIPPED = 10  # skipped files named on the terminal; the table names all
@@ -55,12 +56,13 @@ def write_table(arguments: argparse.Namespace) -> None:
     """One table of all photos, and with `--html` a page."""
     from maskkit.core import disk, progress
     from maskkit.deploy import page, predict
+    from maskkit.deploy.summary import Summary
 
     if arguments.html:
         disk.check_writable(Path(arguments.html).parent)  # not after thousands of photos
     files = find_photos(arguments)
     classifier = load_classifier(arguments)
-    summary = predict.Summary(classifier.classes)
+    summary = Summary(classifier.classes)
     with open_table(arguments.csv) as table:
         rows = predict.write_csv(predict.predict(files, classifier), table)
         apart = bool(arguments.csv) or not sys.stdout.isatty()  # a table on the terminal and a bar would mix
@@ -79,21 +81,21 @@ def write_table(arguments: argparse.Namespace) -> None:
 
 def find_photos(arguments: argparse.Namespace) -> list[str]:
     """The files that the command was given; folders that hold none are named on standard error."""
-    from maskkit.deploy import predict
+    from maskkit.deploy import photo_files
 
-    files, empty = predict.find(arguments.photos, sys.stdin)
+    files, empty = photo_files.find_files(arguments.photos, sys.stdin)
     for name in empty:
         print_message(f"{name} holds no file")
     return files
 
 
-def load_classifier(arguments: argparse.Namespace) -> "predict.Classifier":
+def load_classifier(arguments: argparse.Namespace) -> "Classifier":
     from maskkit import runs
-    from maskkit.deploy import predict
+    from maskkit.deploy import classifier
 
     if arguments.model is None:
-        return predict.from_onnx(Path(arguments.onnx).expanduser())
-    return predict.from_run(runs.find(arguments.model), arguments.device)
+        return classifier.from_onnx(Path(arguments.onnx).expanduser())
+    return classifier.from_run(runs.find(arguments.model), arguments.device)
 
 
 @contextlib.contextmanager
@@ -121,7 +123,7 @@ def open_table(path: str | None) -> Iterator[TextIO]:
             raise
 
 
-def print_counts(summary: "predict.Summary") -> None:
+def print_counts(summary: "Summary") -> None:
     from maskkit.html.markup import plural
 
     print_message(", ".join(f"{n:,} {name}" for name, n in summary.counts.items()))
@@ -142,10 +144,10 @@ def write_partitions(arguments: argparse.Namespace) -> None:
         )
     files = find_photos(arguments)
     with (
-        cluster.clients(arguments.cluster, arguments.workers) as client,
+        cluster.open_client(arguments.cluster, arguments.workers) as client,
         progress.bar(total=len(files), desc="predicting", unit=" files") as bar,
     ):
-        manifest = partitions.predict(
+        manifest = partitions.predict_partitions(
             client,
             runs.find(arguments.model),
             files,

@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> None:
     from maskkit.core import progress
     from maskkit.sweep import cluster, sweep
 
-    with cluster.clients(arguments.cluster, arguments.workers) as client, progress.bar(unit=" recipes") as bar:
+    with cluster.open_client(arguments.cluster, arguments.workers) as client, progress.bar(unit=" recipes") as bar:
 
         def update_bar(so_far: Any) -> None:
             bar.total = len(so_far.rows)
@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> None:
             client=client,
             notebooks=arguments.notebooks,
             retry=arguments.retry,
-            say=print_message,
+            print_line=print_message,
             watch=update_bar,
         )
     print(f"read {short_path((result.folder / 'sweep.html').resolve())}")

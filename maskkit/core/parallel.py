@@ -5,7 +5,7 @@ import concurrent.futures
 import contextlib
 import itertools
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -14,7 +14,9 @@ Result = TypeVar("Result")
 WORKERS = min(16, os.cpu_count() or 1)  # threads that read photos; Pillow releases the GIL while it decodes
 
 
-def in_threads(function: Callable[[Item], Result], items: Iterable[Item], workers: int = WORKERS) -> Iterator[Result]:
+def in_threads(
+    function: Callable[[Item], Result], items: Iterable[Item], workers: int = WORKERS
+) -> Generator[Result, None, None]:
     """`map` in threads, results in order; only a few items ahead of the consumer, so that memory stays constant."""
     items = iter(items)
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:

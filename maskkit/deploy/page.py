@@ -9,7 +9,8 @@ from PIL import Image
 
 from maskkit import __version__, runs
 from maskkit.core import class_names, disk
-from maskkit.deploy import predict
+from maskkit.deploy.photo_files import read_photo
+from maskkit.deploy.summary import CONFIDENCE_LEVELS
 from maskkit.html import markup
 from maskkit.html.markup import PRIVACY, Markup, percent, plural, section, table, text
 
@@ -17,7 +18,7 @@ THUMBNAIL_PX = 144  # the longer side; about 5 kilobytes a picture
 
 
 def write(summary, about, path):
-    """Write the page of a `predict.Summary`; it loads nothing from elsewhere.
+    """Write the page of a `summary.Summary`; it loads nothing from elsewhere.
 
     Args:
         about: {name: value}, of the model.
@@ -57,9 +58,9 @@ def counts(summary):
 
 
 def sureness(summary):
-    columns = ("class", *predict.SURENESS, "photos")
+    columns = ("class", *CONFIDENCE_LEVELS, "photos")
     body = [
-        [name, *(f"{summary.sureness[name][level]:,}" for level in predict.SURENESS), f"{n:,}"]
+        [name, *(f"{summary.confidence[name][level]:,}" for level in CONFIDENCE_LEVELS), f"{n:,}"]
         for name, n in class_names.by_name(summary.counts.items(), lambda item: item[0])
     ]
     said = "Photos by the probability of their class. Look at the first column: those are worth a second look."
@@ -69,7 +70,7 @@ def sureness(summary):
 
 def pictures(summary):
     """(title, HTML) of the least sure photos."""
-    rows = summary.least_sure
+    rows = summary.least_confident
     some = len(rows) < summary.n
     title = f"The {len(rows)} photos it is least sure of" if some else "The photos, the least sure first"
     said = f"Pictures of at most {THUMBNAIL_PX} px. " + (
@@ -98,7 +99,7 @@ def card(row):
 def thumbnail(name):
     """A photo as a small JPEG, base64; None where it has gone since it was classified."""
     try:
-        image = predict.read(name)
+        image = read_photo(name)
     except ValueError:
         return None
     image.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.LANCZOS)
@@ -110,7 +111,7 @@ def thumbnail(name):
 def skipped(summary):
     if not summary.skipped:
         return "<p>None: every file was a photo that could be read.</p>"
-    named = [[row["file"], row["note"]] for row in summary.named]
+    named = [[row["file"], row["note"]] for row in summary.skipped_rows]
     more = f" The first {len(named)} of {summary.skipped:,}." if len(named) < summary.skipped else ""
     listed = table(f"Each with the reason.{more}", ("file", "reason"), named, long=(0, 1))
     return listed if len(named) <= 12 else markup.details(plural(summary.skipped, "file"), listed)

@@ -110,6 +110,7 @@ def train_tail(
     """
     parameters.need("TAIL_LEARNING_RATE", tail_learning_rate)
     settings = {name: recipe[name] for name in ("epochs", "batch_size")}
+    assert net.network is not None, "only networks whose weights were found are trained"
     trunk, tail = model.cut(net.network, net.arch)
     y, classes = drawn.y, drawn.photos.classes
     views_of = augment.views(drawn.photos, augmentation, n_views, seed)

@@ -176,7 +176,7 @@ def test_kaggle_s_mounted_photos_are_found(tmp_path, monkeypatch, nested):
 
 
 def test_files_of_this_machine_and_wrong_names_are_refused(tmp_path, quick):
-    for name in kaggle_upload.LEFT_HERE:
+    for name in kaggle_upload.LOCAL_FILES:
         with pytest.raises(ValueError, match=f"{name}: .* stays on this machine"):
             write(tmp_path, **{name: "here"})
     with pytest.raises(ValueError, match="--user must be your Kaggle user name"):

@@ -115,7 +115,7 @@ ALLOWED = {
     "deploy/export.py": "through runs.replacing",
     "training_checkpoint.py": "removes the checkpoint of a finished training",
     "features.py": "removes what killed writers left in the cache",
-    "sweep/sweep.py": "removes the word of a broken recipe that is tried again",
+    "sweep/folder.py": "removes the word of a broken recipe that is tried again",
     "improve/network_memory.py": "/proc",
     "deploy/kaggle_upload.py": "both folders in a temporary one, which is moved in place when whole",
 }

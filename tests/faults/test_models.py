@@ -11,7 +11,7 @@ import torch
 
 from maskkit import checkpoint, model, pretrained
 from maskkit.cli import main
-from maskkit.deploy import predict
+from maskkit.deploy import classifier
 
 fault = lambda name: pytest.mark.fault("models", name)  # noqa: E731 (a mark's short name)
 
@@ -119,7 +119,7 @@ def test_a_model_of_other_classes_names_both(run_dir):
     text = (run_dir / "model.json").read_text()
     (run_dir / "model.json").write_text(text.replace('"without_mask"', '"without_mask", "a third"'))
     with pytest.raises(ValueError, match="does not fit resnet18 with 3 classes"):
-        predict.from_run(run_dir)
+        classifier.from_run(run_dir)
 
 
 @fault("NaN weights")

@@ -23,7 +23,7 @@ from maskkit import data, split
 from maskkit.audit import survey
 from maskkit.audit.checks import files
 from maskkit.core import disk
-from maskkit.deploy import predict
+from maskkit.deploy import photo_files, predict
 from maskkit.sources import decoding, folders
 
 pillow_heif.register_heif_opener()  # so that Pillow writes HEIC here
@@ -69,7 +69,7 @@ def audit(folder, tmp_path):
 def classify(folder, tmp_path):
     shape = types.SimpleNamespace(classes=("a", "b"), prepare=np.asarray, batch=4)
     shape.classify = lambda images: np.full((len(images), 2), 0.5, np.float32)
-    files, _ = predict.find([str(folder)], None)
+    files, _ = photo_files.find_files([str(folder)], None)
     rows = list(predict.predict(files, shape))
     assert [row["file"] for row in rows] == files
     return {os.path.relpath(row["file"], folder): row["note"] for row in rows}
@@ -156,7 +156,7 @@ PEAK = """
 import sys
 from maskkit import runs
 from maskkit.audit import audit
-from maskkit.deploy import predict
+from maskkit.deploy import photo_files, predict
 from maskkit.sources import decoding
 def peak():
     return int(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from maskkit import evaluate, split
 from maskkit.core import disk, environment, paths
-from maskkit.deploy import page, predict
+from maskkit.deploy import page
+from maskkit.deploy.summary import Summary
 from maskkit.sources import decoding, kaggle
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -137,7 +138,7 @@ NASTY = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'&|"
 def test_names_are_text_on_the_page_of_predict(tmp_path):
     draw_photo(0).save(tmp_path / "x.png")
     os.rename(tmp_path / "x.png", tmp_path / NASTY.replace("/", "∕"))
-    summary = predict.Summary((NASTY, "b"))
+    summary = Summary((NASTY, "b"))
     good = str(tmp_path / NASTY.replace("/", "∕"))
     summary.add({"file": good, "label": NASTY, "probability": 0.5, "note": ""})
     summary.add({"file": NASTY, "label": None, "probability": None, "note": NASTY})

@@ -330,11 +330,11 @@ def test_only_litter_known_by_its_name_is_passed_over(photo_folder):
 
 
 def test_predict_takes_what_begins_with_two_underscores(tmp_path):
-    from maskkit.deploy import predict
+    from maskkit.deploy import photo_files
 
     folder = fill(tmp_path / "photos", ("__new", ".old", "__MACOSX"), 1, size_px=8)
     draw_photo(1).save(folder / "__a.png")
-    files, _ = predict.find([str(folder)], None)
+    files, _ = photo_files.find_files([str(folder)], None)
     assert [os.path.relpath(name, folder) for name in files] == ["__a.png", ".old/000.png", "__new/000.png"]
 
 

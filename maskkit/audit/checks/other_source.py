@@ -204,7 +204,7 @@ def draw_photos(audit: Audit, audited: Audited, context: Context) -> Iterator[tu
     rows = {row["file"]: row for row in context.elsewhere[1].rows}
     classes = audit["classes"]
     images = [decoding.decode(rows[mistake["file"]]["path"]) for mistake in wrong]
-    labels = [classes.index(mistake["label"]) for mistake in wrong]
+    labels = np.array([classes.index(mistake["label"]) for mistake in wrong])
     files = [mistake["file"] for mistake in wrong]
     probabilities = mistaken_probabilities(wrong, classes)
     yield (

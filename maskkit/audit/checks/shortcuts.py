@@ -59,7 +59,9 @@ def measure_rules(given: dict[str, np.ndarray], audited: Audited, seed: int) -> 
     except ValueError as error:
         nothing = undefined(str(error))
         return Measured(dict.fromkeys(["guess", *given, "model"], nothing), unknown(sentence_of(nothing)))
-    rules = {"guess": (GUESS, shortcuts.guess, np.zeros((len(labels), 1)))}
+    rules: dict[str, tuple[shortcuts.Measure, Callable, np.ndarray]] = {
+        "guess": (GUESS, shortcuts.guess, np.zeros((len(labels), 1)))
+    }
     for name, X in given.items():
         rules[name] = (shortcuts.MEASURES[name], shortcuts.learner(X.shape[1]), X)
     entries = {
@@ -70,7 +72,7 @@ def measure_rules(given: dict[str, np.ndarray], audited: Audited, seed: int) -> 
         why = message("no backbone's weights can be had")
         entries["model"] = undefined(why, kind="real", title="the recipe", sees="all")
         return Measured(entries, unknown(sentence_of(entries["model"])))
-    right = correct(protocol, recipe_learner(audited.recipe, seed), audited.classifier.X, labels)
+    right = correct(protocol, recipe_learner(audited.recipe, seed), audited.classifier.X.numpy(), labels)
     entries["model"] = model_entry(audited.arch, right, protocol, groups, seed)
     names = {"model": message("the recipe ({arch})", arch=audited.arch)}
     return judge_rules(Measured(entries, names=names), where(protocol))
@@ -88,7 +90,7 @@ def where(protocol: shortcuts.Protocol) -> Message:
     return message("the photos, each tested once")
 
 
-def correct(protocol: shortcuts.Protocol, learn: Callable, X: np.ndarray | torch.Tensor, y: np.ndarray) -> np.ndarray:
+def correct(protocol: shortcuts.Protocol, learn: Callable, X: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Whether a rule is right on each photo that is tested, bool (n_tested,)."""
     return protocol.predict(learn, X, y) == y[protocol.tested]
 
@@ -96,8 +98,8 @@ def correct(protocol: shortcuts.Protocol, learn: Callable, X: np.ndarray | torch
 def recipe_learner(recipe: Recipe, seed: int) -> Callable:
     """The recipe's head, of the last epoch, on features, as `Protocol.predict` takes a learner."""
 
-    def learn(X: torch.Tensor, y: np.ndarray, X_test: torch.Tensor) -> np.ndarray:
-        heads = fit_head(X, y, np.arange(len(y)), recipe, seed).last
+    def learn(X: np.ndarray, y: np.ndarray, X_test: np.ndarray) -> np.ndarray:
+        heads = fit_head(torch.as_tensor(X), y, np.arange(len(y)), recipe, seed).last
         return heads.logits(torch.as_tensor(X_test))[0].argmax(1).numpy()
 
     return learn
