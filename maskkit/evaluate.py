@@ -1,12 +1,11 @@
 """Predictions and the numbers made of them: counts divided by counts, each rate with its interval."""
 
-import html
 import math
 
 import numpy as np
 import torch
 
-from maskkit.core import batches, class_names
+from maskkit.core import batches, class_names, markdown
 
 Z_95 = 1.959963984540054  # the normal distribution's 97.5 % point
 
@@ -123,13 +122,12 @@ def per_class(matrix, classes):
 
 def per_class_table(scores):
     """`per_class` as a Markdown table, rates in percent, classes in natural order."""
-    lines = ["| class | precision | recall | 95 % interval | F1 | photos |", "|---|---|---|---|---|---|"]
+    rows = []
     for row in class_names.by_name(scores, lambda row: row["class"]):
         rates = [percent(row[name]) for name in ("precision", "recall", "f1")]
         interval = "-".join(f"{100 * end:.1f}" for end in row["recall_interval"] or ()) or "none"
-        name = html.escape(row["class"]).replace("|", "&#124;")
-        lines.append(f"| {name} | {rates[0]} | {rates[1]} | {interval} % | {rates[2]} | {row['n']} |")
-    return "\n".join(lines)
+        rows.append([row["class"], *rates[:2], f"{interval} %", rates[2], row["n"]])
+    return markdown.table(("class", "precision", "recall", "95 % interval", "F1", "photos"), rows)
 
 
 def percent(share):

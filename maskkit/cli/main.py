@@ -280,9 +280,8 @@ def run_audit(arguments):
         if given not in ("", "auto", "kaggle", "demo"):
             folders.find(given, name)  # here, so that a mistake is said before torch is loaded
     from maskkit import runs
-    from maskkit.audit import audit
+    from maskkit.audit import audit, page
     from maskkit.core import paths
-    from maskkit.html import audit_section
 
     run = None if arguments.model is None else runs.find(arguments.model)
     name = "".join(letter if letter.isalnum() else "-" for letter in Path(arguments.folder).name) or "photos"
@@ -298,7 +297,7 @@ def run_audit(arguments):
         seed=arguments.seed,
     )
     print_lights(result)
-    print(f"read {show(audit_section.write(result, out).resolve())}")
+    print(f"read {show(page.write(result, out).resolve())}")
     groups = str(show((out / "groups.csv").resolve()))
     print_next("reproduce", "--set", f"DATA={arguments.folder}", "--set", f"GROUPS={groups}")
 
@@ -394,8 +393,8 @@ def run_predict(arguments):
         return
     from maskkit import runs
     from maskkit.core import disk, progress
+    from maskkit.core.messages import plural
     from maskkit.deploy import page, predict
-    from maskkit.html.markup import plural
 
     if arguments.html:
         disk.check_writable(Path(arguments.html).parent)  # not after thousands of photos

@@ -1,21 +1,23 @@
 """The widgets of 06_explore, thin on `explore.Explorer`: they show what it holds and pass clicks on to it.
 
-All text that comes from elsewhere, such as file names, goes through `markup.text` before it is HTML.
+All text that comes from elsewhere, such as file names, goes through `markup.element`, which escapes it.
 """
 
-import base64
 import functools
 import io
 
 import ipywidgets as widgets
 import matplotlib.pyplot as plt
 import numpy as np
+from markupsafe import Markup
 
 from maskkit import data, evaluate, plots
 from maskkit.core import class_names
+from maskkit.core.messages import plural
 from maskkit.explore import figures
 from maskkit.explore.explorer import ANY, SORTS, VERDICTS, count_answers
-from maskkit.html.markup import class_list, plural, text
+from maskkit.html.markup import data_uri, element, image
+from maskkit.html.render import class_list
 from maskkit.plots import percent
 
 PER_PAGE = 12
@@ -23,7 +25,7 @@ SET_ASIDE = -1  # the choice "set aside" beside the classes' places
 MOST_BUTTONS = 4  # classes: more are chosen from a list
 MOST_SPELLED = 10  # classes whose matrix is spelled out in words
 UPLOAD_LIMIT = 8_000_000  # bytes: Jupyter closes the connection to the kernel at messages of 10 MB
-STYLE = """<style>
+STYLE = """
 .maskkit { --mk-line: var(--jp-border-color2, #bdbdbd); --mk-soft: var(--jp-ui-font-color2, #555); }
 .maskkit .widget-html-content { line-height: 1.4; font-size: 13px; }
 .mk-said b { font-size: 1.25em; } .mk-said { margin: 0; } .mk-soft { color: var(--mk-soft); }
@@ -48,7 +50,7 @@ STYLE = """<style>
 .maskkit table { border-collapse: collapse; margin: .4em 0; } .maskkit :is(th, td) { padding: .2em .9em .2em 0;
   text-align: right; font-variant-numeric: tabular-nums; } .maskkit :is(th, td):first-child { text-align: left; }
 .maskkit thead th { border-bottom: 1px solid var(--mk-line); font-weight: 600; }
-</style>"""
+"""
 
 
 def html(value="", *classes):
@@ -61,9 +63,14 @@ def html(value="", *classes):
 
 def frame(*children):
     """Widgets one under another, in our style."""
-    made = widgets.VBox([widgets.HTML(STYLE, layout={"display": "none"}), *children])
+    made = widgets.VBox([widgets.HTML(element("style", Markup(STYLE)), layout={"display": "none"}), *children])
     made.add_class("maskkit")
     return made
+
+
+def alert(words):
+    """A message that something went wrong."""
+    return element("p", words, class_="mk-problem", role="alert")
 
 
 def figure(fig, alt):
@@ -71,7 +78,7 @@ def figure(fig, alt):
     file = io.BytesIO()
     fig.savefig(file, format="png", dpi=90)
     plt.close(fig)
-    return f'<img alt="{text(alt)}" src="data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}">'
+    return image(data_uri(file.getvalue()), alt)
 
 
 # --- gallery ------------------------------------------------------------------------------------
@@ -127,7 +134,7 @@ class Gallery:
         try:
             return action(*arguments)
         except (ValueError, OSError) as error:
-            self.problem.value = f'<p class="mk-problem" role="alert">Nothing was changed: {text(error)}</p>'
+            self.problem.value = alert(f"Nothing was changed: {error}")
             self.turn(self.page)  # a tile shows what is, not what was clicked
 
     def take_back(self):
@@ -135,9 +142,10 @@ class Gallery:
         taken = self.do(self.explorer.undo)
         if taken:
             line = f"Taken back: {taken['source']}, {taken['label'] or 'set aside'}"
-            self.problem.value = f'<p class="mk-soft" aria-live="polite">{text(line)}</p>'
+            self.problem.value = element("p", line, class_="mk-soft", aria_live="polite")
         elif not self.problem.value:
-            self.problem.value = '<p class="mk-soft" aria-live="polite">There is nothing to take back.</p>'
+            nothing = "There is nothing to take back."
+            self.problem.value = element("p", nothing, class_="mk-soft", aria_live="polite")
 
     def show(self):
         """Show what was learned: the numbers first, the figures, which take longest, last."""
@@ -209,12 +217,11 @@ class Tile:
         lines.append(explorer.name(place))
         for name, wanted in (("mk-wrong", wrong), ("mk-aside", explorer.aside[place])):
             (self.widget.add_class if wanted else self.widget.remove_class)(name)
-        paragraphs = "".join(
-            f'<p class="{"mk-soft" if number > 1 else ""}" title="{text(line)}">{text(line)}</p>'
-            for number, line in enumerate(lines)
+        paragraphs = (
+            element("p", line, class_="mk-soft" if number > 1 else "", title=line) for number, line in enumerate(lines)
         )
-        picture = f'<img alt="{text(explorer.name(place))}" src="data:image/jpeg;base64,{explorer.thumbnail(place)}">'
-        self.face.value = picture + paragraphs
+        picture = image(f"data:image/jpeg;base64,{explorer.thumbnail(place)}", explorer.name(place))
+        self.face.value = picture + Markup("").join(paragraphs)
 
 
 def said(explorer):
@@ -225,23 +232,24 @@ def said(explorer):
     n_labels = int((explorer.changed & ~explorer.aside).sum())
     n_exam = int((explorer.changed & (explorer.parts == "val")).sum())
     lines = [
-        f"<b>{text(evaluate.say(learned.kept))}</b> of the validation photos, {keep} epoch {learned.kept['epoch']}",
-        f"the run as it was made: {text(evaluate.say(metrics[keep]))}",
+        element("b", evaluate.say(learned.kept)) + f" of the validation photos, {keep} epoch {learned.kept['epoch']}",
+        f"the run as it was made: {evaluate.say(metrics[keep])}",
         f"{plural(n_labels, 'label')} changed, {plural(n_aside, 'photo')} set aside, kept in "
-        f"<code>{text(explorer.file.name)}</code> · {plural(len(explorer.suspects), 'label')} likely wrong",
-        f'<span class="mk-soft">learned in {learned.seconds:.2f} s</span>',
+        + element("code", explorer.file.name)
+        + f" · {plural(len(explorer.suspects), 'label')} likely wrong",
+        element("span", f"learned in {learned.seconds:.2f} s", class_="mk-soft"),
     ]
     if n_exam:
         lines.insert(
             2,
             f"{plural(n_exam, 'change')} in the validation part changed the exam itself; by the labels as "
-            f"found: {text(evaluate.say(learned.as_found))}",
+            f"found: {evaluate.say(learned.as_found)}",
         )
     if explorer.tuned:
         lines.append("only the head learns here: the run's last stages stay as they were, a new run tunes them anew")
     if learned.why:
-        lines.append(f"likely wrong labels cannot be told: {text(learned.why)}")
-    return '<div role="status">' + "".join(f'<p class="mk-said">{line}</p>' for line in lines) + "</div>"
+        lines.append(f"likely wrong labels cannot be told: {learned.why}")
+    return element("div", *(element("p", line, class_="mk-said") for line in lines), role="status")
 
 
 def dropdown(name, options):
@@ -302,20 +310,27 @@ def answers_table(counts, classes, words):
         name = classes[at]
         hit, own, called = int(counts[at, at]), int(counts[at].sum()), int(counts[:, at].sum())
         cells = [name, share(hit, called), share(hit, own), share(int(counts[at, -1]), own)]
-        rows.append(f"<tr>{''.join(f'<td>{text(cell)}</td>' for cell in cells)}</tr>")
-    head = "".join(f'<th scope="col">{name}</th>' for name in ("class", "precision", "recall", "don't know"))
+        rows.append(element("tr", *(element("td", cell) for cell in cells)))
+    head = (element("th", name, scope="col") for name in ("class", "precision", "recall", "don't know"))
     wrong = answered - right
-    bar = "".join(
-        f'<i class="{kind}" style="width:{100 * part / n:.2f}%"></i>'
+    bar = (
+        element("i", class_=kind, style=f"width:{100 * part / n:.2f}%")
         for kind, part in (("mk-hit", right), ("mk-miss", wrong))
     )
-    return (
-        f'<p class="mk-said"><b>{percent(unknown / n)} "don\'t know"</b>; {plural(answered, "answer")}: '
-        f"{right:,} right, {wrong:,} wrong, error rate {text(share(wrong, answered))}</p>"
-        f'<div class="mk-bar" role="img" aria-label="{right} right, {wrong} wrong, {unknown} don\'t know">{bar}</div>'
-        f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
-        f'<p class="mk-soft">{n:,} {text(words)}. Recall counts "don\'t know" as not found; in '
-        "brackets 95 % intervals (Wilson) that take photos as independent.</p>"
+    counted = f"{right:,} right, {wrong:,} wrong, error rate {share(wrong, answered)}"
+    share_unknown = element("b", f'{percent(unknown / n)} "don\'t know"')
+    in_words = f"{right} right, {wrong} wrong, {unknown} don't know"
+    note = (
+        f'{n:,} {words}. Recall counts "don\'t know" as not found; in brackets 95 % intervals (Wilson) that take '
+        "photos as independent."
+    )
+    return Markup("").join(
+        [
+            element("p", share_unknown, f"; {plural(answered, 'answer')}: {counted}", class_="mk-said"),
+            element("div", *bar, class_="mk-bar", role="img", aria_label=in_words),
+            element("table", element("thead", element("tr", *head)), element("tbody", *rows)),
+            element("p", note, class_="mk-soft"),
+        ]
     )
 
 
@@ -334,7 +349,7 @@ def drop_in(explorer):
     """A photo to upload: its class, how sure, and the map of what mattered, by the head as it now is."""
     upload = widgets.FileUpload(accept="image/*", description="Choose a photo", layout={"width": "12rem"})
     hint = "A photo of one face, up to 8 MB. It stays in this kernel; nothing is written."
-    answer = html(f'<p class="mk-soft">{hint}</p>', "mk-figure")
+    answer = html(element("p", hint, class_="mk-soft"), "mk-figure")
 
     def show(_=None):
         if upload.value:
@@ -354,8 +369,8 @@ def answered(explorer, uploaded):
             )
         found = explorer.explain(bytes(uploaded["content"]))
     except ValueError as error:
-        return f'<p class="mk-problem" role="alert">{text(uploaded["name"])}: {text(error)}</p>'
+        return alert(f"{uploaded['name']}: {error}")
     called = explorer.classes[int(found.probabilities.argmax())]
     words = f"{uploaded['name']}: {called}, {percent(float(found.probabilities.max()))} sure"
     fig = figures.explained(found.image, found.heat, found.probabilities, explorer.classes, explorer.metrics["network"])
-    return f'<p class="mk-said">{text(words)}</p>{figure(fig, words)}'
+    return element("p", words, class_="mk-said") + figure(fig, words)

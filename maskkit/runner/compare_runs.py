@@ -1,8 +1,7 @@
 """Runs side by side: a list of all run folders, and two of them compared."""
 
 from maskkit import evaluate, runs
-from maskkit.core import disk, intervals, paths
-from maskkit.html import audit_section
+from maskkit.core import audit_file, disk, intervals, paths
 
 COLUMNS = ("run", "finished", "photos", "network", "score", "lights")
 SETTINGS = (
@@ -59,11 +58,11 @@ def entry(run_dir):
 
 def lights(run_dir):
     """'3 green, 1 amber, 2 unknown'; '-' where there is no audit, what is wrong where it cannot be used."""
-    audit, problem = audit_section.read(run_dir)
-    if not audit:
-        return problem or "-"
-    shown = [light["light"] for light in audit["lights"].values()]
-    return ", ".join(f"{shown.count(name)} {name}" for name in dict.fromkeys(shown))
+    audit, problem = audit_file.read(run_dir)
+    if problem:
+        return problem["sentence"]
+    colours = [light["light"] for light in audit["lights"].values()] if audit else []
+    return ", ".join(f"{colours.count(colour)} {colour}" for colour in dict.fromkeys(colours)) or "-"
 
 
 def table(columns, rows):

@@ -1,6 +1,7 @@
 """A sweep as a table that fills up in a notebook."""
 
-from maskkit.html import markup
+from maskkit.html.markup import element
+from maskkit.html.render import table
 from maskkit.sweep.sweep import varied
 
 SHOWN = 12  # rows; runs.csv has all
@@ -47,7 +48,6 @@ def html(sweep):
         ]
         for row in done[:SHOWN]
     ]
-    said = f"{counts['done']:,} of {total:,} recipes done, {counts['broken']:,} broken"
-    return f'<p><progress value="{total - counts["open"]}" max="{total}"></progress> {said}</p>' + markup.table(
-        f"The {len(body)} best so far, by the last epoch.", columns, body
-    )
+    progress = element("progress", value=total - counts["open"], max=total)
+    state = f" {counts['done']:,} of {total:,} recipes done, {counts['broken']:,} broken"
+    return element("p", progress, state) + table(f"The {len(body)} best so far, by the last epoch.", columns, body)

@@ -326,7 +326,7 @@ def test_memory_stays_flat(tmp_path, trained):
     assert peaks[1] < peaks[0] + 40  # MiB; 4,000 photos kept as tensors would be 49, as pixels 480
 
 
-def test_a_page_of_many_classes_counts_the_most_frequent_and_the_others_together():
+def test_a_page_of_many_classes_counts_the_most_frequent_and_the_others_together(tmp_path):
     classes = sorted(f"class {number}" for number in range(1, 31))
     summary = predict.Summary(classes)
     for place, name in enumerate(classes):
@@ -335,5 +335,5 @@ def test_a_page_of_many_classes_counts_the_most_frequent_and_the_others_together
     counts = page.counts(summary)
     assert len(counts) == 14 and next(iter(counts)) == classes[-1]
     assert counts["18 other classes"] == "171 (36.8 %)"
-    html = page.sureness(summary)
-    assert "All 30 classes as a table" in html and html.index("class 2<") < html.index("class 10<")
+    html = page.write(summary, {}, tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "All 30 classes as a table" in html and html.index("class 2</th>") < html.index("class 10</th>")

@@ -1,6 +1,7 @@
 """Runs listed and compared: the numbers by hand, and folders that hold no finished run."""
 
 import pytest
+from conftest import recorded_audit
 
 from maskkit import evaluate, runs
 from maskkit.cli import main
@@ -73,9 +74,7 @@ def test_what_was_cut_off_is_listed_apart_and_not_compared(capsys):
 
 
 def test_lights_are_counted():
-    from tests.html.test_audit_section import sample
-
-    disk.write_json(make("audited") / "audit.json", sample())
+    disk.write_json(make("audited") / "audit.json", recorded_audit())
     assert sum(int(part.split()[0]) for part in compare_runs.entry(paths.RUNS / "audited")["lights"].split(", ")) == 6
     disk.write_text(paths.RUNS / "audited" / "audit.json", "[]")
     assert "audit.json cannot be used" in compare_runs.entry(paths.RUNS / "audited")["lights"]
