@@ -34,7 +34,7 @@ from maskkit.sources import decoding, folders
 
 N_SPLITS, N_ALONE = 1000, 10
 IMPORTS = (
-    "from maskkit.audit import audit, subject; from maskkit.improve import benchmark_networks; "
+    "from maskkit.audit import audit; from maskkit.improve import benchmark_networks; "
     "print(benchmark_networks.status_mib('VmRSS'))"
 )
 RECIPE = {name: claims.REPORT_RECIPE[name] for name in claims.FIT_SETTINGS}

@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from maskkit import augment, checkpoint, claims, corrections, data, evaluate, features, model, runs, split, train
-from maskkit.audit import calibration, label_errors, regions, sections
+from maskkit.audit import calibration, label_errors, recipes, regions
 from maskkit.core import paths
 from maskkit.sources import decoding
 
@@ -228,7 +228,7 @@ class Explorer:
             return None, "the run's last stages learned from these photos too, so no head has not seen them"
         kept = ~self.aside
         try:
-            logits = sections.out_of_fold(self._X[kept], self.labels[kept], self.groups[kept], settings, seed)
+            logits = recipes.out_of_fold(self._X[kept], self.labels[kept], self.groups[kept], settings, seed)
         except ValueError as error:
             return None, str(error)
         unseen = np.full((len(self.rows), len(self.classes)), np.nan)

@@ -15,7 +15,7 @@ import torch
 from torch.utils.data import TensorDataset
 
 from maskkit import augment, claims, evaluate, features, model, train
-from maskkit.audit import sections
+from maskkit.audit.entries import entry
 from maskkit.core import batches, disk, environment, intervals, parameters
 from maskkit.core.progress import bar
 
@@ -53,7 +53,7 @@ def learn_head(net, drawn, exams, *, augmentation, n_views, recipe, device, seed
     add its luck to both sides of every difference.
 
     Args:
-        net: a `subject.Net`; drawn: an `exams.Drawn`; exams: a list of `exams.Exam`.
+        net: a `classifiers.Classifier`; drawn: an `exams.Drawn`; exams: a list of `exams.Exam`.
         augmentation, n_views: of `augment.views`; each epoch takes the next view of every training photo.
         recipe: holds claims.FIT_SETTINGS.
 
@@ -158,7 +158,7 @@ def gain(words, new, plain, exam, seed):
         f"{words}: {answer}; {points(value)} points ({points(interval[0])} to {points(interval[1])}), from "
         f"{100 * before.mean():.1f} to {100 * after.mean():.1f} % of {n} {exam.words}, paired over {n_splits} splits"
     )
-    return sections.entry(
+    return entry(
         value,
         interval,
         n,

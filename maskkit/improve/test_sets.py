@@ -6,7 +6,7 @@ import numpy as np
 
 from maskkit import augment, data, model
 from maskkit.audit import leaks, splits, survey
-from maskkit.audit.subject import choose, detect
+from maskkit.audit.audited import draw_evenly, find_versions
 from maskkit.sources import decoding, folders
 
 SPARE = 1.5  # candidates looked at per photo wanted: some are versions of drawn ones
@@ -105,11 +105,11 @@ def unseen(drawn, source, n, seed):
     if not candidates:
         raise ValueError(f"every photo of {source.photos} was drawn, so none is left to be measured on")
     found = survey.read(candidates + learned)
-    groups = detect(found, None)["all"]
+    groups = find_versions(found, None)["all"]
     free = np.flatnonzero(~np.isin(groups, groups[found.column("part") == "drawn"]))
     if len(np.unique(found.labels[free])) < len(found.classes):
         raise ValueError(f"no photo of some class of {source.photos} is left that is no version of a drawn one")
-    places = choose(free, found.labels, n, seed)
+    places = draw_evenly(free, found.labels, n, seed)
     return Exam("unseen", f"unseen photos of {source.photos}", [found.rows[i] for i in places], groups[places])
 
 
@@ -120,4 +120,4 @@ def of_part(files: list[dict], part: str) -> list[dict]:
 def sample(files, n, seed):
     """Up to n of some files, evenly from each class, drawn by seed."""
     labels = np.array([row["label"] for row in files])
-    return [files[place] for place in choose(np.arange(len(files)), labels, n, seed)]
+    return [files[place] for place in draw_evenly(np.arange(len(files)), labels, n, seed)]

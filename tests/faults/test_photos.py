@@ -20,7 +20,8 @@ from odd_files import lzw, packed, tiff
 from PIL import Image, ImageFile, ImageOps
 
 from maskkit import data, split
-from maskkit.audit import sections, survey
+from maskkit.audit import survey
+from maskkit.audit.checks import files
 from maskkit.core import disk
 from maskkit.deploy import predict
 from maskkit.sources import decoding, folders
@@ -154,7 +155,7 @@ def test_what_is_no_photo_is_set_aside_with_its_reason(way, photos, tmp_path, co
 PEAK = """
 import sys
 from maskkit import runs
-from maskkit.audit import sections, survey
+from maskkit.audit import audit
 from maskkit.deploy import predict
 from maskkit.sources import decoding
 def peak():
@@ -334,7 +335,7 @@ def test_the_same_bytes_in_both_classes_never_validate_and_are_named(photos, tmp
     assert len({row["group"] for row in twins}) == 1 and [row["part"] for row in twins] == ["train", "train"]
     assert "1 photos lie in two classes" in split.remarks(rows, rejected, 0)
     found = survey.read(survey.find_files(folders.find(str(photos))))
-    odd = {row["file"] for row, _ in sections.odd_photos(found, None)["same_bytes_in_two_classes"]}
+    odd = {row["file"] for row, _ in files.find_odd_files(found)["same_bytes_in_two_classes"]}
     assert odd == {"with_mask/000.png", "without_mask/copy.png"}
 
 

@@ -10,7 +10,7 @@ from conftest import draw_photo, fill
 
 from faults.test_photos import snapshot
 from maskkit import checkpoint, data, features, model, pretrained, split
-from maskkit.audit import audit, subject, survey
+from maskkit.audit import audit, classifiers, survey
 from maskkit.cli import main
 from maskkit.core import paths
 from maskkit.sources import decoding, folders
@@ -30,7 +30,7 @@ def test_an_empty_class_is_named(photo_folder, tmp_path):
     with pytest.raises(ValueError, match="with_mask holds 0 photos .* of 0 files; class 'with_mask' needs at least 10"):
         prepare(photo_folder, tmp_path / "run")
     with pytest.raises(ValueError, match="an audit needs photos of two classes"):
-        audit.read(str(photo_folder), say=str)
+        audit.read_photos(str(photo_folder), log=str)
 
 
 @fault("missing class")
@@ -50,7 +50,7 @@ def test_a_third_folder_is_a_third_class_and_said(photo_folder, tmp_path, traine
     assert "15 photos lie in two classes or more" in split.remarks(rows, rejected, 0)
     found = survey.read(survey.find_files(folders.find(str(photo_folder))))
     with pytest.raises(ValueError, match="trained on with_mask, without_mask, but the photos are originals, with_mask"):
-        subject.find_nets(trained, "auto", "auto", "run", found.classes)
+        classifiers.find_classifiers(trained, "auto", "auto", "run", found.classes)
 
 
 @fault("a third folder")

@@ -14,13 +14,12 @@ from typing import Any
 from babel.messages import pofile
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract
-from conftest import recorded_audit
 
-from maskkit.core import paths
+from maskkit.core import disk, paths
 from maskkit.html import languages
 
 MARKERS = {"said", "message", "translatable"}  # of core.messages, whose first argument is a text for the catalogues
-PACKAGE = paths.ROOT / "maskkit"
+PACKAGE, RECORDED = paths.ROOT / "maskkit", paths.ROOT / "tests" / "recorded_audit.json"
 
 
 def used_texts() -> dict[str, str]:
@@ -30,7 +29,7 @@ def used_texts() -> dict[str, str]:
         found |= dict.fromkeys(texts_of_template(path), path.name)
     for path in sorted(PACKAGE.rglob("*.py")):
         found |= dict.fromkeys(texts_of_module(path), str(path.relative_to(PACKAGE)))
-    return dict.fromkeys(texts_of_audit(recorded_audit()), "audit.json") | found
+    return dict.fromkeys(texts_of_audit(disk.read_json(RECORDED)), "audit.json") | found
 
 
 def texts_of_template(path: Path) -> Iterator[str]:

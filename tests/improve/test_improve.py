@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from maskkit import evaluate, model, pretrained
-from maskkit.audit.subject import Net
+from maskkit.audit.classifiers import Classifier
 from maskkit.core import paths
 from maskkit.improve import improve, test_sets
 
@@ -22,7 +22,9 @@ def own_cache(tmp_path, monkeypatch):
 
 @pytest.fixture
 def net():
-    return Net("resnet18", "none", "", model.build(pretrained.Pretrained("resnet18", "none", None, ""), 2, seed=0))
+    return Classifier(
+        "resnet18", "none", "", model.build(pretrained.Pretrained("resnet18", "none", None, ""), 2, seed=0)
+    )
 
 
 def small(found):
