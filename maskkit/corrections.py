@@ -8,10 +8,11 @@ from pathlib import Path
 
 from maskkit import runs
 from maskkit.core import disk, paths
+from maskkit.core.messages import translatable
 
 COLUMNS = ("sha256", "source", "found", "action", "label", "changed")
 RELABEL, SET_ASIDE = "relabel", "set_aside"
-REASON = "set aside by hand"  # in rejected.csv
+REASON = translatable("set aside by hand")  # in rejected.csv
 
 
 def default() -> Path:

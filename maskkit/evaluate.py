@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from maskkit.core import class_names
+from maskkit.core import class_names, markdown
 from maskkit.core.intervals import wilson
 
 if TYPE_CHECKING:
@@ -122,13 +121,12 @@ def per_class(matrix: np.ndarray | list[list[int]], classes: Sequence[str]) -> l
 
 def format_per_class(scores: list[dict[str, Any]]) -> str:
     """`per_class` as a Markdown table, rates in percent, classes in natural order."""
-    lines = ["| class | precision | recall | 95 % interval | F1 | photos |", "|---|---|---|---|---|---|"]
+    rows = []
     for row in class_names.by_name(scores, lambda row: row["class"]):
         rates = [format_share(row[name]) for name in ("precision", "recall", "f1")]
         interval = "-".join(f"{100 * end:.1f}" for end in row["recall_interval"] or ()) or "none"
-        name = html.escape(row["class"]).replace("|", "&#124;")
-        lines.append(f"| {name} | {rates[0]} | {rates[1]} | {interval} % | {rates[2]} | {row['n']} |")
-    return "\n".join(lines)
+        rows.append([row["class"], *rates[:2], f"{interval} %", rates[2], row["n"]])
+    return markdown.table(("class", "precision", "recall", "95 % interval", "F1", "photos"), rows)
 
 
 def format_share(share: float | None) -> str:

@@ -16,6 +16,7 @@ import torch
 
 from maskkit import model
 from maskkit.core import parameters, paths
+from maskkit.core.messages import said
 from maskkit.core.parameters import EMBEDDED_ARCH
 from maskkit.report import REPORT_ARCH
 
@@ -33,7 +34,12 @@ class Pretrained:
     weights: str  # "imagenet", "packaged", "none", or the file's name
     state: dict[str, torch.Tensor] | None = dataclasses.field(repr=False)
     sha256: str  # of the weights' file; "" for random weights
-    note: str = ""  # why this is not what "auto" asked for; empty where it is
+    notes: tuple[dict[str, Any], ...] = ()  # why this is not what "auto" asked for, as `messages.said` gives it
+
+    @property
+    def note(self) -> str:
+        """The notes as text, a line each; "" where there is none."""
+        return "\n".join(note["sentence"] for note in self.notes)
 
     @property
     def title(self) -> str:
@@ -66,8 +72,9 @@ def find(arch: str, weights: str) -> Pretrained:
     except FileNotFoundError as error:
         if weights == "imagenet" or arch != "auto":
             raise
-        note = f"The report's ResNet18 weights could not be had, so this is MobileNetV2.\n{error}"
-        return dataclasses.replace(packaged(EMBEDDED_ARCH), note=note)
+        plain = said("The report's ResNet18 weights could not be had, so this is MobileNetV2.")
+        reasons = ({"sentence": line} for line in str(error).splitlines())
+        return dataclasses.replace(packaged(EMBEDDED_ARCH), notes=(plain, *reasons))
 
 
 def imagenet(arch: str) -> Pretrained:

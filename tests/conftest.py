@@ -1,4 +1,4 @@
-"""Small drawn photos, and a project root of its own for every test that writes."""
+"""Small drawn photos, a recorded audit, and a project root of its own for every test that writes."""
 
 import json
 import os
@@ -39,6 +39,11 @@ def same_answer(row, other):
     first, second = float(row["probability"]), float(other["probability"])
     tie = first < 0.5 + TOLERANCE and len({row["label"], other["label"]}) == 2  # of two classes
     return abs(first - second) <= TOLERANCE and (row["label"] == other["label"] or tie)
+
+
+def recorded_audit():
+    """audit.json as the audit wrote it of 124 synthetic faces and odd files, against 60 other faces."""
+    return json.loads((Path(__file__).parent / "recorded_audit.json").read_text(encoding="utf-8"))
 
 
 def draw_photo(seed, size_px=48, bright=False):

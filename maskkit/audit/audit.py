@@ -18,11 +18,10 @@ from maskkit.audit.checks import CHECKS
 from maskkit.audit.checks.check import Audit, Context, Measured
 from maskkit.audit.checks.files import find_odd, suspect_rows
 from maskkit.audit.classifiers import classifier_of_run, find_classifiers
-from maskkit.audit.entries import NOT_YET
-from maskkit.core import disk, environment, paths
+from maskkit.core import disk, environment, markdown, paths
+from maskkit.core.audit_file import NOT_YET, VERSION
 from maskkit.sources import folders
 
-VERSION = 2  # of audit.json
 GROUP_COLUMNS = ("file", "sha256", "group")
 SUSPECT_COLUMNS = ("file", "label", "part", "problem", "detail")
 
@@ -212,9 +211,9 @@ def group_rows(photos: survey.Survey, groups: np.ndarray) -> list[dict[str, str]
 
 def table(result: Audit) -> str:
     """Every sentence of the audit as a Markdown table."""
-    lines = ["| section | light | what was found |", "|---|---|---|"]
+    rows = []
     for check in result["checks"]:
         section = check["section"]
         entries = result[section].values() or [{"light": "unknown", "sentence": NOT_YET["sentence"]}]
-        lines += [f"| {section} | {entry['light']} | {entry['sentence'].replace('|', '/')} |" for entry in entries]
-    return "\n".join(lines)
+        rows += [(section, entry["light"], entry["sentence"]) for entry in entries]
+    return markdown.table(("section", "light", "what was found"), rows)

@@ -16,8 +16,6 @@ Entry = dict[str, Any]
 Message = dict[str, Any]  # {"id", "values"}, as `core.messages` has it
 Rate = tuple[float | None, Sequence[float] | None, int]  # value, its interval, how many photos; None of no photo
 
-NOT_YET = said("not measured yet: make trust")
-
 
 def entry(value: float | None, interval: Sequence[float] | None, n: int, sentence: str | Message, **more: Any) -> Entry:
     """An entry.

@@ -14,7 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
-from maskkit.audit.entries import NOT_YET, Entry, unknown
+from maskkit.audit.entries import Entry, unknown
+from maskkit.core.audit_file import NOT_YET
 from maskkit.core.intervals import wilson
 from maskkit.plot_style import (
     GREY,

@@ -29,8 +29,7 @@ def add(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> None:
     check(arguments)
     from maskkit import runs  # not above: a user's mistake is reported before torch is loaded
-    from maskkit.audit import audit
-    from maskkit.html import audit_section
+    from maskkit.audit import audit, page
 
     run_dir = None if arguments.model is None else runs.find(arguments.model)
     out = output_folder(arguments, run_dir)
@@ -45,7 +44,7 @@ def run(arguments: argparse.Namespace) -> None:
         seed=arguments.seed,
     )
     print_checks(result)
-    print(f"read {short_path(audit_section.write(result, out).resolve())}")
+    print(f"read {short_path(page.write(result, out).resolve())}")
     groups = short_path((out / "groups.csv").resolve())
     print_next("reproduce", "--set", f"DATA={arguments.folder}", "--set", f"GROUPS={groups}")
 

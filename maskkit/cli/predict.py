@@ -124,7 +124,7 @@ def open_table(path: str | None) -> Iterator[TextIO]:
 
 
 def print_counts(summary: "Summary") -> None:
-    from maskkit.html.markup import plural
+    from maskkit.core.messages import plural
 
     print_message(", ".join(f"{n:,} {name}" for name, n in summary.counts.items()))
     print_message(f"{plural(summary.n, 'photo')}, {plural(summary.skipped, 'file')} skipped")

@@ -1,6 +1,6 @@
 """The gallery of 06_explore: photos sorted and filtered, each with its label to choose; curves and confusion matrix.
 
-It shows an `Explorer` and passes clicks on to it. Text such as file names is escaped by `markup.text`.
+It shows an `Explorer` and passes clicks on to it. Text such as file names is escaped by `markup.element`.
 """
 
 import functools
@@ -8,12 +8,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import ipywidgets as widgets
+from markupsafe import Markup
 
 from maskkit import data, evaluate, plots
 from maskkit.core import class_names
+from maskkit.core.messages import plural
 from maskkit.explore.explorer import ANY, SORTS, VERDICTS, Explorer
 from maskkit.explore.widgets import figure_html, frame, html
-from maskkit.html.markup import class_list, plural, text
+from maskkit.html.markup import element, image
+from maskkit.html.render import class_list
 from maskkit.plot_style import percent
 
 PER_PAGE = 12
@@ -73,7 +76,7 @@ class Gallery:
         try:
             return action(*arguments)
         except (ValueError, OSError) as error:
-            self.message.value = f'<p class="mk-problem" role="alert">Nothing was changed: {text(error)}</p>'
+            self.message.value = element("p", f"Nothing was changed: {error}", class_="mk-problem", role="alert")
             self.show_page(self.page)  # tiles show the current labels, not what was clicked
 
     def undo_last(self) -> None:
@@ -81,9 +84,10 @@ class Gallery:
         undone = self.do(self.explorer.undo)
         if undone:
             line = f"Taken back: {undone['source']}, {undone['label'] or 'set aside'}"
-            self.message.value = f'<p class="mk-soft" aria-live="polite">{text(line)}</p>'
+            self.message.value = element("p", line, class_="mk-soft", aria_live="polite")
         elif not self.message.value:
-            self.message.value = '<p class="mk-soft" aria-live="polite">There is nothing to take back.</p>'
+            nothing = "There is nothing to take back."
+            self.message.value = element("p", nothing, class_="mk-soft", aria_live="polite")
 
     def show(self) -> None:
         """Show the results: the numbers first, the figures, which take longest, last."""
@@ -159,11 +163,10 @@ class Tile:
         lines.append(explorer.name(place))
         for name, active in (("mk-wrong", wrong), ("mk-aside", explorer.excluded[place])):
             (self.widget.add_class if active else self.widget.remove_class)(name)
-        paragraphs = "".join(
-            f'<p class="{"mk-soft" if number > 1 else ""}" title="{text(line)}">{text(line)}</p>'
-            for number, line in enumerate(lines)
+        paragraphs = Markup("").join(
+            element("p", line, class_="mk-soft" if number > 1 else "", title=line) for number, line in enumerate(lines)
         )
-        picture = f'<img alt="{text(explorer.name(place))}" src="data:image/jpeg;base64,{explorer.thumbnail(place)}">'
+        picture = image(f"data:image/jpeg;base64,{explorer.thumbnail(place)}", explorer.name(place))
         self.photo.value = picture + paragraphs
 
 
@@ -175,24 +178,25 @@ def status_html(explorer: Explorer) -> str:
     n_labels = int((explorer.changed & ~explorer.excluded).sum())
     n_val = int((explorer.changed & (explorer.parts == "val")).sum())
     lines = [
-        f"<b>{text(evaluate.format_score(learned.kept))}</b> of the validation photos, "
-        f"{keep} epoch {learned.kept['epoch']}",
-        f"the run as it was made: {text(evaluate.format_score(metrics[keep]))}",
+        element("b", evaluate.format_score(learned.kept))
+        + f" of the validation photos, {keep} epoch {learned.kept['epoch']}",
+        f"the run as it was made: {evaluate.format_score(metrics[keep])}",
         f"{plural(n_labels, 'label')} changed, {plural(n_aside, 'photo')} set aside, kept in "
-        f"<code>{text(explorer.file.name)}</code> · {plural(len(explorer.suspects), 'label')} likely wrong",
-        f'<span class="mk-soft">learned in {learned.seconds:.2f} s</span>',
+        + element("code", explorer.file.name)
+        + f" · {plural(len(explorer.suspects), 'label')} likely wrong",
+        element("span", f"learned in {learned.seconds:.2f} s", class_="mk-soft"),
     ]
     if n_val:
         lines.insert(
             2,
             f"{plural(n_val, 'change')} in the validation part changed the exam itself; by the labels as "
-            f"found: {text(evaluate.format_score(learned.original_score))}",
+            f"found: {evaluate.format_score(learned.original_score)}",
         )
     if explorer.tuned:
         lines.append("only the head learns here: the run's last stages stay as they were, a new run tunes them anew")
     if learned.why:
-        lines.append(f"likely wrong labels cannot be told: {text(learned.why)}")
-    return '<div role="status">' + "".join(f'<p class="mk-said">{line}</p>' for line in lines) + "</div>"
+        lines.append(f"likely wrong labels cannot be told: {learned.why}")
+    return element("div", *(element("p", line, class_="mk-said") for line in lines), role="status")
 
 
 def make_dropdown(name: str, options: Sequence[str]) -> widgets.Dropdown:

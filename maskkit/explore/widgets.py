@@ -1,9 +1,8 @@
 """Widgets of 06_explore: the threshold, a photo to upload, and helpers for HTML; the gallery is in `gallery`.
 
-They show an `Explorer` and pass clicks on to it. Text such as file names is escaped by `markup.text`.
+They show an `Explorer` and pass clicks on to it. Text such as file names is escaped by `markup.element`.
 """
 
-import base64
 import io
 from collections.abc import Sequence
 from typing import Any
@@ -11,16 +10,18 @@ from typing import Any
 import ipywidgets as widgets
 import matplotlib.pyplot as plt
 import numpy as np
+from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from maskkit.core import class_names, intervals
+from maskkit.core.messages import plural
 from maskkit.explore import figures
 from maskkit.explore.explorer import Explorer, count_answers
-from maskkit.html.markup import plural, text
+from maskkit.html.markup import data_uri, element, image
 from maskkit.plot_style import percent
 
 UPLOAD_LIMIT = 8_000_000  # bytes: Jupyter closes the connection to the kernel at messages of 10 MB
-STYLE = """<style>
+STYLE = """
 .maskkit { --mk-line: var(--jp-border-color2, #bdbdbd); --mk-soft: var(--jp-ui-font-color2, #555); }
 .maskkit .widget-html-content { line-height: 1.4; font-size: 13px; }
 .mk-said b { font-size: 1.25em; } .mk-said { margin: 0; } .mk-soft { color: var(--mk-soft); }
@@ -45,7 +46,7 @@ STYLE = """<style>
 .maskkit table { border-collapse: collapse; margin: .4em 0; } .maskkit :is(th, td) { padding: .2em .9em .2em 0;
   text-align: right; font-variant-numeric: tabular-nums; } .maskkit :is(th, td):first-child { text-align: left; }
 .maskkit thead th { border-bottom: 1px solid var(--mk-line); font-weight: 600; }
-</style>"""
+"""
 
 
 def html(value: str = "", *classes: str) -> widgets.HTML:
@@ -58,7 +59,7 @@ def html(value: str = "", *classes: str) -> widgets.HTML:
 
 def frame(*children: widgets.Widget) -> widgets.VBox:
     """Widgets one below another, with our style."""
-    box = widgets.VBox([widgets.HTML(STYLE, layout={"display": "none"}), *children])
+    box = widgets.VBox([widgets.HTML(element("style", Markup(STYLE)), layout={"display": "none"}), *children])
     box.add_class("maskkit")
     return box
 
@@ -68,7 +69,7 @@ def figure_html(fig: Figure, alt: str) -> str:
     file = io.BytesIO()
     fig.savefig(file, format="png", dpi=90)
     plt.close(fig)
-    return f'<img alt="{text(alt)}" src="data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}">'
+    return image(data_uri(file.getvalue()), alt)
 
 
 # --- threshold ----------------------------------------------------------------------------------
@@ -119,20 +120,27 @@ def answers_table(counts: np.ndarray, classes: Sequence[str], words: str) -> str
             format_share(hit, true),
             format_share(int(counts[at, -1]), true),
         ]
-        rows.append(f"<tr>{''.join(f'<td>{text(cell)}</td>' for cell in cells)}</tr>")
-    head = "".join(f'<th scope="col">{name}</th>' for name in ("class", "precision", "recall", "don't know"))
+        rows.append(element("tr", *(element("td", cell) for cell in cells)))
+    head = (element("th", name, scope="col") for name in ("class", "precision", "recall", "don't know"))
     wrong = answered - right
-    bar = "".join(
-        f'<i class="{kind}" style="width:{100 * part / n:.2f}%"></i>'
+    bar = (
+        element("i", class_=kind, style=f"width:{100 * part / n:.2f}%")
         for kind, part in (("mk-hit", right), ("mk-miss", wrong))
     )
-    return (
-        f'<p class="mk-said"><b>{percent(unknown / n)} "don\'t know"</b>; {plural(answered, "answer")}: '
-        f"{right:,} right, {wrong:,} wrong, error rate {text(format_share(wrong, answered))}</p>"
-        f'<div class="mk-bar" role="img" aria-label="{right} right, {wrong} wrong, {unknown} don\'t know">{bar}</div>'
-        f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
-        f'<p class="mk-soft">{n:,} {text(words)}. Recall counts "don\'t know" as not found; in '
-        "brackets 95 % intervals (Wilson) that take photos as independent.</p>"
+    counted = f"{right:,} right, {wrong:,} wrong, error rate {format_share(wrong, answered)}"
+    share_unknown = element("b", f'{percent(unknown / n)} "don\'t know"')
+    in_words = f"{right} right, {wrong} wrong, {unknown} don't know"
+    note = (
+        f'{n:,} {words}. Recall counts "don\'t know" as not found; in brackets 95 % intervals (Wilson) that take '
+        "photos as independent."
+    )
+    return Markup("").join(
+        [
+            element("p", share_unknown, f"; {plural(answered, 'answer')}: {counted}", class_="mk-said"),
+            element("div", *bar, class_="mk-bar", role="img", aria_label=in_words),
+            element("table", element("thead", element("tr", *head)), element("tbody", *rows)),
+            element("p", note, class_="mk-soft"),
+        ]
     )
 
 
@@ -151,7 +159,7 @@ def upload(explorer: Explorer) -> widgets.Widget:
     """A photo to upload: its class, the confidence, and the Grad-CAM map, by the current head."""
     button = widgets.FileUpload(accept="image/*", description="Choose a photo", layout={"width": "12rem"})
     hint = "A photo of one face, up to 8 MB. It stays in this kernel; nothing is written."
-    answer = html(f'<p class="mk-soft">{hint}</p>', "mk-figure")
+    answer = html(element("p", hint, class_="mk-soft"), "mk-figure")
 
     def show(_: Any = None) -> None:
         if button.value:
@@ -171,10 +179,10 @@ def answer_html(explorer: Explorer, uploaded: Any) -> str:
             )
         answer = explorer.explain(bytes(uploaded["content"]))
     except ValueError as error:
-        return f'<p class="mk-problem" role="alert">{text(uploaded["name"])}: {text(error)}</p>'
+        return element("p", f"{uploaded['name']}: {error}", class_="mk-problem", role="alert")
     predicted = explorer.classes[int(answer.probabilities.argmax())]
     words = f"{uploaded['name']}: {predicted}, {percent(float(answer.probabilities.max()))} sure"
     fig = figures.explained(
         answer.image, answer.heat, answer.probabilities, explorer.classes, explorer.metrics["network"]
     )
-    return f'<p class="mk-said">{text(words)}</p>{figure_html(fig, words)}'
+    return element("p", words, class_="mk-said") + figure_html(fig, words)

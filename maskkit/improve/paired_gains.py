@@ -6,7 +6,7 @@ from typing import Any
 from maskkit import evaluate
 from maskkit.audit.classifiers import Classifier
 from maskkit.audit.entries import entry
-from maskkit.core import disk, environment, intervals
+from maskkit.core import disk, environment, intervals, markdown
 from maskkit.improve.recipes import Trained
 from maskkit.improve.test_sets import TestSet
 
@@ -79,19 +79,16 @@ def compare_networks(trained: dict[str, Trained], sets: list[TestSet], seed: int
 
 def format_table(gains: Gains) -> str:
     """The gains as a Markdown table."""
-    lines = [
-        "| proposed extension | measured on | before | after | gain (95 % interval) | answer |",
-        "|---|---|---|---|---|---|",
-    ]
+    rows = []
     for entries in gains.values():
         for gain in entries.values():
             low, high = gain["interval"]
-            lines.append(
-                f"| {gain['words']} | {gain['n']} {gain['exam']} photos, {gain['splits']} splits | "
-                f"{100 * gain['before']:.1f} % | {100 * gain['after']:.1f} % | {format_points(gain['value'])} "
-                f"({format_points(low)} to {format_points(high)}) | {gain['answer']} |"
-            )
-    return "\n".join(lines)
+            measured_on = f"{gain['n']} {gain['exam']} photos, {gain['splits']} splits"
+            shares = [f"{100 * gain[name]:.1f} %" for name in ("before", "after")]
+            points = f"{format_points(gain['value'])} ({format_points(low)} to {format_points(high)})"
+            rows.append([gain["words"], measured_on, *shares, points, gain["answer"]])
+    columns = ("proposed extension", "measured on", "before", "after", "gain (95 % interval)", "answer")
+    return markdown.table(columns, rows)
 
 
 def write_improve_json(

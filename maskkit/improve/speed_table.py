@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from maskkit import evaluate
+from maskkit.core import markdown
 from maskkit.improve.engines import ENGINES
 from maskkit.improve.network_memory import PROBED
 
@@ -48,9 +49,8 @@ def format_sentences(rows: list[Row]) -> list[str]:
 
 def format_table(rows: list[Row]) -> str:
     """The comparison in Markdown: one column per network, ratios to the first; then sentences, then how measured."""
-    lines = ["| | " + " | ".join(row["arch"] for row in rows) + " |", "|---" * (1 + len(rows)) + "|"]
-    for name, cells in table_rows(rows):
-        lines.append(f"| {name} | " + " | ".join(str(cell).replace("|", "/") for cell in cells) + " |")
+    cells = ([name, *values] for name, values in table_rows(rows))
+    lines = [markdown.table(["", *(row["arch"] for row in rows)], cells)]
     setting = rows[0]["setting"]
     notes = [f"{row['arch']}: {row['weights_note']}." for row in rows if row["weights_note"]]
     how = (

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from maskkit import evaluate, runs
-from maskkit.core import disk, intervals, paths
-from maskkit.html import audit_section
+from maskkit.core import audit_file, disk, intervals, paths
 
 COLUMNS = ("run", "finished", "photos", "network", "score", "checks")
 SETTINGS = (
@@ -64,9 +63,9 @@ def describe_run(run_dir: Path) -> dict[str, str]:
 
 def count_results(run_dir: Path) -> str:
     """The audit's results, '3 green, 1 amber, 2 unknown'; '-' where there is no audit, or why it cannot be used."""
-    audit, problem = audit_section.read(run_dir)
+    audit, problem = audit_file.read(run_dir)
     if not audit:
-        return problem or "-"
+        return problem["sentence"] if problem else "-"
     results = [check["light"] for check in audit["lights"].values()]
     return ", ".join(f"{results.count(name)} {name}" for name in dict.fromkeys(results))
 

@@ -3,8 +3,10 @@
 import dataclasses
 import re
 from pathlib import Path
+from typing import Any
 
 from maskkit.core import paths
+from maskkit.core.messages import said
 from maskkit.sources import faces, kaggle, layout
 from maskkit.sources.layout import Parts
 from maskkit.sources.listing import (
@@ -37,8 +39,9 @@ class Source:
     kind: demo | kaggle | folder. photos: the words for them in titles.
     folder: holds the parts, or the class folders themselves; `source` in split.csv is a path below it.
     parts: {part: {class: its folder}}, by TRAIN, VALIDATION and TEST where the photos lie in parts, else {"": ...}.
-    is_12k: whether file names show Kaggle's 12K set. note: why this is not what "auto" asked for, empty where it is:
-    a plain line, and the technical reason on further ones. remarks: what else a reader should know, a line each.
+    is_12k: whether file names show Kaggle's 12K set. notes: why this is not what "auto" asked for, empty where it is: a
+    plain sentence, then how to change it and the technical reason, as `messages.said` gives them. remarks: what else a
+    reader should know, a line each.
     """
 
     kind: str
@@ -46,8 +49,14 @@ class Source:
     folder: Path
     parts: dict[str, dict[str, Path]] = dataclasses.field(hash=False)
     is_12k: bool = False
-    note: str = ""
+    notes: tuple[dict[str, Any], ...] = dataclasses.field(default=(), hash=False)
     remarks: tuple[str, ...] = ()
+
+    @property
+    def note(self) -> str:
+        """The notes as text, "" where there is none: what is not as asked for and how to change it, then the reason."""
+        lines = [note["sentence"] for note in self.notes]
+        return "\n".join([" ".join(lines[:2]), *lines[2:]])
 
     @property
     def training(self) -> dict[str, Path]:
@@ -114,10 +123,15 @@ def find(data: str, parameter: str = "DATA") -> Source:
     except FileNotFoundError as error:
         unfit = unsuitable()
         if data == "kaggle":
-            raise FileNotFoundError(f"{unfit}; {error}" if unfit else str(error)) from error
-        unfit = f"{unfit}, and " if unfit else ""
-        note = f"{unfit}Kaggle could not be reached, so this run uses synthetic faces. {kaggle.how_to(error)}"
-        return dataclasses.replace(find("demo"), photos="demo (Kaggle not reached)", note=note)
+            raise FileNotFoundError(f"{unfit['sentence']}; {error}" if unfit else str(error)) from error
+        if unfit:
+            plain = said(
+                "{unfit}, and Kaggle could not be reached, so this run uses synthetic faces.", unfit=unfit["message"]
+            )
+        else:
+            plain = said("Kaggle could not be reached, so this run uses synthetic faces.")
+        notes = (plain, *kaggle.how_to(error))
+        return dataclasses.replace(find("demo"), photos="demo (Kaggle not reached)", notes=notes)
 
 
 def find_folder(folder: Path, parameter: str = "DATA") -> Source:
@@ -223,11 +237,15 @@ def holds_report_classes(below: list[Path]) -> bool:
     return {label_of(path.name) for path in below} == set(REPORT_CLASSES) and all(map(photo_below, below))
 
 
-def unsuitable() -> str:
-    """Half a sentence that names what Kaggle mounted, where something is and nothing of it is of use; else ""."""
+def unsuitable() -> dict[str, Any] | None:
+    """Half a sentence that names what Kaggle mounted, where something is and nothing of it is of use; else None."""
     names = [path.name for path in subfolders(paths.KAGGLE_INPUT)] if paths.KAGGLE_INPUT.is_dir() else []
     if names == ["datasets"]:
         names = [path.relative_to(paths.KAGGLE_INPUT).as_posix() for path in paths.KAGGLE_INPUT.glob("datasets/*/*")]
     if not names:
-        return ""
-    return f"No folder mounted in {paths.KAGGLE_INPUT} ({join_names(names)}) holds with_mask and without_mask"
+        return None
+    return said(
+        "No folder mounted in {folder} ({names}) holds with_mask and without_mask",
+        folder=str(paths.KAGGLE_INPUT),
+        names=join_names(names),
+    )

@@ -7,8 +7,10 @@ import sys
 import textwrap
 import threading
 from pathlib import Path
+from typing import Any
 
 from maskkit.core import paths
+from maskkit.core.messages import said
 
 HANDLE = "ashishjangra27/face-mask-12k-images-dataset"
 PAGE = f"https://www.kaggle.com/datasets/{HANDLE}"
@@ -69,11 +71,16 @@ def explain(reason: str) -> str:
     return f"Tried to download {PAGE} through kagglehub: {reason}\nBy hand: {BY_HAND.format(page='the page')}"
 
 
-def how_to(error: Exception) -> str:
-    """Return the rest of a note: how to use the real photos, in its first line; what went wrong, in further ones.
+def how_to(error: Exception) -> list[dict[str, Any]]:
+    """The rest of a note: how to use the real photos, and what went wrong, each as `messages.said` gives it.
 
     Args:
         error: raised by `fetch`.
     """
+    by_hand = said(
+        "How to use the real photos: open {page}, press Download, unpack the archive anywhere, and give that folder as "
+        "DATA.",
+        page=PAGE,
+    )
     tried = str(error).partition("\nBy hand")[0]
-    return f"How to use the real photos: {BY_HAND.format(page=PAGE)}\n{tried}"
+    return [by_hand, *({"sentence": line} for line in tried.splitlines())]

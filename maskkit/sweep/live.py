@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from maskkit.html import markup
+from maskkit.html.markup import element
+from maskkit.html.render import table
 from maskkit.sweep.recipes import varied_parameters
 from maskkit.sweep.state import Sweep
 
@@ -50,7 +51,6 @@ def html(sweep: Sweep) -> str:
         ]
         for row in done[:SHOWN]
     ]
-    said = f"{counts['done']:,} of {total:,} recipes done, {counts['broken']:,} broken"
-    return f'<p><progress value="{total - counts["open"]}" max="{total}"></progress> {said}</p>' + markup.table(
-        f"The {len(body)} best so far, by the last epoch.", columns, body
-    )
+    progress = element("progress", value=total - counts["open"], max=total)
+    state = f" {counts['done']:,} of {total:,} recipes done, {counts['broken']:,} broken"
+    return element("p", progress, state) + table(f"The {len(body)} best so far, by the last epoch.", columns, body)

@@ -10,11 +10,10 @@ from conftest import draw_photo, fill
 from PIL import Image
 
 from maskkit import checkpoint, model, pretrained, split
-from maskkit.audit import audit, leaks
+from maskkit.audit import audit, leaks, page
 from maskkit.audit.checks import CHECKS, split_variance
 from maskkit.cli import main
 from maskkit.core import messages, paths
-from maskkit.html import audit_section
 from maskkit.report import REPORT_RECIPE
 from maskkit.sources import folders
 
@@ -155,7 +154,7 @@ def test_every_figure_is_there_and_the_page_holds_them(whole):
             "calibration",
         )
     } <= names
-    text = audit_section.write(result, out).read_text()
+    text = page.write(result, out).read_text()
     assert text.count("data:image/png") >= 10 and "<b>" not in text.split("<body>")[1].replace("<b>", "", 0)
 
 

@@ -150,7 +150,8 @@ def test_names_are_text_on_the_page_of_predict(tmp_path):
 def test_a_class_name_is_text_in_a_notebook_s_table():
     row = {"class": NASTY, "precision": 1.0, "recall": 1.0, "f1": 1.0, "recall_interval": [0.5, 1.0], "n": 3}
     table = evaluate.format_per_class([row])
-    assert "<" not in table and {line.count("|") for line in table.splitlines()} == {7}
+    borders = {len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}
+    assert "<" not in table and borders == {7}
 
 
 FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n")

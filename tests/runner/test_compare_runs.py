@@ -1,6 +1,7 @@
 """Runs listed and compared: the numbers by hand, and folders that hold no finished run."""
 
 import pytest
+from conftest import recorded_audit
 
 from maskkit import evaluate, runs
 from maskkit.core import disk, paths
@@ -66,13 +67,9 @@ def test_what_was_cut_off_is_listed_apart():
 
 
 def test_results_of_checks_are_counted():
-    from tests.html.test_audit_section import sample
-
-    disk.write_json(make_run("audited") / "audit.json", sample())
-    assert (
-        sum(int(part.split()[0]) for part in compare_runs.describe_run(paths.RUNS / "audited")["checks"].split(", "))
-        == 6
-    )
+    disk.write_json(make_run("audited") / "audit.json", recorded_audit())
+    counted = compare_runs.describe_run(paths.RUNS / "audited")["checks"]
+    assert sum(int(part.split()[0]) for part in counted.split(", ")) == 6
     disk.write_text(paths.RUNS / "audited" / "audit.json", "[]")
     assert "audit.json cannot be used" in compare_runs.describe_run(paths.RUNS / "audited")["checks"]
 

@@ -35,8 +35,9 @@ import torch
 from matplotlib.figure import Figure
 
 from maskkit.audit.audited import Audited
-from maskkit.audit.entries import NOT_YET, Entry, Message, judge, unknown
+from maskkit.audit.entries import Entry, Message, judge, unknown
 from maskkit.audit.survey import Survey
+from maskkit.core.audit_file import NOT_YET, SO_FAR
 from maskkit.core.messages import message, said
 from maskkit.sources.folders import Source
 
@@ -104,7 +105,7 @@ class Check:
         words: Message = {name: judged[name] for name in ("sentence", "message") if name in judged}
         if measured.partial and light != "red":
             so_far = words.get("message", words["sentence"])
-            light, words = "unknown", said("not measured yet: make trust (so far: {sentence})", sentence=so_far)
+            light, words = "unknown", said(SO_FAR, sentence=so_far)
         numbers = {name: judged[name] for name in ("value", "interval", "n")}
         given = {"title": self.title, "thresholds": {"green": green, "red": red}, "reason": self.reason}
         return numbers | {"light": light} | words | given

@@ -97,7 +97,7 @@ def entry_names(arch: str) -> dict[str, Message]:
         names[entry_key(arch, region, fill)] = (
             message("{arch}: {part} hidden ({fill})", **words, fill=FILLS[fill])
             if fill
-            else message("{arch}: {part} hidden", **words)
+            else message("{arch}: nothing hidden", arch=arch)
         )
     return names
 

@@ -13,7 +13,7 @@ from maskkit.audit.checks.check import Audit, Check, Context, Limits, Measured
 from maskkit.audit.classifiers import Classifier
 from maskkit.audit.entries import Entry, Message, entry, judge, rate, undefined, unknown, with_interval
 from maskkit.audit.recipes import Recipe, fit_head
-from maskkit.core.messages import in_english, message, said
+from maskkit.core.messages import in_english, message, said, translatable
 from maskkit.plot_style import ACCENT, GREY, figure, heading, label, styled
 
 KINDS = {  # words, style in the figure
@@ -70,7 +70,7 @@ def measure_rules(given: dict[str, np.ndarray], audited: Audited, seed: int) -> 
     }
     if audited.classifier.network is None:
         why = message("no backbone's weights can be had")
-        entries["model"] = undefined(why, kind="real", title="the recipe", sees="all")
+        entries["model"] = undefined(why, kind="real", title=translatable("the recipe"), sees=translatable("all"))
         return Measured(entries, unknown(sentence_of(entries["model"])))
     right = correct(protocol, recipe_learner(audited.recipe, seed), audited.classifier.X.numpy(), labels)
     entries["model"] = model_entry(audited.arch, right, protocol, groups, seed)
