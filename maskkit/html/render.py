@@ -1,7 +1,7 @@
 """Pages from the Jinja2 templates beside this file: single files that run no script and load nothing from elsewhere."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
