@@ -10,14 +10,14 @@ PYTEST = OMP_NUM_THREADS=1 .venv/bin/python -m pytest --numprocesses $(WORKERS) 
 # The kernel named python3 is .venv's, whatever the user's own Jupyter has under that name.
 export JUPYTER_PREFER_ENV_PATH := 1
 
-.PHONY: help reproduce improve trust test test-processors slow faults faults-table test-notebooks test-browser chromium bench bench-quick lab lint refresh lock clean
+.PHONY: help reproduce improve trust test test-processors slow faults faults-table test-notebooks test-browser chromium bench bench-quick lab lint catalogue refresh lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo "make reproduce takes, all optional: DATA=<auto|kaggle|demo|folder>  ARCH=<auto|resnet18|mobilenet_v2>"
 	@echo "  WEIGHTS=<auto|imagenet|packaged|none|file>  RUN=<name>  SEED=<n>  DEVICE=<auto|cpu|cuda>  LANGUAGE=<en|id>"
-	@echo "make trust and make improve take the same, and AGAINST=<folder of photos from elsewhere>"
+	@echo "make trust and make improve take the same, and AGAINST=<folder of photos of another source>"
 	@echo "  COMPARE=<run|both>; RUN is the run to look into, and its photos are taken where DATA is not given"
 	@echo "every command takes PYTHON=<python3.11 or newer>, used when .venv is made"
 
@@ -62,7 +62,7 @@ reproduce: .venv/.installed  ## the report, end to end: runs/<RUN>/report.html
 	@cd $(call quote,$(CALLER)) && $(call quote,$(CURDIR)/.venv/bin/python) -P -m maskkit reproduce \
 		$(call quote,$(CURDIR)/notebooks/report.yaml) $(SETTINGS)
 
-improve: .venv/.installed  ## the report's wishes, measured: notebook 04_improve, into runs/<RUN>/
+improve: .venv/.installed  ## the report's proposed extensions, measured: notebook 04_improve, into runs/<RUN>/
 	@cd $(call quote,$(CALLER)) && $(call quote,$(CURDIR)/.venv/bin/python) -P -m maskkit improve \
 		$(call quote,$(CURDIR)/notebooks/improve.yaml) $(SETTINGS)
 
@@ -121,9 +121,13 @@ bench-quick: .venv/.installed  ## a minute of it; fails where a ratio of times f
 lab: .venv/.installed  ## JupyterLab on notebooks/ (OPTIONS="--no-browser", or any other of its options)
 	.venv/bin/python -m jupyterlab $(OPTIONS) notebooks/
 
-lint: .venv/.installed  ## ruff
+lint: .venv/.installed  ## ruff and mypy
 	.venv/bin/python -m ruff check
 	.venv/bin/python -m ruff format --check
+	.venv/bin/python -m mypy
+
+catalogue: .venv/.installed  ## update the pages' translations from the templates and the code
+	.venv/bin/python -m tests.html.catalogue
 
 refresh: .venv/.installed  ## run the committed notebooks and store their outputs
 	.venv/bin/python -m maskkit refresh

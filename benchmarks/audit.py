@@ -26,18 +26,15 @@ import numpy as np
 import torch
 from PIL import Image, ImageEnhance
 
-from maskkit import claims, data, features, model, pretrained, split, train
+from maskkit import data, features, model, pretrained, split, train
 from maskkit.audit import splits, survey
-from maskkit.core import disk, environment
-from maskkit.improve import benchmark_networks
+from maskkit.core import disk, environment, memory
+from maskkit.report import REPORT_RECIPE
 from maskkit.sources import decoding, folders
 
 N_SPLITS, N_ALONE = 1000, 10
-IMPORTS = (
-    "from maskkit.audit import audit, subject; from maskkit.improve import benchmark_networks; "
-    "print(benchmark_networks.status_mib('VmRSS'))"
-)
-RECIPE = {name: claims.REPORT_RECIPE[name] for name in claims.FIT_SETTINGS}
+IMPORTS = "from maskkit.audit import audit; from maskkit.core import memory; print(memory.status_mib('VmRSS'))"
+RECIPE = {name: REPORT_RECIPE[name] for name in train.FIT_SETTINGS}
 
 
 def main():
@@ -150,7 +147,7 @@ def audit(folder, out, weights, against):
 def held_mib(process):
     """The most memory a process has held so far, MiB; 0 once it has ended."""
     try:
-        return benchmark_networks.status_mib("VmHWM", process)
+        return memory.status_mib("VmHWM", process)
     except (OSError, StopIteration):
         return 0.0
 

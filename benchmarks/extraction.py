@@ -22,8 +22,8 @@ import torch
 
 from maskkit import data, features, model, pretrained
 from maskkit.core import parallel
-from maskkit.improve import benchmark_networks
-from maskkit.sources import decoding, folders
+from maskkit.improve import engines
+from maskkit.sources import decoding, folders, listing
 
 ALLOWED = 1e-4  # of the largest output, against the plain network
 
@@ -43,7 +43,7 @@ def main():
     arch, weights = ("resnet18", given.weights) if given.weights else ("mobilenet_v2", "packaged")
     network = model.build(pretrained.find(arch, weights), 2, seed=0)
     photos, one = listed(given.data, given.photos), torch.zeros(1, 3, 224, 224)
-    limit = benchmark_networks.multiply_adds(network, one) / matrix_rate(device)
+    limit = engines.count_multiply_adds(network, one) / matrix_rate(device)
     rows = []
     if "steps" in given.only:
         rows += steps(photos, given.repeats)
@@ -79,7 +79,7 @@ def listed(given, n):
     rows = [
         {"path": path, "label": label, "sha256": decoding.sha256(path)}
         for label, folder in classes[:2]
-        for path in folders.list_photos(folder)[: n // 2]
+        for path in listing.list_photos(folder)[: n // 2]
     ]
     return data.Photos(rows, [label for label, _ in classes], model.Transform())
 
@@ -109,7 +109,7 @@ def steps(photos, repeats):
         "step: decode": lambda: [decoding.decode(path) for path in paths],
         "step: resize and normalise": lambda: [photos.transform(image) for image in images],
     }
-    with benchmark_networks.untouched(threads=1):
+    with parallel.torch_threads(1):
         return per_photo(ways, repeats, len(photos))
 
 
@@ -117,7 +117,7 @@ def tricks(network, arch, given, device):
     """The network alone, images already in memory."""
     images = torch.randn(max(given.batches), 3, 224, 224, generator=torch.Generator().manual_seed(0)).to(device)
     with tempfile.TemporaryDirectory() as folder:
-        made = engines(network.to(device), given.slow, device, Path(folder))
+        made = make_tricks(network.to(device), given.slow, device, Path(folder))
         rows = []
         for batch in given.batches:
             ways, apart = {}, {}
@@ -129,7 +129,7 @@ def tricks(network, arch, given, device):
     return rows
 
 
-def engines(network, slow, device, folder):
+def make_tricks(network, slow, device, folder):
     """{trick: (function of images, memory format of the images it takes)}."""
     plain, last = torch.contiguous_format, torch.channels_last
     in_use = model.for_inference(network)
@@ -141,11 +141,11 @@ def engines(network, slow, device, folder):
     }
     if device.type == "cpu":
         made["ONNX Runtime"] = (
-            benchmark_networks.onnxruntime(network, folder / "n.onnx", torch.get_num_threads(), 224),
+            engines.run_onnx(network, folder / "n.onnx", torch.get_num_threads(), 224),
             plain,
         )
     if slow:
-        made["compiled"] = (benchmark_networks.compiled(network), plain)
+        made["compiled"] = (engines.compile_network(network), plain)
     if slow or device.type == "cuda":
         made["bf16"] = (functools.partial(bf16, in_use, device), last)
     return made
@@ -171,7 +171,7 @@ def check(name, run, network, images):
     """
     wanted = network(images.contiguous())
     apart = ((run(images) - wanted).abs().max() / wanted.abs().max()).item()
-    allowed = benchmark_networks.CUDA_TOLERANCE if images.is_cuda else ALLOWED
+    allowed = engines.CUDA_TOLERANCE if images.is_cuda else ALLOWED
     if name != "bf16" and apart > allowed:
         raise RuntimeError(f"{name}: outputs differ from the plain network's by {apart:.1e} of the largest")
     return apart

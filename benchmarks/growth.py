@@ -26,9 +26,8 @@ import numpy as np
 from PIL import Image
 
 from maskkit import data, features, model, pretrained, split, train
-from maskkit.core import parameters
-from maskkit.improve import benchmark_networks
-from maskkit.sources import folders
+from maskkit.core import memory, parameters
+from maskkit.sources import folders, listing
 
 RECIPE = {"epochs": 10, "batch_size": 16, "learning_rate": 0.001, "seed": 0}
 
@@ -95,7 +94,7 @@ def make(folder, given, size, n_classes):
     for place in range(n_classes):
         below = folder / f"class_{place:03d}"
         below.mkdir(parents=True)
-        own = folders.list_photos(source[sorted(source)[place]]) if n_classes == 2 else []
+        own = listing.list_photos(source[sorted(source)[place]]) if n_classes == 2 else []
         n = size // n_classes
         for index, path in enumerate(own[:n]):
             os.symlink(path, below / f"own-{index:05d}.png")
@@ -130,7 +129,7 @@ def call(folder, place, given, timeout=None):
 def run(given):
     """Within that process: seconds in all and in parts, the peak of memory above the imports, photos computed."""
     place, weights, device = Path(given.place), given.weights, model.device(given.device)
-    imported, parts, start = benchmark_networks.status_mib("VmRSS"), {}, time.perf_counter()
+    imported, parts, start = memory.status_mib("VmRSS"), {}, time.perf_counter()
 
     def mark(name):
         parts[name] = time.perf_counter() - start - sum(parts.values())
@@ -151,7 +150,7 @@ def run(given):
         "seconds": time.perf_counter() - start,
         "parts": parts,
         "computed": computed,
-        "memory_mib": benchmark_networks.status_mib("VmHWM") - imported,
+        "memory_mib": memory.status_mib("VmHWM") - imported,
     }
 
 

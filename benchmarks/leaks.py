@@ -17,8 +17,7 @@ import torch
 
 from maskkit import data, features, model, pretrained, runs
 from maskkit.audit import leaks, survey
-from maskkit.core import disk, environment, paths
-from maskkit.improve import benchmark_networks
+from maskkit.core import disk, environment, memory, paths
 from maskkit.sources import folders
 
 
@@ -89,12 +88,12 @@ def main():
     parser.add_argument("--weights")
     arguments = parser.parse_args()
     files = survey.find_files(folders.find(arguments.folder))
-    imported = benchmark_networks.status_mib("VmHWM")
+    imported = memory.status_mib("VmHWM")
     with runs.Stopwatch() as watch:
         photos = survey.read(files)
     backbone = backbone_features(photos, arguments.weights) if arguments.weights else None
     found, seconds = detectors(photos, backbone)
-    memory = benchmark_networks.status_mib("VmHWM") - imported
+    memory_mib = memory.status_mib("VmHWM") - imported
     named = {row["path"]: row["group"] for row in disk.read_csv(arguments.truth)}
     truth = np.array([named.get(row["file"], "") for row in photos.rows])
     names = np.unique(truth[truth != ""])
@@ -108,7 +107,7 @@ def main():
         "processors": os.cpu_count(),
         "versions": environment.versions(),
         "seconds": {"read": watch.seconds} | seconds,
-        "memory_mib_above_imports": round(memory),
+        "memory_mib_above_imports": round(memory_mib),
         "together": {"recall": recall, "precision": precision},
         "rows": [
             {
@@ -126,7 +125,7 @@ def main():
             shares = " ".join(f"{what} {one[what]:.4f}" for what in ("recall", "precision") if one[what] is not None)
             print(f"{row['name']:16}{mark} from {one['threshold']:<6} {shares}")
     print(f"together: recall {recall:.4f} precision {precision:.4f}")
-    print(f"seconds {result['seconds']}, memory above the imports {memory:.0f} MiB")
+    print(f"seconds {result['seconds']}, memory above the imports {memory_mib:.0f} MiB")
     disk.write_json(Path(__file__).parent / "results" / "leaks.json", result)
 
 

@@ -1,4 +1,4 @@
-"""What the benchmarks share: ways measured in turns, medians, the machine, results as JSON and as a figure."""
+"""Common functions of the benchmarks: ways measured in turns, medians, the machine, results as JSON and as a figure."""
 
 import datetime
 import gc
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from maskkit import runs
 from maskkit.core import disk
-from maskkit.improve import benchmark_networks  # before torch, as maskkit/__init__.py wants it
+from maskkit.improve import benchmark_networks  # before torch, see maskkit/__init__.py
 
 # isort: split
 import matplotlib.pyplot as plt
@@ -36,15 +36,16 @@ def in_turns(ways, repeats, warm_up=True):
 
     With `warm_up` a first turn is not counted. A way that returns a float has measured its own seconds.
     """
-    found = {name: [] for name in ways}
+    seconds = {name: [] for name in ways}
     for turn in range(repeats + warm_up):
         for name, way in ways.items():
             gc.collect()
             start = time.perf_counter()
-            own = way()
+            measured = way()
             if turn >= warm_up:
-                found[name].append(own if isinstance(own, float) else time.perf_counter() - start)
-    return found
+                elapsed = time.perf_counter() - start
+                seconds[name].append(measured if isinstance(measured, float) else elapsed)
+    return seconds
 
 
 def row(name, seconds, **more):
@@ -60,46 +61,46 @@ def row(name, seconds, **more):
 
 
 def publish(name, rows, ratios, title, **more):
-    """What a benchmark found, as results/<name>.json, as a figure, and as a table for the terminal."""
+    """Write results/<name>.json and a figure, and print a table."""
     write(name, rows, ratios, **more)
     save(points(rows, title), name)
-    say(rows, ratios)
+    print_table(rows, ratios)
 
 
 def write(name, rows, ratios, **more):
-    """results/<name>.json, written whole; returns what it holds."""
+    """Write results/<name>.json; returns its content."""
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     content = {"rows": rows, "ratios": ratios, "finished": now, "load_after": os.getloadavg()[0]} | more
     disk.write_json(RESULTS / f"{name}.json", content)
     return content
 
 
-def say(rows, ratios):
-    """A table for the terminal."""
-    for one in rows:
-        low, high = one["spread"]
-        scores = "".join(f"  {name} {100 * value:.1f} %" for name, value in (one["accuracy"] or {}).items())
-        print(f"{one['name']:42} {one['median_seconds']:9.4f} s  ({low:.4f}-{high:.4f}, n {one['n']}){scores}")
+def print_table(rows, ratios):
+    """Print rows and ratios."""
+    for row in rows:
+        low, high = row["spread"]
+        scores = "".join(f"  {name} {100 * value:.1f} %" for name, value in (row["accuracy"] or {}).items())
+        print(f"{row['name']:42} {row['median_seconds']:9.4f} s  ({low:.4f}-{high:.4f}, n {row['n']}){scores}")
     for name, value in ratios.items():
         print(f"{name:42} {value:9.2f}")
 
 
 def points(rows, title):
     """One point per row on a logarithmic axis, the fastest on top, its spread as a whisker."""
-    rows = sorted(rows, key=lambda one: one["median_seconds"], reverse=True)
+    rows = sorted(rows, key=lambda row: row["median_seconds"], reverse=True)
     fig, ax = plt.subplots(figsize=(8, 1.2 + 0.34 * len(rows)), layout="constrained")
-    middle = [one["median_seconds"] for one in rows]
+    medians = [row["median_seconds"] for row in rows]
     whiskers = [
-        [m - one["spread"][0] for m, one in zip(middle, rows, strict=True)],
-        [one["spread"][1] - m for m, one in zip(middle, rows, strict=True)],
+        [m - row["spread"][0] for m, row in zip(medians, rows, strict=True)],
+        [row["spread"][1] - m for m, row in zip(medians, rows, strict=True)],
     ]
-    names = [one["name"] for one in rows]
-    ax.errorbar(middle, names, xerr=whiskers, fmt="o", color="#4c72b0", ecolor="#333333", capsize=3)
-    for place, one in enumerate(rows):
-        ax.text(one["spread"][1] * 1.08, place, f"  {one['median_seconds']:.3g}", va="center", fontsize=9)
+    names = [row["name"] for row in rows]
+    ax.errorbar(medians, names, xerr=whiskers, fmt="o", color="#4c72b0", ecolor="#333333", capsize=3)
+    for place, row in enumerate(rows):
+        ax.text(row["spread"][1] * 1.08, place, f"  {row['median_seconds']:.3g}", va="center", fontsize=9)
     ax.grid(axis="y", color="#dddddd")
-    slowest = max(one["spread"][1] for one in rows)
-    ax.set(xscale="log", xlabel="seconds (logarithmic axis)", xlim=(min(middle) / 2, 2.2 * slowest))
+    slowest = max(row["spread"][1] for row in rows)
+    ax.set(xscale="log", xlabel="seconds (logarithmic axis)", xlim=(min(medians) / 2, 2.2 * slowest))
     ax.spines[["top", "right"]].set_visible(False)
     fig.suptitle(title, x=0.01, ha="left")  # over the names too: the axes alone are too narrow for it
     return fig

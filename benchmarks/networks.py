@@ -1,11 +1,11 @@
-"""Do the ratios between networks repeat? The comparison of notebook 04, sitting after sitting.
+"""Are the ratios between networks reproducible? The comparison of notebook 04, several times.
 
 usage: python benchmarks/networks.py [--sittings 2] [--rounds 5] [--seconds 0.3] [--engines eager compiled onnxruntime]
                                      [--batches 1 16 64] [--threads N] [--weights ARCH=WEIGHTS ...] [ARCH ...]
 
 Writes benchmarks/results/networks.json: the rows of every sitting, the ratios of each network to the first, how far
-these disagree, device, versions, load. Disagreement is told twice: between sittings one after the other, minutes apart
-and with everything built anew, and between two interleaved ones, to which all rounds are dealt in turns. Prints the
+these disagree, device, versions, load. Disagreement is reported twice: between sittings one after the other, minutes
+apart and with everything built anew, and between two interleaved ones, which take all rounds in turns. Prints the
 last sitting's table. Ends with 0 where all ratios of the interleaved sittings repeat within 15 %, else with 1.
 """
 
@@ -18,41 +18,41 @@ import torch
 
 from maskkit import model, runs
 from maskkit.core import disk
-from maskkit.improve import benchmark_networks
+from maskkit.improve import benchmark_networks, speed_table
 
 RESULTS = Path(__file__).resolve().parent / "results" / "networks.json"
 ALLOWED = 0.15  # of a ratio, between sittings
 
 
-def by_round(rows, of):
+def ratios_by_round(rows, of):
     """{'mobilenet_v2, eager, batch 1': each round's time of a pass as a multiple of the first network's}."""
-    found = {}
+    ratios = {}
     for row in rows[1:]:
         for engine in row["speed"].keys() & rows[0]["speed"].keys():
-            for batch, own in row["speed"][engine].items():
+            for batch, cell in row["speed"][engine].items():
                 first = rows[0]["speed"][engine][batch]
-                pairs = zip(own[of], first[of], strict=True)
-                found[f"{row['arch']}, {engine}, batch {batch}"] = [mine / theirs for mine, theirs in pairs]
-    return found
+                pairs = zip(cell[of], first[of], strict=True)
+                ratios[f"{row['arch']}, {engine}, batch {batch}"] = [other / reference for other, reference in pairs]
+    return ratios
 
 
 def one_after_the_other(sittings, of):
     """Each sitting's ratios: medians over its rounds."""
-    return [{name: statistics.median(each) for name, each in by_round(rows, of).items()} for rows in sittings]
+    return [{name: statistics.median(each) for name, each in ratios_by_round(rows, of).items()} for rows in sittings]
 
 
 def interleaved(sittings, of):
     """The ratios of two sittings to which all rounds, in the order of time, are dealt in turns."""
-    found = [by_round(rows, of) for rows in sittings]
-    joined = {name: [one for each in found for one in each.get(name, [])] for name in found[0]}
+    rounds = [ratios_by_round(rows, of) for rows in sittings]
+    joined = {name: [ratio for each in rounds for ratio in each.get(name, [])] for name in rounds[0]}
     return [{name: statistics.median(each[turn::2]) for name, each in joined.items()} for turn in (0, 1)]
 
 
 def disagreements(sittings):
     """{name: largest over smallest of its ratios, minus 1}; what one sitting lacks is left out."""
     names = set.intersection(*(set(sitting) for sitting in sittings))
-    found = {name: [sitting[name] for sitting in sittings] for name in sorted(names)}
-    return {name: max(values) / min(values) - 1 for name, values in found.items()}
+    ratios = {name: [sitting[name] for sitting in sittings] for name in sorted(names)}
+    return {name: max(values) / min(values) - 1 for name, values in ratios.items()}
 
 
 def main():
@@ -69,7 +69,7 @@ def main():
     sittings, seconds = [], []
     for seed in range(given.sittings):
         with runs.Stopwatch() as watch:
-            rows = benchmark_networks.networks(
+            rows = benchmark_networks.compare(
                 given.archs,
                 weights=dict(text.split("=", 1) for text in given.weights),
                 accuracy={},
@@ -85,8 +85,8 @@ def main():
             )
         sittings.append(rows)
         seconds.append(watch.seconds)
-    largest = write(sittings, seconds)
-    print(benchmark_networks.table(sittings[-1]))
+    largest = write_results(sittings, seconds)
+    print(speed_table.format_table(sittings[-1]))
     print(f"\n{given.sittings} sittings of {', '.join(f'{s:.0f}' for s in seconds)} s")
     for name, of in largest.items():
         print(
@@ -96,13 +96,13 @@ def main():
     sys.exit(0 if largest["interleaved"]["wall"] <= ALLOWED else 1)
 
 
-def write(sittings, seconds):
+def write_results(sittings, seconds):
     """results/networks.json; returns the largest disagreements, {way of comparing: {kind of time: value}}."""
     kinds = {"wall": "rounds_ms", "processor": "rounds_cpu_ms"}
     ways = {"interleaved": interleaved, "one after the other": one_after_the_other}
-    found = {name: {kind: way(sittings, of) for kind, of in kinds.items()} for name, way in ways.items()}
-    apart = {name: {kind: disagreements(own) for kind, own in of.items()} for name, of in found.items()}
-    largest = {name: {kind: max(own.values(), default=0.0) for kind, own in of.items()} for name, of in apart.items()}
+    ratios = {name: {kind: way(sittings, of) for kind, of in kinds.items()} for name, way in ways.items()}
+    apart = {name: {kind: disagreements(each) for kind, each in of.items()} for name, of in ratios.items()}
+    largest = {name: {kind: max(each.values(), default=0.0) for kind, each in of.items()} for name, of in apart.items()}
     disk.write_json(
         RESULTS,
         {
@@ -110,7 +110,7 @@ def write(sittings, seconds):
             "seconds": seconds,
             "largest_disagreement": largest,
             "disagreements": apart,
-            "ratios": found,
+            "ratios": ratios,
             "sittings": sittings,
         },
     )

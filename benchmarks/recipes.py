@@ -21,9 +21,9 @@ import torch
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from maskkit import augment, data, features, model, pretrained, split, train
+from maskkit import augment, data, features, fine_tuning, model, pretrained, split, train
 from maskkit.core import disk, environment, intervals, paths
-from maskkit.sources import decoding, folders
+from maskkit.sources import decoding, folders, listing
 
 CPU = torch.device("cpu")
 REPORT = {"size_px": 224, "augment": "none", "views": 1, "epochs": 10, "tail_epochs": 0, "tail_share": 1.0,
@@ -71,7 +71,7 @@ def learn(source, rows, run_dir, recipe, seed):
     pairs = [(x, part.label_tensor()) for x, part in zip(X, [*views, parts[1]], strict=True)]
     train.fit_head(network, source.arch, pairs[:-1], pairs[-1], epochs=recipe["epochs"], **settings)
     if recipe["tail_epochs"]:
-        train.fit_tail(
+        fine_tuning.fit_tail(
             network,
             source.arch,
             views,
@@ -102,8 +102,8 @@ def balanced(hit, labels):
 def listed(folder, n, transform):
     """Up to n photos of each class below a folder, drawn by a fixed seed."""
     rows = []
-    for label, below in sorted(folders.class_folders(Path(folder)).items()):
-        photos = folders.list_photos(below)
+    for label, below in sorted(listing.class_folders(Path(folder)).items()):
+        photos = listing.list_photos(below)
         random.Random(0).shuffle(photos)
         rows += [{"path": path, "label": label, "sha256": decoding.sha256(path)} for path in sorted(photos[:n])]
     return data.Photos(rows, folders.REPORT_CLASSES, transform)

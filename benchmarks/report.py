@@ -41,7 +41,7 @@ from torch.utils.data import DataLoader
 from maskkit import data, evaluate, features, model, plots, pretrained, split, train
 from maskkit.audit import survey
 from maskkit.core import disk, paths
-from maskkit.sources import decoding, folders
+from maskkit.sources import decoding, folders, listing
 
 CPU = torch.device("cpu")
 RECIPE = {"epochs": 10, "batch_size": 16, "learning_rate": 0.001, "seed": 0}  # the report's
@@ -94,13 +94,13 @@ class Bench:
         matrix = evaluate.confusion(labels, probabilities.argmax(1), len(self.classes))
         picked = photos.pick(20, seed=0)
         images = [photos.image(index) for index in picked]
-        made = {
+        figures = {
             "confusion": plots.confusion(matrix, self.classes, "photos", way),
             "grid": plots.predictions(images, labels[picked], probabilities[picked], self.classes, "photos", way),
         }
         if history:
-            made["curves"] = plots.training_curves(history, "photos", way)
-        for name, fig in made.items():
+            figures["curves"] = plots.training_curves(history, "photos", way)
+        for name, fig in figures.items():
             fig.savefig(folder / f"{name}.png")
 
     # --- the ways -------------------------------------------------------------------------------
@@ -196,8 +196,10 @@ class Bench:
         state = {k: v for k, v in pretrained.find(self.arch, self.weights).state.items() if not k.startswith("fc.")}
         body = model.architecture(self.arch).build()
         body.load_state_dict(body.state_dict() | state)
-        for own, loaded in zip(learner.model[0].state_dict().values(), body.state_dict().values(), strict=False):
-            own.copy_(loaded)  # the same tensors in the same order: fastai cuts torchvision's network before its pool
+        for weights, loaded in zip(learner.model[0].state_dict().values(), body.state_dict().values(), strict=False):
+            weights.copy_(
+                loaded
+            )  # the same tensors in the same order: fastai cuts torchvision's network before its pool
         learner.freeze()
         with learner.no_bar(), learner.no_logging():
             learner.fit(epochs, RECIPE["learning_rate"])
@@ -261,18 +263,18 @@ def hogs(photos):
     return np.stack([survey.measure(photos.path(index))[1][-1] for index in range(len(photos))])
 
 
-def asked(source, elsewhere, classes, transform):
-    """{exam: photos}: the 12K set's Test part where there is one, and photos from elsewhere."""
-    exams = {"Test": source.parts.get("Test"), "elsewhere": folders.class_folders(Path(elsewhere)) if elsewhere else {}}
-    return {name: listed(own, classes, transform) for name, own in exams.items() if own}
+def test_sets(source, elsewhere, classes, transform):
+    """{test set: photos}: the 12K set's Test part if there is one, and photos of another source."""
+    sets = {"Test": source.parts.get("Test"), "elsewhere": listing.class_folders(Path(elsewhere)) if elsewhere else {}}
+    return {name: list_photos(parts, classes, transform) for name, parts in sets.items() if parts}
 
 
-def listed(own, classes, transform):
+def list_photos(parts, classes, transform):
     """The photos of {class: folder}."""
     rows = [
         {"path": path, "label": label, "sha256": decoding.sha256(path)}
-        for label, below in sorted(own.items())
-        for path in folders.list_photos(below)
+        for label, below in sorted(parts.items())
+        for path in listing.list_photos(below)
     ]
     return data.Photos(rows, classes, transform)
 
@@ -301,7 +303,7 @@ def ways_of(bench, workers):
 
 
 def run_one(bench, given):
-    """Within the process of one way: warmed up, then measured; what it found goes to standard output as JSON."""
+    """Within the process of one way: warmed up, then measured; prints the result as JSON."""
     if given.way == "trial":
         print(json.dumps({"workers": bench.best_workers()}))
         return
@@ -309,12 +311,12 @@ def run_one(bench, given):
     warm_up()
     start = time.perf_counter()
     measured()
-    found = {"seconds": time.perf_counter() - start, "accuracy": {}}
+    result = {"seconds": time.perf_counter() - start, "accuracy": {}}
     if given.score and given.way in bench.predict:
-        for exam, photos in asked(bench.source, given.elsewhere, bench.classes, bench.transform).items():
+        for name, photos in test_sets(bench.source, given.elsewhere, bench.classes, bench.transform).items():
             right = bench.predict[given.way](photos) == np.array(photos.labels)
-            found["accuracy"][exam] = float(right.mean())
-    print(json.dumps(found))
+            result["accuracy"][name] = float(right.mean())
+    print(json.dumps(result))
 
 
 def main():
@@ -347,9 +349,9 @@ def main():
         workers, scores = call("trial", place, given)["workers"], {}
 
         def way(name):
-            found = call(name, place, given, "--workers", str(workers), *([] if name in scores else ["--score"]))
-            scores.setdefault(name, found["accuracy"])
-            return found["seconds"]
+            result = call(name, place, given, "--workers", str(workers), *([] if name in scores else ["--score"]))
+            scores.setdefault(name, result["accuracy"])
+            return result["seconds"]
 
         ways = {name: lambda name=name: way(name) for name in chosen(bench) if name not in given.without}
         for _ in range(given.repeats):  # a turn takes minutes: what is measured is written before the next
@@ -388,10 +390,10 @@ def report(name, bench, turns, given):
     """Rows, ratios, JSON, figure, table of all turns so far; with --quick the floors."""
     rows = []
     for way in dict.fromkeys(way for turn in turns for way in turn["seconds"]):
-        own = [value for turn in turns for value in turn["seconds"].get(way, [])]
-        found = [turn["accuracy"].get(way) for turn in turns if turn["accuracy"].get(way)]
-        rows.append(measure.row(way, own, accuracy=found[-1] if found else None))
-    ratios = compare_ways({one["name"]: one["median_seconds"] for one in rows})
+        seconds = [value for turn in turns for value in turn["seconds"].get(way, [])]
+        scores = [turn["accuracy"].get(way) for turn in turns if turn["accuracy"].get(way)]
+        rows.append(measure.row(way, seconds, accuracy=scores[-1] if scores else None))
+    ratios = compare_ways({row["name"]: row["median_seconds"] for row in rows})
     setting = turns[-1]["before"]
     title = f"The report: {len(bench.rows)} photos ({bench.source.photos}), {bench.arch}, {setting['processors']} cores"
     measure.publish(

@@ -5,7 +5,7 @@ usage: python benchmarks/scale.py [--recipes 60] [--photos 1000] [--empty 10000]
 1. Overhead per recipe: a sweep of short trainings on cached features here, less the time inside the trainings.
 2. Efficiency: the same sweep, and a prediction of drawn photos by MobileNetV2, on 1 and on 2 worker processes of one
    thread each, in turns; time on 1 / (2 x time on 2).
-3. Scheduler: empty partitions through `cluster.each` on 2 workers, seconds per partition, and the client's memory.
+3. Scheduler: empty partitions through `jobs.run_jobs` on 2 workers, seconds per partition, and the client's memory.
 
 Writes results/scale.json with every round, and a figure; prints medians. Needs 2 cores that nothing else uses.
 """
@@ -20,11 +20,10 @@ from pathlib import Path
 import measure
 
 from maskkit import checkpoint, model, pretrained
-from maskkit.core import paths
+from maskkit.core import memory, paths
 from maskkit.deploy import partitions
-from maskkit.improve import benchmark_networks
 from maskkit.sources import folders
-from maskkit.sweep import cluster, sweep
+from maskkit.sweep import cluster, jobs, sweep
 
 
 def nothing(number):
@@ -42,7 +41,8 @@ def time_sweep(n, client=None):
     """(seconds of the whole, seconds inside trainings) of a sweep whose features are cached."""
     with tempfile.TemporaryDirectory() as out:
         started = time.perf_counter()
-        found = sweep.run(recipes(n), Path(out) / "sweep", client=client, say=lambda words: None)
+        # The best recipe's notebooks would take the same time however many recipes there are.
+        found = sweep.run(recipes(n), Path(out) / "sweep", client=client, best=False, print_line=lambda line: None)
         whole = time.perf_counter() - started
     assert found.counts["done"] == n, found.counts
     return whole, sum(row["seconds"] for row in found.rows.values())
@@ -52,16 +52,16 @@ def time_predict(run, files, client):
     """Seconds of a prediction in partitions of 64 files, its model loaded by every worker beforehand."""
     with tempfile.TemporaryDirectory() as out:
         started = time.perf_counter()
-        partitions.predict(client, run, files, Path(out) / "tables", part=64)
+        partitions.predict_partitions(client, run, files, Path(out) / "tables", size=64)
         return time.perf_counter() - started
 
 
 def time_empty(n, client):
     """(seconds, growth of this process's memory in MiB) of `n` partitions without work."""
-    before, started = benchmark_networks.status_mib("VmRSS"), time.perf_counter()
-    n_done = sum(not outcome.error for _, outcome in cluster.each(nothing, ((k,) for k in range(n)), client))
+    before, started = memory.status_mib("VmRSS"), time.perf_counter()
+    n_done = sum(not outcome.error for _, outcome in jobs.run_jobs(nothing, ((k,) for k in range(n)), client))
     assert n_done == n
-    return time.perf_counter() - started, benchmark_networks.status_mib("VmRSS") - before
+    return time.perf_counter() - started, memory.status_mib("VmRSS") - before
 
 
 def make_model(folder):
@@ -78,7 +78,6 @@ def main():
     for name, default in (("recipes", 60), ("photos", 1000), ("empty", 10_000), ("repeats", 3)):
         options.add_argument(f"--{name}", type=int, default=default)
     given, setting = options.parse_args(), measure.machine()
-    sweep.through_notebooks = lambda *_: None  # the best one's notebooks take the same time however many recipes
     os.environ["OMP_NUM_THREADS"] = "1"
     found = {"here": [], "one": [], "two": [], "predict_one": [], "predict_two": [], "empty": []}
     with tempfile.TemporaryDirectory() as folder:
@@ -87,7 +86,7 @@ def main():
         drawn = sorted(folders.find("demo").folder.rglob("*.jpg")) or sorted(folders.find("demo").folder.rglob("*.png"))
         files = [str(drawn[index % len(drawn)]) for index in range(given.photos)]
         time_sweep(2)  # draws the faces, fills the cache
-        with cluster.clients(n_workers=2) as two, cluster.clients(n_workers=1) as one:
+        with cluster.open_client(n_workers=2) as two, cluster.open_client(n_workers=1) as one:
             for client in (one, two):  # imports and models before anything is timed
                 time_predict(run, files[:256], client)
                 time_sweep(4, client)

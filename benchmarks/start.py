@@ -2,7 +2,7 @@
 
 usage: python benchmarks/start.py [--repeats N]
 
-Each is a process of its own. `maskkit reproduce` takes the drawn faces, MobileNetV2 and cached features, and leaves
+Each is a process of its own. `maskkit reproduce` takes the synthetic faces, MobileNetV2 and cached features, and leaves
 runs/bench-start. Prints the heaviest imports of the package. Writes results/start.json and a figure.
 """
 
@@ -12,7 +12,7 @@ import sys
 
 import measure
 
-MODULES = ("data", "model", "features", "train", "plots", "audit")
+MODULES = ("data", "model", "features", "train", "plots", "audit.audit")
 KERNEL = """
 from jupyter_client.manager import start_new_kernel
 manager, client = start_new_kernel(kernel_name="python3")
@@ -39,28 +39,28 @@ def main():
     settings = [word for setting in demo for word in ("--set", setting)]
     ways["maskkit reproduce, warm"] = lambda: run("-m", "maskkit", "reproduce", *settings)
     seconds = measure.in_turns(ways, given.repeats)
-    rows = [measure.row(name, own) for name, own in seconds.items()]
-    middle = {row["name"]: row["median_seconds"] for row in rows}
+    rows = [measure.row(name, values) for name, values in seconds.items()]
+    medians = {row["name"]: row["median_seconds"] for row in rows}
     ratios = {
-        "help_vs_python": middle["maskkit --help"] / middle["python, nothing else"],
-        "three_kernels_of_reproduce": 3 * middle["a kernel's first answer"] / middle["maskkit reproduce, warm"],
+        "help_vs_python": medians["maskkit --help"] / medians["python, nothing else"],
+        "three_kernels_of_reproduce": 3 * medians["a kernel's first answer"] / medians["maskkit reproduce, warm"],
     }
-    heavy = heaviest("import maskkit.audit")
+    heavy = heaviest("import maskkit.audit.audit")
     measure.publish("start", rows, ratios, "Until something useful appears", heaviest_imports=heavy, setting=setting)
-    for name, own in heavy:
-        print(f"{own:8.3f} s  {name}")
+    for name, duration in heavy:
+        print(f"{duration:8.3f} s  {name}")
 
 
 def heaviest(statement, n=8):
     """[(top-level package, seconds of importing it and what it imports first)], the slowest first."""
     command = [sys.executable, "-X", "importtime", "-c", statement]
     lines = subprocess.run(command, check=True, capture_output=True, text=True).stderr.splitlines()
-    found = {}
+    packages = {}
     for line in lines[1:]:
         _, total, name = line.removeprefix("import time:").split("|")
         if "." not in name.strip():
-            found[name.strip()] = int(total) / 1e6
-    return sorted(found.items(), key=lambda item: -item[1])[:n]
+            packages[name.strip()] = int(total) / 1e6
+    return sorted(packages.items(), key=lambda item: -item[1])[:n]
 
 
 if __name__ == "__main__":

@@ -42,11 +42,13 @@ def main():
     setting = measure.machine()
     networks = ["mobilenet_v2", *(["resnet18"] if given.weights else [])]
     compared = ways(networks, given)
-    rows = [measure.row(f"{name}, alone", own) for name, own in in_turns(compared, given).items()]
+    rows = [measure.row(f"{name}, alone", values) for name, values in in_turns(compared, given).items()]
     with subprocess.Popen(command("busy", given), env=environment("spinning"), stdout=subprocess.PIPE) as busy:
         try:
             begun = busy.stdout.readline()
-            rows += [measure.row(f"{name}, beside another", own) for name, own in in_turns(compared, given).items()]
+            rows += [
+                measure.row(f"{name}, beside another", values) for name, values in in_turns(compared, given).items()
+            ]
             if begun != b"begun\n" or busy.poll() is not None:
                 sys.exit("the other program ended: these rows would say nothing")
         finally:
@@ -80,7 +82,7 @@ def in_turns(commands, given):
     def way(env, words):
         return lambda: float(subprocess.run(words, env=env, check=True, capture_output=True, text=True).stdout)
 
-    return measure.in_turns({name: way(*one) for name, one in commands.items()}, given.repeats, warm_up=False)
+    return measure.in_turns({name: way(*command) for name, command in commands.items()}, given.repeats, warm_up=False)
 
 
 def environment(how):

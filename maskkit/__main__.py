@@ -2,7 +2,7 @@
 
 import sys
 
-from maskkit.cli import main
+from maskkit.cli.main import main
 
 if __name__ == "__main__":
-    sys.exit(main.main())
+    sys.exit(main())

@@ -1,4 +1,4 @@
-"""Other looks of a photo: augmentations to learn from, and simulated changes of source to be judged by.
+"""Changed versions of a photo: augmentations to learn from, and simulated other sources to be tested on.
 
 Both are chains of `torchvision.transforms.v2` under a name in AUGMENTATIONS. A `View` draws from one: a pure function
 of the photo, the name, a seed and a number, so that a frozen network sees K views of each photo once and no more.
@@ -9,12 +9,14 @@ import dataclasses
 import hashlib
 import math
 import threading
+from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from torchvision.transforms import v2
 
-from maskkit import model
+from maskkit import data
 from maskkit.core import parameters
 
 FRAME_PX = 224  # chains turn, cut and colour in a frame of this side, so that their pixels mean the same everywhere
@@ -24,27 +26,27 @@ MARGIN_PX = 112  # mirrored border around the frame, so that turning and zooming
 class Smaller(v2.Transform):
     """An image reduced to a side drawn from low_px to high_px (even in its logarithm): what a far camera keeps."""
 
-    def __init__(self, low_px, high_px):
+    def __init__(self, low_px: int, high_px: int) -> None:
         super().__init__()
         self.low_px, self.high_px = low_px, high_px
 
-    def make_params(self, flat_inputs):
+    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
         low, high = math.log(self.low_px), math.log(self.high_px)
         return {"side_px": round(math.exp(low + (high - low) * torch.rand(()).item()))}
 
-    def transform(self, image, params):
+    def transform(self, image: Any, params: dict[str, Any]) -> Any:
         return v2.functional.resize(image, [params["side_px"]] * 2, antialias=True)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         return f"low_px={self.low_px}, high_px={self.high_px}"
 
 
-def framed(*steps):
+def framed(*steps: v2.Transform) -> v2.Compose:
     """A chain whose steps see the photo FRAME_PX a side."""
     return v2.Compose([v2.Resize([FRAME_PX, FRAME_PX]), *steps])
 
 
-def moved(**affine):
+def moved(**affine: Any) -> v2.Compose:
     """Turned, shifted and zoomed (`v2.RandomAffine`'s arguments) before a mirrored border."""
     bilinear = v2.InterpolationMode.BILINEAR
     return v2.Compose(
@@ -56,16 +58,17 @@ def moved(**affine):
     )
 
 
-def either(*steps):
+def either(*steps: v2.Transform) -> v2.RandomChoice:
     """One of the steps, drawn evenly."""
     return v2.RandomChoice(list(steps))
 
 
-def sometimes(step, probability):
+def sometimes(step: v2.Transform, probability: float) -> v2.RandomApply:
+    """The step, or nothing."""
     return v2.RandomApply([step], p=probability)
 
 
-def detected(low_px, high_px, quality):
+def detected(low_px: int, high_px: int, quality: tuple[int, int]) -> v2.Compose:
     """What a detector's crop has been through: few pixels, unsteady focus, strong compression."""
     return v2.Compose(
         [
@@ -76,7 +79,7 @@ def detected(low_px, high_px, quality):
     )
 
 
-# "report": the report's own wish. "strong": everything a crop from elsewhere may differ in.
+# "report": the augmentation that the report proposes. "strong": everything a crop from elsewhere may differ in.
 TRAINING = {
     "report": framed(
         v2.RandomHorizontalFlip(),
@@ -115,12 +118,12 @@ SHIFTS = {
 }
 AUGMENTATIONS = TRAINING | SHIFTS
 
-DRAWING = threading.Lock()  # torchvision's changes draw from torch's one random state: one thread at a time
+DRAWING = threading.Lock()  # torchvision's transforms draw from torch's one random state: one thread at a time
 
 
 @dataclasses.dataclass(frozen=True)
 class View:
-    """A transform that shows another look of the photo; usable wherever a `model.Transform` is, and cached apart.
+    """A transform that augments the photo first; usable wherever a `model.Transform` is, and cached separately.
 
     The same photo (its pixels), augmentation, seed and index give the same view, whatever was drawn before; the global
     random state is left as it was.
@@ -128,32 +131,33 @@ class View:
     transform: what follows; augmentation: a name in AUGMENTATIONS; index: the view's number, 0, 1, 2, ...
     """
 
-    transform: model.Transform
+    transform: data.ImageTransform
     augmentation: str
     seed: int
     index: int
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.augmentation not in AUGMENTATIONS:
             raise ValueError(f"AUGMENT must be 'none' or one of {', '.join(AUGMENTATIONS)}, got {self.augmentation!r}")
 
-    def __call__(self, image):
+    def __call__(self, image: Image.Image) -> torch.Tensor:
         return self.transform(self.changed(image))
 
-    def changed(self, image):
-        """The changed photo, a PIL RGB image, for people to look at."""
+    def changed(self, image: Image.Image) -> Image.Image:
+        """The augmented photo, a PIL RGB image."""
         digest = hashlib.sha256(f"{self.augmentation} {self.seed} {self.index}".encode())
         digest.update(np.asarray(image).tobytes())
         with DRAWING, torch.random.fork_rng(devices=[]):
             torch.manual_seed(int.from_bytes(digest.digest()[:8], "big", signed=True))
             return AUGMENTATIONS[self.augmentation](image)
 
-    def describe(self):
+    def describe(self) -> dict[str, Any]:
+        """A complete description, as `model.Transform.describe`."""
         steps = " ".join(str(AUGMENTATIONS[self.augmentation]).split())
         return self.transform.describe() | {"augmentation": steps, "seed": self.seed, "view": self.index}
 
 
-def views(photos, augmentation, n, seed):
+def views(photos: data.Photos, augmentation: str, n: int, seed: int) -> list[data.Photos]:
     """`n` views of a dataset, one after the other: what `train.fit` takes as training part, a view per epoch in turn.
 
     Args:
@@ -171,7 +175,7 @@ def views(photos, augmentation, n, seed):
     return [through(photos, View(photos.transform, augmentation, seed, index)) for index in range(n)]
 
 
-def through(photos, transform):
+def through(photos: data.Photos, transform: data.ImageTransform) -> data.Photos:
     """The same photos through another transform."""
     other = copy.copy(photos)
     other.transform = transform

@@ -1,18 +1,27 @@
 """A trained network on disk: model.safetensors and model.json, saved and loaded."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import safetensors.torch
 import torch
+from torch import nn
 
 from maskkit import model, pretrained, runs
 from maskkit.core import disk
 
-# --- checkpoint ---------------------------------------------------------------------------------
 
-
-def save(network, run_dir, *, source, classes, transform, parameters):
+def save(
+    network: nn.Module,
+    run_dir: Path,
+    *,
+    source: pretrained.Pretrained,
+    classes: Sequence[str],
+    transform: model.Transform,
+    parameters: dict[str, Any],
+) -> None:
     """Write model.safetensors (the complete network, tensors only) and model.json (all that `load` needs)."""
     tensors = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
     path = Path(run_dir) / "model.safetensors"
@@ -29,12 +38,12 @@ def save(network, run_dir, *, source, classes, transform, parameters):
     disk.write_json(Path(run_dir) / "model.json", description)
 
 
-def is_tuned(description):
-    """Whether the last stages learned too, by what a run's model.json says."""
+def is_tuned(description: dict[str, Any]) -> bool:
+    """Whether the last stages learned too, according to a run's model.json."""
     return description["parameters"].get("tail_epochs", 0) > 0
 
 
-def load(run_dir, classes=None):
+def load(run_dir: Path, classes: Sequence[str] | None = None) -> tuple[nn.Module, dict[str, Any]]:
     """The trained network of a run folder, in eval mode.
 
     Args:
@@ -53,8 +62,8 @@ def load(run_dir, classes=None):
     try:
         description = json.loads(text)
         arch, trained_on = description["arch"], description["classes"]
-        said = description["transform"]
-        transform = model.Transform(said["size_px"], tuple(said["mean"]), tuple(said["std"]))
+        settings = description["transform"]
+        transform = model.Transform(settings["size_px"], tuple(settings["mean"]), tuple(settings["std"]))
         network = model.skeleton(arch, len(trained_on), seed=0)
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{Path(run_dir) / 'model.json'} does not describe a model of maskkit: {error!r}") from error
@@ -69,7 +78,7 @@ def load(run_dir, classes=None):
     for name, value in state.items():
         if not torch.isfinite(value).all():
             raise ValueError(f"{path}: {name} holds values that are not finite; run 02_train.ipynb again")
-    found = pretrained.sha256(path)
-    if description.get("model_sha256", found) != found:
+    digest = pretrained.sha256(path)
+    if description.get("model_sha256", digest) != digest:
         raise ValueError(f"{path} is not the file that model.json describes; take both from the same run")
     return model.freeze(network, arch), description | {"transform": transform}

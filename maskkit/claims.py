@@ -1,19 +1,28 @@
-"""The report's statements, each held against what this run found."""
+"""The report's statements, each compared with the results of this run."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from maskkit import evaluate
+from maskkit.core import intervals, markdown
+from maskkit.core.messages import said, translatable
+from maskkit.report import REPORT_BEST, REPORT_CONFUSION, REPORT_PARTS, REPORT_TRAINABLE
 from maskkit.sources import folders
 
-# Deteksi Penggunaan Masker (June 2025): its numbers, nowhere else in the code.
-REPORT_BEST = (39, 40)
-REPORT_CONFUSION = ((20, 0), (1, 19))
-REPORT_PARTS = (160, 40)
-REPORT_TRAINABLE = 1026
-REPORT_RECIPE = {"per_class": 100, "epochs": 10, "batch_size": 16, "learning_rate": 0.001}
-FIT_SETTINGS = ("epochs", "batch_size", "learning_rate")  # of a recipe, what `train.fit` takes
 GAP = 0.05  # accuracy: two photos of 40, about what chance moves a part of this size by
 
+COLUMNS = ("claim", "report", "here", "verdict", "rule")
+SAME = translatable("same")
+WITHIN = translatable("within the interval")
+DIFFERS = translatable("differs")
+NOT_COMPARABLE = translatable("not comparable")
 
-def compare(metrics, history):
+Metrics = Mapping[str, Any]  # what metrics.json holds
+History = Sequence[Mapping[str, Any]]  # rows of `train.fit`, one per epoch
+Text = str | dict[str, Any]  # a constant text, or one made of a template by `messages.said`
+
+
+def compare(metrics: Metrics, history: History) -> list[dict[str, Any]]:
     """One row per statement of the report.
 
     Args:
@@ -22,113 +31,153 @@ def compare(metrics, history):
 
     Returns:
         dicts of text: claim, report, here, verdict ("same", "within the interval", "differs", "not comparable"),
-        rule (how the verdict was reached).
+        rule (how the verdict was reached); and `messages`: {of these: its message, where it is made of a template}.
     """
-    ours = tuple(metrics["classes"]) == folders.REPORT_CLASSES
-    sized = ours and (metrics["n_train"], metrics["n_val"]) == REPORT_PARTS
+    same_classes = tuple(metrics["classes"]) == folders.REPORT_CLASSES
+    same_split = same_classes and (metrics["n_train"], metrics["n_val"]) == REPORT_PARTS
     return [
-        parts(metrics, ours),
-        weights(metrics, ours),
-        best(metrics, ours),
-        confusion(metrics, sized),
-        rises(history),
-        converges(history),
+        split_sizes(metrics, same_classes),
+        trained_weights(metrics, same_classes),
+        best_accuracy(metrics, same_classes),
+        confusion_matrix(metrics, same_split),
+        curves_rise(history),
+        curves_converge(history),
         no_gap(history),
     ]
 
 
-def row(claim, report, here, verdict, rule):
-    return {"claim": claim, "report": report, "here": here, "verdict": verdict, "rule": rule}
+def row(claim: str, report: Text, here: Text, verdict: str, rule: Text) -> dict[str, Any]:
+    """A statement as claims.json holds it."""
+    texts = dict(zip(COLUMNS, (claim, report, here, verdict, rule), strict=True))
+    messages = {name: text["message"] for name, text in texts.items() if isinstance(text, dict)}
+    row = {name: text["sentence"] if isinstance(text, dict) else text for name, text in texts.items()}
+    return row | ({"messages": messages} if messages else {})
 
 
-def exactly(equal, comparable):
-    return ("same" if equal else "differs") if comparable else "not comparable"
-
-
-def parts(metrics, comparable):
-    found = (metrics["n_train"], metrics["n_val"])
-    text = "{} training, {} validation photos"
-    verdict = exactly(found == REPORT_PARTS, comparable)
-    return row("photos in each part", text.format(*REPORT_PARTS), text.format(*found), verdict, "equal")
-
-
-def weights(metrics, comparable):
-    verdict = exactly(metrics["trainable"] == REPORT_TRAINABLE, comparable and metrics["arch"] == "resnet18")
-    here = f"{metrics['trainable']:,} of {metrics['total']:,} ({metrics['arch']})"
-    return row("weights that learn", f"{REPORT_TRAINABLE:,} (resnet18)", here, verdict, "equal, for ResNet18")
-
-
-def best(metrics, comparable):
-    report = evaluate.score(*REPORT_BEST)
-    found = metrics["best"]
-    overlap = found["interval"][0] <= report["accuracy"] <= found["interval"][1]
-    verdict = ("within the interval" if overlap else "differs") if comparable else "not comparable"
-    rule = "the report's 97.5 % lies in this run's 95 % interval"
-    return row("best validation accuracy", evaluate.say(report), evaluate.say(found), verdict, rule)
-
-
-def confusion(metrics, comparable):
-    found = tuple(map(tuple, metrics["confusion"]))
+def same_or_differs(is_equal: bool, comparable: bool = True) -> str:
     if not comparable:
-        verdict = "not comparable"
-    elif found == REPORT_CONFUSION:
-        verdict = "same"
-    else:
-        recalls = [evaluate.wilson(counts[index], sum(counts)) for index, counts in enumerate(found)]
-        shares = [counts[index] / sum(counts) for index, counts in enumerate(REPORT_CONFUSION)]
-        inside = all(low <= share <= high for (low, high), share in zip(recalls, shares, strict=True))
-        verdict = "within the interval" if inside else "differs"
-    rule = "equal, or each class's share of right answers lies in this run's 95 % interval"
-    return row("confusion matrix", spell(REPORT_CONFUSION), spell(found), verdict, rule)
+        return NOT_COMPARABLE
+    return SAME if is_equal else DIFFERS
 
 
-def spell(matrix):
-    """'20 / 0 // 1 / 19': rows true, columns predicted; of more than four classes only what is on the diagonal."""
-    if len(matrix) > 4:
-        right, of = sum(counts[index] for index, counts in enumerate(matrix)), sum(map(sum, matrix))
-        return f"{len(matrix)} classes, {right:,} of {of:,} photos on the diagonal"
-    return " // ".join(" / ".join(map(str, counts)) for counts in matrix)
+def split_sizes(metrics: Metrics, comparable: bool) -> dict[str, Any]:
+    """How many photos the network learned from, and how many it was measured on."""
+    sizes = (metrics["n_train"], metrics["n_val"])
+    report, here = (said("{n} training, {m} validation photos", n=n, m=m) for n, m in (REPORT_PARTS, sizes))
+    verdict = same_or_differs(sizes == REPORT_PARTS, comparable)
+    return row(translatable("photos in each part"), report, here, verdict, translatable("equal"))
 
 
-def rises(history):
-    first, last = history[0], history[-1]
-    holds = last["train_accuracy"] > first["train_accuracy"] and last["train_loss"] < first["train_loss"]
-    here = (
-        f"training accuracy {100 * first['train_accuracy']:.1f} to {100 * last['train_accuracy']:.1f} %, "
-        f"loss {first['train_loss']:.2f} to {last['train_loss']:.2f}"
+def trained_weights(metrics: Metrics, comparable: bool) -> dict[str, Any]:
+    """How many weights learn."""
+    comparable = comparable and metrics["arch"] == "resnet18"
+    report = said("{n:,} (resnet18)", n=REPORT_TRAINABLE)
+    numbers = {"n": metrics["trainable"], "of": metrics["total"], "arch": metrics["arch"]}
+    here = said("{n:,} of {of:,} ({arch})", **numbers)
+    verdict = same_or_differs(metrics["trainable"] == REPORT_TRAINABLE, comparable)
+    return row(translatable("weights that learn"), report, here, verdict, translatable("equal, for ResNet18"))
+
+
+def best_accuracy(metrics: Metrics, comparable: bool) -> dict[str, Any]:
+    """The best epoch's validation accuracy."""
+    report, best = evaluate.score(*REPORT_BEST), metrics["best"]
+    low, high = best["interval"]
+    verdict = (WITHIN if low <= report["accuracy"] <= high else DIFFERS) if comparable else NOT_COMPARABLE
+    rule = said("the report's {share:percent} lies in this run's 95 % interval", share=report["accuracy"])
+    return row(translatable("best validation accuracy"), score_text(report), score_text(best), verdict, rule)
+
+
+def score_text(score: Mapping[str, Any]) -> dict[str, Any]:
+    """'39 of 40 (97.5 %, 95 % interval 87.1-99.6 %)'."""
+    return said(
+        "{n} of {of} ({share:percent}, 95 % interval {ends:interval})",
+        n=score["correct"],
+        of=score["n"],
+        share=score["accuracy"],
+        ends=score["interval"],
     )
-    verdict = exactly(holds, len(history) > 1)
-    return row("curves rise", "accuracy rises, loss falls", here, verdict, "last epoch better than the first, in both")
 
 
-def converges(history):
+def confusion_matrix(metrics: Metrics, comparable: bool) -> dict[str, Any]:
+    """The confusion matrix, by the share of right answers in each class where it is not equal."""
+    matrix = tuple(map(tuple, metrics["confusion"]))
+    verdict = same_or_differs(matrix == REPORT_CONFUSION, comparable)
+    if verdict == DIFFERS:
+        recalls = [intervals.wilson(counts[index], sum(counts)) for index, counts in enumerate(matrix)]
+        shares = [counts[index] / sum(counts) for index, counts in enumerate(REPORT_CONFUSION)]
+        is_inside = all(low <= share <= high for (low, high), share in zip(recalls, shares, strict=True))
+        verdict = WITHIN if is_inside else DIFFERS
+    rule = translatable("equal, or each class's share of right answers lies in this run's 95 % interval")
+    report, here = matrix_text(REPORT_CONFUSION), matrix_text(matrix)
+    return row(translatable("confusion matrix"), report, here, verdict, rule)
+
+
+def matrix_text(matrix: Sequence[Sequence[int]]) -> dict[str, Any]:
+    """'20 / 0 // 1 / 19': rows true, columns predicted; of more than four classes only what is on the diagonal."""
+    if len(matrix) <= 4:
+        return said("{matrix}", matrix=" // ".join(" / ".join(map(str, counts)) for counts in matrix))
+    right, of = sum(counts[index] for index, counts in enumerate(matrix)), sum(map(sum, matrix))
+    return said("{n} classes, {right:,} of {of:,} photos on the diagonal", n=len(matrix), right=right, of=of)
+
+
+def curves_rise(history: History) -> dict[str, Any]:
+    """Whether accuracy and loss of the training photos got better."""
+    first, last = history[0], history[-1]
+    is_better = last["train_accuracy"] > first["train_accuracy"] and last["train_loss"] < first["train_loss"]
+    here = said(
+        "training accuracy {first:.1f} to {last:percent}, loss {start:.2f} to {end:.2f}",
+        first=100 * first["train_accuracy"],
+        last=last["train_accuracy"],
+        start=first["train_loss"],
+        end=last["train_loss"],
+    )
+    return row(
+        translatable("curves rise"),
+        translatable("accuracy rises, loss falls"),
+        here,
+        same_or_differs(is_better, len(history) > 1),
+        translatable("last epoch better than the first, in both"),
+    )
+
+
+def curves_converge(history: History) -> dict[str, Any]:
+    """Whether the validation loss levels off."""
+    claim, report = translatable("curves converge"), translatable("both level off")
     if len(history) < 4:
-        return row("curves converge", "both level off", "too few epochs", "not comparable", "needs four epochs")
+        here, rule = translatable("too few epochs"), translatable("needs four epochs")
+        return row(claim, report, here, NOT_COMPARABLE, rule)
     losses = [epoch["val_loss"] for epoch in history]
     half = len(losses) // 2
     early, late = losses[0] - losses[half], losses[half] - losses[-1]
-    here = f"validation loss fell by {early:.3f} up to epoch {half + 1}, by {late:.3f} after it"
-    rule = "the validation loss falls less in the second half than in the first, and does not rise by more"
-    return row("curves converge", "both level off", here, exactly(abs(late) < early, True), rule)
+    here_measured = said(
+        "validation loss fell by {early:.3f} up to epoch {n}, by {late:.3f} after it",
+        early=early,
+        n=half + 1,
+        late=late,
+    )
+    rule = translatable(
+        "the validation loss falls less in the second half than in the first, and does not rise by more"
+    )
+    return row(claim, report, here_measured, same_or_differs(abs(late) < early), rule)
 
 
-def no_gap(history):
+def no_gap(history: History) -> dict[str, Any]:
+    """Whether training and validation accuracy end near each other."""
     last = history[-1]
     gap = last["train_accuracy"] - last["val_accuracy"]
-    here = f"training minus validation accuracy, last epoch: {100 * gap:+.1f} points"
-    rule = f"at most {100 * GAP:.0f} points: two photos of 40"
-    return row("no gap between the parts", "no gap", here, exactly(gap <= GAP, True), rule)
+    here = said("training minus validation accuracy, last epoch: {gap:+.1f} points", gap=100 * gap)
+    rule = said("at most {n:.0f} points: two photos of 40", n=100 * GAP)
+    claim, report = translatable("no gap between the parts"), translatable("no gap")
+    return row(claim, report, here, same_or_differs(gap <= GAP), rule)
 
 
-def summary(verdicts):
+def summary(verdicts: Sequence[Mapping[str, Any]]) -> str:
     """'7 statements: 4 same, 2 within the interval, 1 not comparable'."""
-    found = [row["verdict"] for row in verdicts]
-    counts = ", ".join(f"{found.count(verdict)} {verdict}" for verdict in dict.fromkeys(found))
-    return f"{len(found)} statements: {counts}"
+    words = [row["verdict"] for row in verdicts]
+    counts = ", ".join(f"{words.count(verdict)} {verdict}" for verdict in dict.fromkeys(words))
+    return f"{len(words)} statements: {counts}"
 
 
-def table(verdicts):
+def table(verdicts: Sequence[Mapping[str, Any]]) -> str:
     """The rows as a Markdown table."""
-    columns = ("claim", "report", "here", "verdict", "rule")
-    lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
-    return "\n".join(lines + ["| " + " | ".join(row[name] for name in columns) + " |" for row in verdicts])
+    return markdown.table(COLUMNS, ([row[name] for name in COLUMNS] for row in verdicts))

@@ -1,4 +1,4 @@
-"""corrections.csv: labels changed and photos set aside by hand, found again by the photos' bytes.
+"""corrections.csv: labels changed and photos excluded by hand, matched to photos by their bytes.
 
 One line per change, in order; the last line of a photo counts, and taking a change back takes its line off. The photos
 stay what and where they are, so the file can be read, reviewed, edited and deleted like any other.
@@ -8,18 +8,19 @@ from pathlib import Path
 
 from maskkit import runs
 from maskkit.core import disk, paths
+from maskkit.core.messages import translatable
 
 COLUMNS = ("sha256", "source", "found", "action", "label", "changed")
 RELABEL, SET_ASIDE = "relabel", "set_aside"
-REASON = "set aside by hand"  # in rejected.csv
+REASON = translatable("set aside by hand")  # in rejected.csv
 
 
-def default():
+def default() -> Path:
     """The file of all runs: beside the fetched photos, so that a run that is made anew or deleted leaves it alone."""
     return paths.DATA / "corrections.csv"
 
 
-def find(parameter):
+def find(parameter: str) -> Path | None:
     """The file that parameter CORRECTIONS means, or None: "" is none, "auto" the default one where it is there.
 
     Raises:
@@ -33,7 +34,7 @@ def find(parameter):
     return path
 
 
-def read(path):
+def read(path: Path) -> list[dict[str, str]]:
     """The lines of the file as dicts of COLUMNS; none where there is no file.
 
     Raises:
@@ -53,38 +54,39 @@ def read(path):
     return rows
 
 
-def append(path, *, sha256, source, found, label):
+def append(path: Path, *, sha256: str, source: str, found: str, label: str | None) -> None:
     """Add one change, the file written whole or not at all; what another kernel added meanwhile stays.
 
     Args:
         sha256: of the photo's bytes; source: its path below the photo folder; found: the class whose folder it lies in.
-        label: the class it belongs to, or None to set it aside.
+        label: the class it belongs to, or None to exclude it.
     """
     action = SET_ASIDE if label is None else RELABEL
     row = dict(zip(COLUMNS, (sha256, source, found, action, label or "", runs.now()), strict=True))
     disk.write_csv(path, [*read(path), row], COLUMNS)
 
 
-def undo(path):
+def undo(path: Path) -> dict[str, str] | None:
     """Take the last line off; returns it, or None where there is none."""
-    *rows, last = read(path) or [None]
+    rows = read(path)
+    last = rows.pop() if rows else None
     if last:
         disk.write_csv(path, rows, COLUMNS)
     return last
 
 
-def labels(path):
-    """{sha256: the class a photo belongs to, or None where it is set aside}, of every photo in the file."""
-    return last_words(read(path))
+def labels(path: Path) -> dict[str, str | None]:
+    """{sha256: the class a photo belongs to, or None where it is excluded}, of every photo in the file."""
+    return labels_of(read(path))
 
 
-def last_words(rows):
+def labels_of(rows: list[dict[str, str]]) -> dict[str, str | None]:
     """`labels` of rows as `read` gives them: of two about one photo the later counts."""
     return {row["sha256"]: row["label"] or None for row in rows}
 
 
-def say(path):
-    """One line: how many photos the file speaks of."""
-    found = labels(path)
-    n_aside = sum(label is None for label in found.values())
-    return f"{path.name}: {len(found) - n_aside} labels, {n_aside} photos set aside"
+def format_summary(path: Path) -> str:
+    """One line: how many photos the file corrects."""
+    corrected = labels(path)
+    n_excluded = sum(label is None for label in corrected.values())
+    return f"{path.name}: {len(corrected) - n_excluded} labels, {n_excluded} photos set aside"

@@ -1,18 +1,22 @@
 """Predictions and the numbers made of them: counts divided by counts, each rate with its interval."""
 
-import html
-import math
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
-from maskkit.core import batches, class_names
+from maskkit.core import class_names, markdown
+from maskkit.core.intervals import wilson
 
-Z_95 = 1.959963984540054  # the normal distribution's 97.5 % point
+if TYPE_CHECKING:
+    import torch
 
 
-@torch.inference_mode()
-def predict(model, loader, device):
+def predict(
+    model: torch.nn.Module, loader: Iterable[tuple[torch.Tensor, Any]], device: torch.device
+) -> tuple[np.ndarray, np.ndarray]:
     """Class probabilities for every image of a loader, in the loader's order.
 
     Args:
@@ -27,54 +31,45 @@ def predict(model, loader, device):
     Raises:
         ValueError: the loader is empty.
     """
+    import torch  # here, so that a score can be shown without it
+
+    from maskkit.core import batches
+
     model.eval().to(device)
     logits, labels = [], []
-    for images, truth in loader:
-        logits.append(batches.forward(model, images, device))
-        labels.append(torch.as_tensor(truth))
+    with torch.inference_mode():
+        for images, truth in loader:
+            logits.append(batches.forward(model, images, device))
+            labels.append(torch.as_tensor(truth))
     if not logits:
         raise ValueError("there is no photo to predict; run 01_prepare.ipynb first")
     return torch.cat(logits).softmax(1).numpy(), torch.cat(labels).numpy()
 
 
-def confusion(labels, predicted, n_classes):
-    """Counts int (n_classes, n_classes): rows are the truth, columns the prediction."""
-    matrix = np.zeros((n_classes, n_classes), dtype=int)
-    np.add.at(matrix, (np.asarray(labels), np.asarray(predicted)), 1)
-    return matrix
-
-
-def wilson(correct, n):
-    """The Wilson score interval (95 %) of `correct` successes in `n` trials, as fractions (low, high).
-
-    Wilson, E. B. (1927), Probable inference, the law of succession, and statistical inference, JASA 22:209-212.
-    39 of 40 gives 0.871 to 0.996. It treats the photos as independent.
+def confusion(labels: np.ndarray, predicted: np.ndarray, n_classes: int) -> np.ndarray:
+    """Counts int (n_classes, n_classes): rows are the truth, columns the prediction.
 
     Raises:
-        ValueError: n is not positive, or `correct` is not within 0..n.
+        ValueError: there is no photo.
     """
-    if not 0 <= correct <= n or n < 1:
-        raise ValueError(f"{correct} of {n} is no share")
-    share = correct / n
-    middle = share + Z_95**2 / (2 * n)
-    half = Z_95 * math.sqrt(share * (1 - share) / n + Z_95**2 / (4 * n * n))
-    scale = 1 + Z_95**2 / n
-    return max(0.0, (middle - half) / scale), min(1.0, (middle + half) / scale)
+    from sklearn.metrics import confusion_matrix  # here, as importing it takes a second
+
+    return confusion_matrix(labels, predicted, labels=np.arange(n_classes))
 
 
-def score(correct, n):
+def score(correct: int, n: int) -> dict[str, Any]:
     """A rate as metrics.json holds it: `correct` of `n`, `accuracy` and its 95 % `interval` as fractions."""
     return {"correct": int(correct), "n": int(n), "accuracy": correct / n, "interval": list(wilson(correct, n))}
 
 
-def say(score):
+def format_score(score: dict[str, Any]) -> str:
     """'39 of 40 (97.5 %, 95 % interval 87.1-99.6 %)'."""
     low, high = (100 * end for end in score["interval"])
     share = 100 * score["accuracy"]
     return f"{score['correct']} of {score['n']} ({share:.1f} %, 95 % interval {low:.1f}-{high:.1f} %)"
 
 
-def is_better(correct, loss, most, lowest):
+def is_better(correct: Any, loss: Any, most: Any, lowest: Any) -> Any:
     """Whether an epoch beats the best so far: more validation photos right, or as many at a lower validation loss.
 
     The report keeps the epoch with the best validation accuracy. With 40 photos many epochs are equal; the first of
@@ -83,11 +78,14 @@ def is_better(correct, loss, most, lowest):
     Args:
         correct, loss: photos right and mean loss of the epoch, numbers or tensors of one element per head.
         most, lowest: the same of the best epoch so far.
+
+    Returns:
+        a truth value, or a tensor of one per head.
     """
     return (correct > most) | ((correct == most) & (loss < lowest))
 
 
-def best_epoch(history):
+def best_epoch(history: list[dict[str, Any]]) -> dict[str, Any]:
     """The row of `train.fit`'s history that `is_better` than all others; the first where rows are equal in both."""
     best = history[0]
     for row in history[1:]:
@@ -96,54 +94,56 @@ def best_epoch(history):
     return best
 
 
-def per_class(matrix, classes):
+def per_class(matrix: np.ndarray | list[list[int]], classes: Sequence[str]) -> list[dict[str, Any]]:
     """Precision, recall and F1 of each class, from a confusion matrix.
 
     Returns:
         one dict per class: class, precision, recall, f1 (fractions; None where there is nothing to divide by), n
         (photos of the class), predicted (photos called so), recall_interval (Wilson 95 %).
     """
+    from sklearn.metrics import precision_recall_fscore_support  # here, as importing it takes a second
+
     matrix = np.asarray(matrix)
+    true, called = np.nonzero(matrix)
+    rates = precision_recall_fscore_support(
+        true, called, labels=np.arange(len(classes)), sample_weight=matrix[true, called], zero_division=np.nan
+    )
     rows = []
     for index, name in enumerate(classes):
-        hit, n, called = (int(x) for x in (matrix[index, index], matrix[index].sum(), matrix[:, index].sum()))
-        rows.append(
-            {
-                "class": name,
-                "precision": hit / called if called else None,
-                "recall": hit / n if n else None,
-                "f1": 2 * hit / (n + called) if n + called else None,
-                "n": n,
-                "predicted": called,
-                "recall_interval": list(wilson(hit, n)) if n else None,
-            }
-        )
+        row: dict[str, Any] = {"class": name}
+        for measure, values in zip(("precision", "recall", "f1"), rates, strict=False):
+            row[measure] = None if np.isnan(values[index]) else float(values[index])
+        n = int(matrix[index].sum())
+        row |= {"n": n, "predicted": int(matrix[:, index].sum())}
+        rows.append(row | {"recall_interval": list(wilson(int(matrix[index, index]), n)) if n else None})
     return rows
 
 
-def per_class_table(scores):
+def format_per_class(scores: list[dict[str, Any]]) -> str:
     """`per_class` as a Markdown table, rates in percent, classes in natural order."""
-    lines = ["| class | precision | recall | 95 % interval | F1 | photos |", "|---|---|---|---|---|---|"]
+    rows = []
     for row in class_names.by_name(scores, lambda row: row["class"]):
-        rates = [percent(row[name]) for name in ("precision", "recall", "f1")]
+        rates = [format_share(row[name]) for name in ("precision", "recall", "f1")]
         interval = "-".join(f"{100 * end:.1f}" for end in row["recall_interval"] or ()) or "none"
-        name = html.escape(row["class"]).replace("|", "&#124;")
-        lines.append(f"| {name} | {rates[0]} | {rates[1]} | {interval} % | {rates[2]} | {row['n']} |")
-    return "\n".join(lines)
+        rows.append([row["class"], *rates[:2], f"{interval} %", rates[2], row["n"]])
+    return markdown.table(("class", "precision", "recall", "95 % interval", "F1", "photos"), rows)
 
 
-def percent(share):
+def format_share(share: float | None) -> str:
+    """'97.5 %', or that there is nothing to divide by."""
     return "undefined" if share is None else f"{100 * share:.1f} %"
 
 
-def mistake_indices(labels, probabilities):
-    """Indices of the photos called something else than they are, the surest first."""
+def mistake_indices(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Indices of the wrongly classified photos, the most confident first."""
     wrong = np.flatnonzero(probabilities.argmax(1) != labels)
     return wrong[np.argsort(-probabilities[wrong].max(1), kind="stable")]
 
 
-def mistakes(rows, labels, probabilities, classes):
-    """The photos called something else than they are, the surest first.
+def mistakes(
+    rows: list[dict[str, str]], labels: np.ndarray, probabilities: np.ndarray, classes: Sequence[str]
+) -> list[dict[str, Any]]:
+    """The wrongly classified photos, the most confident first.
 
     Returns:
         dicts: file, label, predicted, probability (of the predicted class, 0..1).

@@ -1,4 +1,4 @@
-"""A frozen backbone sees each photo once: its features are kept on disk, for all runs.
+"""Features of a frozen backbone, cached on disk for all runs: each photo passes the backbone once.
 
 Features computed with another number of threads, beside other photos or on another processor agree within 1e-4 of the
 largest, not to the last digit; the cache does not tell them apart.
@@ -14,14 +14,16 @@ import itertools
 import json
 import time
 import warnings
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 import safetensors
 import safetensors.numpy
 import torch
+from torch import nn
 
-from maskkit import model
+from maskkit import data, model
 from maskkit.core import batches, disk, parallel
 from maskkit.core.progress import bar
 from maskkit.sources import decoding
@@ -30,7 +32,9 @@ BATCH = {"cpu": 16, "cuda": 256}  # photos per pass; benchmarks/README.md has th
 SHARD = 512  # photos per file: what an interrupted extraction can lose
 
 
-def extract(network, arch, dataset, *, cache, device):
+def extract(
+    network: nn.Module, arch: str, dataset: data.Photos, *, cache: Path, device: torch.device
+) -> tuple[torch.Tensor, int]:
     """The backbone's features of every photo of a dataset, in its order.
 
     Args:
@@ -50,21 +54,23 @@ def extract(network, arch, dataset, *, cache, device):
     if any(weight.requires_grad for name, weight in network.named_parameters() if not is_of(head, weight)):
         raise ValueError("part of the backbone learns, so its features cannot be cached; freeze it or fit on photos")
     folder = Path(cache) / key(arch, model.fingerprint(network, arch), dataset.transform)
-    known = read(folder, head.in_features)
+    known = read_shards(folder, head.in_features)
     hashes = [row["sha256"] for row in dataset.rows]
     missing = {digest: index for index, digest in enumerate(hashes) if digest not in known}
     known |= compute(network, arch, dataset, missing, folder, device)
     return torch.from_numpy(np.stack([known[digest] for digest in hashes])), len(missing)
 
 
-def extract_each(network, arch, datasets, *, cache, device):
+def extract_each(
+    network: nn.Module, arch: str, datasets: Iterable[data.Photos], *, cache: Path, device: torch.device
+) -> tuple[list[torch.Tensor], int]:
     """`extract` for several datasets, such as the views of one: (list of features, number of photos computed now)."""
-    found = [extract(network, arch, dataset, cache=cache, device=device) for dataset in datasets]
-    return [X for X, _ in found], sum(n_computed for _, n_computed in found)
+    extracted = [extract(network, arch, dataset, cache=cache, device=device) for dataset in datasets]
+    return [X for X, _ in extracted], sum(n_computed for _, n_computed in extracted)
 
 
-def outputs(module, dataset, device):
-    """What a frozen module makes of every photo of a dataset, kept in memory: float32 (n_photos, ...) on the CPU.
+def outputs(module: nn.Module, dataset: data.Photos, device: torch.device) -> torch.Tensor:
+    """A frozen module's outputs for every photo of a dataset, in memory: float32 (n_photos, ...) on the CPU.
 
     For a trunk of `model.cut`: its outputs are too large for the cache (200 KB a photo) and soon computed.
     Computed by the module as it is, not `model.for_inference`: a tail that learns on them would grow the rounding into
@@ -72,46 +78,53 @@ def outputs(module, dataset, device):
     """
     parts = []
     with bar(total=len(dataset), desc="trunk", unit=" photos") as progress:
-        for found in passes(module, dataset, range(len(dataset)), device):
-            parts.append(torch.from_numpy(found))
-            progress.update(len(found))
+        for batch in passes(module, dataset, range(len(dataset)), device):
+            parts.append(torch.from_numpy(batch))
+            progress.update(len(batch))
     return torch.cat(parts)
 
 
-def is_of(module, weight):
-    return any(weight is own for own in module.parameters())
+def is_of(module: nn.Module, weight: nn.Parameter) -> bool:
+    """Whether a weight is one of a module's."""
+    return any(weight is parameter for parameter in module.parameters())
 
 
-def key(arch, fingerprint, transform, dtype="float32"):
+def key(arch: str, fingerprint: str, transform: data.ImageTransform, dtype: str = "float32") -> str:
     """The cache folder's name: anything that could change a feature changes it."""
-    said = json.dumps([arch, fingerprint, transform.describe(), dtype, decoding.VERSION], sort_keys=True)
-    return f"{arch}-{hashlib.sha256(said.encode()).hexdigest()[:24]}"
+    text = json.dumps([arch, fingerprint, transform.describe(), dtype, decoding.VERSION], sort_keys=True)
+    return f"{arch}-{hashlib.sha256(text.encode()).hexdigest()[:24]}"
 
 
-def compute(network, arch, dataset, missing, folder, device):
+def compute(
+    network: nn.Module, arch: str, dataset: data.Photos, missing: dict[str, int], folder: Path, device: torch.device
+) -> dict[str, np.ndarray]:
     """{sha256: features (n_features,)} of the photos at the indices `missing`, written shard by shard."""
     if not missing:
         return {}
     backbone = model.Backbone(model.for_inference(network), arch)
-    done, shard, hashes = {}, {}, iter(missing)
+    done: dict[str, np.ndarray] = {}
+    shard: dict[str, np.ndarray] = {}
+    hashes = iter(missing)
     with bar(total=len(missing), desc="features", unit=" photos") as progress:
         try:
-            for found in passes(backbone, dataset, missing.values(), device):
-                shard |= zip(itertools.islice(hashes, len(found)), found, strict=True)
-                progress.update(len(found))
+            for batch in passes(backbone, dataset, missing.values(), device):
+                shard |= zip(itertools.islice(hashes, len(batch)), batch, strict=True)
+                progress.update(len(batch))
                 if len(shard) >= SHARD or len(done) + len(shard) == len(missing):
-                    write(folder, shard)
+                    write_shard(folder, shard)
                     done |= shard
                     shard = {}
         except (KeyboardInterrupt, SystemExit):  # a signal: what it cuts off need not be computed again
             if shard:
-                write(folder, shard)
+                write_shard(folder, shard)
             raise
     return done
 
 
-def passes(module, dataset, indices, device):
-    """What a frozen module makes of some photos of a dataset, pass by pass: arrays (n, ...), n at most BATCH.
+def passes(
+    module: nn.Module, dataset: data.Photos, indices: Iterable[int], device: torch.device
+) -> Iterator[np.ndarray]:
+    """A frozen module's outputs for some photos of a dataset, pass by pass: arrays (n, ...), n at most BATCH.
 
     Threads read, decode and resize the next photos while the module works on these.
     """
@@ -122,8 +135,8 @@ def passes(module, dataset, indices, device):
 
 
 @torch.inference_mode()
-def pass_images(module, images, device):
-    """What the module makes of a list of images (3, H, W), at most BATCH: an array (n, ...).
+def pass_images(module: nn.Module, images: list[torch.Tensor], device: torch.device) -> np.ndarray:
+    """The module's outputs for a list of images (3, H, W), at most BATCH: an array (n, ...).
 
     A short batch is filled up with zeros, so that every pass has one shape: the arithmetic library may sum in another
     order for another shape, which changes the last digits of a feature.
@@ -134,23 +147,23 @@ def pass_images(module, images, device):
     return batches.forward(module, filled, device)[: len(images)].numpy()
 
 
-def write(folder, shard):
+def write_shard(folder: Path, shard: dict[str, np.ndarray]) -> None:
     """Add one shard file; its name is its content's, so two processes that computed the same write the same."""
     tensors = {
         "features": np.stack(list(shard.values())),
         "sha256": np.array([list(bytes.fromhex(digest)) for digest in shard], dtype=np.uint8),
     }
-    data = safetensors.numpy.save(tensors)
+    content = safetensors.numpy.save(tensors)
     for left in folder.glob(".*.safetensors"):  # what a killed writer left; a writer of today may be at work
         with contextlib.suppress(FileNotFoundError):  # its writer has just renamed it
             if time.time() - left.stat().st_mtime > 86_400:
                 left.unlink()
-    disk.write_bytes(folder / f"{hashlib.sha256(data).hexdigest()[:24]}.safetensors", data)
+    disk.write_bytes(folder / f"{hashlib.sha256(content).hexdigest()[:24]}.safetensors", content)
 
 
-def read(folder, n_features):
-    """{sha256: features} of every shard; a damaged one is named and passed over, its photos are computed again."""
-    known = {}
+def read_shards(folder: Path, n_features: int) -> dict[str, np.ndarray]:
+    """{sha256: features} of every shard; a damaged one is skipped with a warning, its photos are computed again."""
+    known: dict[str, np.ndarray] = {}
     for path in sorted(folder.glob("[!.]*.safetensors")):
         try:
             tensors = safetensors.numpy.load_file(path)

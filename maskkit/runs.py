@@ -6,7 +6,9 @@ import os
 import shutil
 import time
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, Self
 
 import filelock
 
@@ -16,7 +18,7 @@ PART = parameters.PART
 CHECKPOINT = "tail.checkpoint"  # a training that stopped, in the run's folder
 
 
-def path(run):
+def path(run: str) -> Path:
     """The absolute path of run `run`'s folder.
 
     Raises:
@@ -25,7 +27,7 @@ def path(run):
     return paths.RUNS / parameters.need("RUN", run)
 
 
-def find(run):
+def find(run: str) -> Path:
     """The folder of a run that exists, given by its name or as a folder anywhere.
 
     Raises:
@@ -43,7 +45,7 @@ def find(run):
     return given
 
 
-def folder(run):
+def folder(run: str) -> Path:
     """The absolute folder of run `run`, made if need be.
 
     Raises:
@@ -58,7 +60,7 @@ def folder(run):
 
 
 @contextlib.contextmanager
-def locked(run_dir):
+def locked(run_dir: Path) -> Iterator[None]:
     """Keep a run's folder from every other process that asks, until the block ends.
 
     The lock is the system's own and goes with the process, however that ends: a lock file that a killed process left
@@ -93,33 +95,33 @@ def is_locked(run_dir: Path) -> bool:
         return True
 
 
-def workplace(run_dir):
+def working_folder(run_dir: Path) -> Path:
     """A new, empty working folder for the run: the folder to work in, for `publish` to put in run_dir's place.
 
     It has a new name each time, since the kernel of a process that was killed may write into the old one for another
     second. What earlier tries left is removed, but for a checkpoint, which comes along. Wants `locked`.
     """
-    old = aside(run_dir)
+    old = earlier_run(run_dir)
     if old.exists() and not run_dir.exists():  # a `publish` was cut off between its two renames
         old.rename(run_dir)
     part = run_dir.with_name(f"{run_dir.name}.{uuid.uuid4().hex[:8]}{PART}")
     part.mkdir()
     for left in run_dir.parent.glob(f"*{PART}"):
-        if left != part and own_name(left) == run_dir.name:
+        if left != part and run_name(left) == run_dir.name:
             if (left / CHECKPOINT).is_file():
                 os.replace(left / CHECKPOINT, part / CHECKPOINT)
             shutil.rmtree(left, ignore_errors=True)  # a dying kernel may write at this moment; the next try removes it
     return part
 
 
-def own_name(run_dir):
-    """The run's name, of its folder or of its `workplace`."""
+def run_name(run_dir: Path) -> str:
+    """The run's name, of its folder or of its `working_folder`."""
     return parameters.WORKPLACE.sub("", run_dir.name)
 
 
-def publish(part, run_dir):
-    """Put `part` in the place of `run_dir`. Cut off in between, the next `workplace` brings the earlier run back."""
-    old = aside(run_dir)
+def publish(part: Path, run_dir: Path) -> None:
+    """Put `part` in the place of `run_dir`. Interrupted, the next `working_folder` brings the earlier run back."""
+    old = earlier_run(run_dir)
     if old.exists():
         shutil.rmtree(old)
     if run_dir.exists():
@@ -129,12 +131,12 @@ def publish(part, run_dir):
         shutil.rmtree(old)
 
 
-def aside(run_dir):
+def earlier_run(run_dir: Path) -> Path:
     """Where an earlier run stands while the new one takes its place; no run can be called so."""
     return run_dir.with_name(f".{run_dir.name}.old")
 
 
-def need(run_dir, name, notebook):
+def need(run_dir: Path, name: str, notebook: str) -> Path:
     """The path of a file of the run.
 
     Raises:
@@ -146,11 +148,12 @@ def need(run_dir, name, notebook):
     return path
 
 
-def read_metrics(run_dir):
+def read_metrics(run_dir: Path) -> dict[str, Any]:
+    """The run's metrics.json. Raises as `need`."""
     return disk.read_json(need(run_dir, "metrics.json", "01_prepare.ipynb"))
 
 
-def record(run_dir, **entries):
+def record(run_dir: Path, **entries: Any) -> dict[str, Any]:
     """Merge `entries` into metrics.json; the sections `seconds` and `run` are merged key by key."""
     path = Path(run_dir) / "metrics.json"
     metrics = disk.read_json(path) if path.exists() else {}
@@ -162,7 +165,7 @@ def record(run_dir, **entries):
     return metrics
 
 
-def start(run_dir):
+def start(run_dir: Path) -> None:
     """Forget an earlier run's results in this folder, so that nothing of it can be taken for this one's."""
     run_dir = Path(run_dir)
     for name in (
@@ -182,20 +185,21 @@ def start(run_dir):
         (run_dir / name).unlink(missing_ok=True)
     for figure in (run_dir / "figures").glob("*.*"):
         figure.unlink()
-    record(run_dir, run={"name": own_name(run_dir), "started": now()})
+    record(run_dir, run={"name": run_name(run_dir), "started": now()})
     disk.write_json(run_dir / "environment.json", environment.environment())
 
 
-def now():
+def now() -> str:
+    """The time in UTC, ISO 8601."""
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
 class Stopwatch:
     """`with Stopwatch() as watch: ...`; then `watch.seconds`."""
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         self.seconds, self._start = 0.0, time.perf_counter()
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.seconds = round(time.perf_counter() - self._start, 3)

@@ -4,23 +4,30 @@ import itertools
 import os
 import random
 import shutil
-import stat
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
-from maskkit import corrections, data
+import numpy as np
+
+from maskkit import conflicts, corrections, data
 from maskkit.core import disk, parallel, parameters
+from maskkit.core.groups import components
 from maskkit.core.parameters import MIN_PER_CLASS
 from maskkit.core.progress import bar
-from maskkit.sources import decoding, folders
+from maskkit.data import Rows
+from maskkit.report import REPORT_PARTS
+from maskkit.sources import decoding, folders, listing
 
 MAX_NAME = 240  # bytes of a file name in data-mask/: file systems take 255, and a number may come before it
-VAL_SHARE = 0.2  # the report's 80 / 20
+VAL_SHARE = REPORT_PARTS[1] / sum(REPORT_PARTS)
 REJECTED_COLUMNS = ("source", "label", "reason")
-CONFLICT_COLUMNS = ("sha256", "source", "label", "drawn")
+
+Drawn = dict[Path, tuple[str, str]]  # {photo: (label, sha256)}, in the order drawn
 
 
-def curate(source, run_dir, **settings):
+def curate(source: folders.Source, run_dir: Path, **settings: Any) -> tuple[Rows, Rows]:
     """`choose` photos, link them into data-mask/<class>/, and write split.csv, rejected.csv and conflicts.csv.
 
     Args:
@@ -35,15 +42,18 @@ def curate(source, run_dir, **settings):
     link_photos(rows, source.folder, run_dir / "data-mask")
     disk.write_csv(run_dir / "split.csv", rows, data.SPLIT_COLUMNS)
     disk.write_csv(run_dir / "rejected.csv", rejected, REJECTED_COLUMNS)
-    found = find_conflicts(source, rows, split=settings["split"], correct_by=settings.get("correct_by", ""))
-    disk.write_csv(run_dir / "conflicts.csv", found, CONFLICT_COLUMNS)
+    corrected = corrections.find(settings.get("correct_by", ""))
+    conflicting = conflicts.find(source, rows, split=settings["split"], corrected=corrected)
+    disk.write_csv(run_dir / "conflicts.csv", conflicting, conflicts.COLUMNS)
     return rows, rejected
 
 
-def choose(source, *, per_class, split, seed, groups="", correct_by=""):
-    """Draw `per_class` photos per class by `seed`, and say which part each is in.
+def choose(
+    source: folders.Source, *, per_class: int, split: str, seed: int, groups: str = "", correct_by: str = ""
+) -> tuple[Rows, Rows]:
+    """Draw `per_class` photos per class by `seed`, and decide which part each is in.
 
-    A photo that cannot be decoded is set aside with its reason and the next draw takes its place. Same photos and
+    A photo that cannot be decoded is rejected with its reason, and the next draw takes its place. Same photos and
     seed, same rows. Corrections by hand come after draw and split, so that a run differs from an earlier one in the
     photos that were corrected and in nothing else.
 
@@ -75,8 +85,8 @@ def choose(source, *, per_class, split, seed, groups="", correct_by=""):
     group = name_groups(drawn, source, read_groups(groups) if groups else {})
     if split != "given":
         part = assign_parts(drawn, group if split == "grouped" else {photo: str(photo) for photo in drawn}, seed)
-    label, aside = correct(drawn, part, source.folder, corrections.find(correct_by))
-    return name_rows(drawn, label, group, part, source), rejected + aside
+    label, excluded = correct(drawn, part, source.folder, corrections.find(correct_by))
+    return name_rows(drawn, label, group, part, source), rejected + excluded
 
 
 def need_validation(source: folders.Source, split: str) -> None:
@@ -89,7 +99,7 @@ def need_validation(source: folders.Source, split: str) -> None:
 
 
 def check_enough(source: folders.Source, split: str) -> None:
-    """Look through a source before anything is read: has each class enough files?
+    """Check, before any photo is read, that each class has enough files.
 
     Raises:
         ValueError: as `need_validation`; a class folder holds fewer files than a class needs photos.
@@ -100,22 +110,29 @@ def check_enough(source: folders.Source, split: str) -> None:
         needed.append((1, source.parts[source.validation]))
     for least, classes in needed:
         for label, folder in sorted(classes.items()):
-            n = sum(1 for _ in itertools.islice(folders.each_photo(folder), least))
+            n = sum(1 for _ in itertools.islice(listing.each_photo(folder), least))
             if n < least:
                 files = f"{n} file" if n == 1 else f"{n} files"
                 raise ValueError(f"DATA: {folder} holds {files}; class {label!r} needs at least {least} photos")
 
 
-def draw(source, classes, per_class, seed, least=MIN_PER_CLASS):
-    """{photo: (label, sha256)} of {class: folder} in the order drawn, and the rejected rows; `least` a class."""
-    drawn, rejected = {}, []
+def draw(
+    source: folders.Source, classes: dict[str, Path], per_class: int, seed: int, least: int = MIN_PER_CLASS
+) -> tuple[Drawn, Rows]:
+    """Draw photos of {class: folder}, `per_class` of each (0 takes all); rows of those that cannot be decoded.
+
+    Raises:
+        ValueError: a class has fewer than `least` photos that can be decoded.
+    """
+    drawn: Drawn = {}
+    rejected: Rows = []
     for label, folder in sorted(classes.items()):
-        candidates = folders.list_photos(folder)
+        candidates = listing.list_photos(folder)
         random.Random(f"draw {seed} {label}").shuffle(candidates)
         wanted = per_class or len(candidates)
         good = 0
         progress = bar(candidates, desc=f"reading {label}", unit=" photos")
-        for photo, (digest, reason) in zip(progress, parallel.in_threads(look_into, candidates), strict=True):
+        for photo, (digest, reason) in zip(progress, parallel.in_threads(hash_if_decodable, candidates), strict=True):
             if reason:
                 name = photo.relative_to(source.folder).as_posix()
                 rejected.append({"source": name, "label": label, "reason": reason})
@@ -133,37 +150,38 @@ def draw(source, classes, per_class, seed, least=MIN_PER_CLASS):
     return drawn, rejected
 
 
-def correct(drawn, part, root, file):
-    """({photo: label} as corrected in `file` (None for no file), without those set aside; rejected rows of these).
+def correct(drawn: Drawn, part: dict[Path, str], root: Path, file: Path | None) -> tuple[dict[Path, str], Rows]:
+    """({photo: label} as corrected in `file` (None for no file), without those excluded there; rows of these).
 
     Raises:
         ValueError: a drawn photo's new label is no class of the set, or a class is left without a photo in a part.
     """
     changed = corrections.labels(file) if file else {}
-    names = sorted({found for found, _ in drawn.values()})
-    kept, aside = {}, []
-    for photo, (found, digest) in drawn.items():
-        label, source = changed.get(digest, found), photo.relative_to(root).as_posix()
+    names = sorted({label for label, _ in drawn.values()})
+    kept: dict[Path, str] = {}
+    excluded: Rows = []
+    for photo, (folder_label, digest) in drawn.items():
+        label, source = changed.get(digest, folder_label), photo.relative_to(root).as_posix()
         if label is None:
-            aside.append({"source": source, "label": found, "reason": corrections.REASON})
+            excluded.append({"source": source, "label": folder_label, "reason": corrections.REASON})
         elif label not in names:
             known = ", ".join(names)
             raise ValueError(f"CORRECTIONS: {file} calls {source} {label!r}, no class of these photos ({known})")
         else:
             kept[photo] = label
-    missing = lost(((label, part[photo]) for photo, label in kept.items()), names)
-    if missing:
-        raise ValueError("CORRECTIONS: {} leaves no photo of class {!r} in part {!r}".format(file, *missing))
-    return kept, aside
+    empty = first_empty_part(((label, part[photo]) for photo, label in kept.items()), names)
+    if empty:
+        raise ValueError("CORRECTIONS: {} leaves no photo of class {!r} in part {!r}".format(file, *empty))
+    return kept, excluded
 
 
-def lost(photos, classes):
+def first_empty_part(photos: Iterable[tuple[str, str]], classes: Iterable[str]) -> tuple[str, str] | None:
     """The first (class, part) without a photo, None where each has one; `photos`: (class, part) of each."""
-    there = set(photos)
-    return next(((name, part) for name in classes for part in data.PARTS if (name, part) not in there), None)
+    filled = set(photos)
+    return next(((name, part) for name in classes for part in data.PARTS if (name, part) not in filled), None)
 
 
-def look_into(photo):
+def hash_if_decodable(photo: Path) -> tuple[str, str]:
     """(sha256, "") of a photo that can be decoded, else ("", the reason)."""
     try:
         decoding.decode(photo)
@@ -172,7 +190,7 @@ def look_into(photo):
         return "", str(error) or type(error).__name__
 
 
-def read_groups(path):
+def read_groups(path: str | Path) -> dict[str, str]:
     """{sha256: group} of a groups.csv.
 
     Raises:
@@ -187,10 +205,10 @@ def read_groups(path):
     return {row["sha256"]: row["group"] for row in rows}
 
 
-def name_groups(drawn, source, found):
+def name_groups(drawn: Drawn, source: folders.Source, audited: dict[str, str]) -> dict[Path, str]:
     """{photo: group}: photos of one original share a group, named by its smallest key.
 
-    `found` is {sha256: group} of an audit.
+    `audited` is {sha256: group} of an audit; its groups stay together too.
     Keys are the bytes' hash everywhere, and in the 12K set the k of `Augmented_k_*`, which its original
     shares where all 893 originals are there to be ranked.
     """
@@ -198,8 +216,8 @@ def name_groups(drawn, source, found):
     keys = defaultdict(list)
     for photo, (label, digest) in drawn.items():
         keys[f"sha-{digest[:16]}"].append(photo)
-        if digest in found:
-            keys[found[digest]].append(photo)
+        if digest in audited:
+            keys[audited[digest]].append(photo)
         match = folders.AUGMENTED_12K.fullmatch(photo.name) if source.is_12k else None
         if label == "with_mask" and match:
             keys[f"original-{int(match[1]):03d}"].append(photo)
@@ -217,24 +235,19 @@ def rank_originals(source: folders.Source) -> dict[str, int]:
     return {name: rank for rank, name in enumerate(originals)} if whole else {}
 
 
-def join_keys(keys):
-    """{photo: group} for {key: photos}: the connected components, each named by its smallest key."""
-    parent = {key: key for key in keys}
-
-    def root(key):
-        while parent[key] != key:
-            parent[key] = key = parent[parent[key]]
-        return key
-
-    first = {}
+def join_keys(keys: dict[str, list[Path]]) -> dict[Path, str]:
+    """{photo: group} for {key: photos}: photos that share a key are one group, named by its smallest key."""
+    place = {photo: index for index, photo in enumerate(dict.fromkeys(itertools.chain(*keys.values())))}
+    pairs = [(place[photos[0]], place[photo]) for photos in keys.values() for photo in photos]
+    number = components(len(place), np.array(pairs))
+    names: dict[int, str] = {}
     for key, photos in keys.items():
-        for photo in photos:
-            a, b = sorted((root(key), root(first.setdefault(photo, key))))
-            parent[b] = a
-    return {photo: root(key) for photo, key in first.items()}
+        group = number[place[photos[0]]]
+        names[group] = min(key, names.get(group, key))
+    return {photo: names[number[index]] for photo, index in place.items()}
 
 
-def assign_parts(drawn, group, seed):
+def assign_parts(drawn: Drawn, group: dict[Path, str], seed: int) -> dict[Path, str]:
     """{photo: "train" | "val"}: 20 % of each class to val, exactly where the groups' sizes allow it, no group in
     both. A group that spans classes trains.
 
@@ -242,7 +255,7 @@ def assign_parts(drawn, group, seed):
         ValueError: a class's groups leave one part empty.
     """
     labels = {label for label, _ in drawn.values()}
-    groups = defaultdict(lambda: defaultdict(list))  # label -> group -> photos
+    groups: dict[str, dict[str, list[Path]]] = defaultdict(lambda: defaultdict(list))  # label -> group -> photos
     spans = defaultdict(set)
     for photo, (label, _) in drawn.items():
         groups[label][group[photo]].append(photo)
@@ -264,25 +277,29 @@ def assign_parts(drawn, group, seed):
     return part
 
 
-def choose_sum(sizes, target):
+def choose_sum(sizes: list[int], target: int) -> list[int]:
     """Indices of `sizes` that add up to `target`, or to the nearest sum below it; earlier ones preferred."""
-    reached = {0: ()}  # sum -> the last index that reached it and the sum before
+    reached: dict[int, tuple[int, int] | None] = {0: None}  # sum -> the index that reached it, and the sum before
     for index, size in enumerate(sizes):
         for total in sorted(reached, reverse=True):
             if total + size <= target and total + size not in reached:
                 reached[total + size] = (index, total)
         if target in reached:
             break
-    chosen, total = [], max(reached)
-    while reached[total]:
-        index, total = reached[total]
+    chosen, step = [], reached[max(reached)]
+    while step:
+        index, total = step
         chosen.append(index)
+        step = reached[total]
     return chosen
 
 
-def name_rows(drawn, labels, group, part, source):
+def name_rows(
+    drawn: Drawn, labels: dict[Path, str], group: dict[Path, str], part: dict[Path, str], source: folders.Source
+) -> Rows:
     """split.csv's rows of {photo: label}, sorted by file; equal names in a class are told apart by a number."""
-    rows, taken = [], Counter()
+    rows: Rows = []
+    taken: Counter[tuple[str, str]] = Counter()
     for photo, label in labels.items():
         _, digest = drawn[photo]
         name = "__".join(source.name_below(photo))
@@ -304,7 +321,7 @@ def name_rows(drawn, labels, group, part, source):
     return sorted(rows, key=lambda row: row["file"])
 
 
-def link_photos(rows, root, data_mask):
+def link_photos(rows: Rows, root: Path, data_mask: Path) -> None:
     """Make data-mask/<class>/ anew from the photos below `root`, by hard links where possible."""
     if data_mask.exists():
         shutil.rmtree(data_mask)
@@ -317,111 +334,42 @@ def link_photos(rows, root, data_mask):
             shutil.copyfile(photo, target)
 
 
-def remarks(rows, rejected, per_class, conflicts=None):
-    """What a reader should know of the draw: files set aside, classes that had too few, photos with two labels. One
-    line each; `conflicts`: what `find_conflicts` found, None for those among `rows`.
+def format_notes(rows: Rows, rejected: Rows, per_class: int, conflicting: Rows | None = None) -> str:
+    """Notes on a draw, one line each: files that were rejected, classes with too few photos, photos with two labels.
+
+    Args:
+        rows, rejected: what `choose` returned; per_class: how many photos were asked for.
+        conflicting: rows of conflicts.csv; None for the conflicts among `rows`.
     """
     lines = [f"{len(rejected)} files set aside, named in rejected.csv"]
-    by_hand = corrected(rows, rejected)
-    aside = [row for row in rejected if row["reason"] == corrections.REASON]
-    origins = [folders.origin(row["source"]) for row in rows + aside]
+    by_hand = count_corrections(rows, rejected)
+    excluded = [row for row in rejected if row["reason"] == corrections.REASON]
+    origins = [listing.origin(row["source"]) for row in rows + excluded]
     for label in data.classes(rows):
-        n = sum(found == label and part in ("", folders.TRAIN) for part, found in origins)
+        n = sum(folder == label and part in ("", folders.TRAIN) for part, folder in origins)
         if n < per_class:
             lines.append(f"{label}: {n} photos are there, {per_class} were asked for; all are used")
     if any(by_hand.values()):
         lines.append(f"corrected by hand: {by_hand['relabelled']} labels, {by_hand['set_aside']} photos set aside")
-    conflicts = conflicts_among(rows) if conflicts is None else conflicts
     names = defaultdict(list)
-    for row in conflicts:
+    for row in conflicts.among(rows) if conflicting is None else conflicting:
         names[row["sha256"]].append(row["source"])
     if names:
-        shown = "; ".join(" = ".join(own) for own in list(names.values())[:5])
+        shown = "; ".join(" = ".join(copies) for copies in list(names.values())[:5])
         more = "; ..." if len(names) > 5 else ""
         lines.append(
             f"{len(names)} photos lie in two classes or more with the same bytes: one of their labels is wrong "
-            f"({folders.show(shown)}{more}; all are in conflicts.csv)"
+            f"({listing.printable(shown)}{more}; all are in conflicts.csv)"
         )
     return "\n".join(lines)
 
 
-def find_conflicts(source: folders.Source, rows: list[dict], *, split: str, correct_by: str = "") -> list[dict]:
-    """Files with the same bytes in two classes or more, drawn or not: dicts of CONFLICT_COLUMNS, by bytes.
-
-    Only files of a size that another class has too are hashed. Labels are those corrected by hand, where they are.
-
-    Args:
-        source, split, correct_by: as `choose` was given; rows: what it returned.
-    """
-    parts = [source.training] + ([source.parts[source.validation]] if split == "given" else [])
-    files = [(path, label) for part in parts for label, folder in part.items() for path in folders.list_photos(folder)]
-    known = {row["source"]: row["sha256"] for row in rows}
-    labels_of_size = defaultdict(set)
-    sizes = [size_of(path) for path, _ in files]
-    for (_, label), size in zip(files, sizes, strict=True):
-        labels_of_size[size].add(label)
-    file = corrections.find(correct_by)
-    changed = corrections.labels(file) if file else {}
-    found = []
-    for (path, label), size in zip(files, sizes, strict=True):
-        name = path.relative_to(source.folder).as_posix()
-        digest = known.get(name, "")
-        if size > 0 and len(labels_of_size[size]) > 1:
-            digest = digest or hash_of(path)
-        if digest and changed.get(digest, label):
-            found.append(
-                {
-                    "sha256": digest,
-                    "source": name,
-                    "label": changed.get(digest, label),
-                    "drawn": "yes" if name in known else "no",
-                }
-            )
-    return conflicts_among(found)
-
-
-def conflicts_among(rows: list[dict]) -> list[dict]:
-    """Those of some rows (sha256, source, label, drawn) whose bytes have another label too, by bytes and name."""
-    labels = defaultdict(set)
-    for row in rows:
-        labels[row["sha256"]].add(row["label"])
-    found = [
-        {"drawn": "yes"} | {name: row[name] for name in CONFLICT_COLUMNS if name in row}
-        for row in rows
-        if len(labels[row["sha256"]]) > 1
-    ]
-    return sorted(found, key=lambda row: (row["sha256"], row["source"]))
-
-
-def read_conflicts(run_dir: Path) -> list[dict]:
-    """The rows of the run's conflicts.csv; none where there is no such file, as in runs of earlier versions."""
-    path = Path(run_dir) / "conflicts.csv"
-    return disk.read_csv(path) if path.is_file() else []
-
-
-def size_of(path: Path) -> int:
-    """A regular file's size in bytes, -1 for anything else."""
-    try:
-        about = path.stat()
-    except OSError:
-        return -1
-    return about.st_size if stat.S_ISREG(about.st_mode) else -1
-
-
-def hash_of(path: Path) -> str:
-    """A file's sha256, or "" where it cannot be read."""
-    try:
-        return decoding.sha256(path)
-    except (OSError, ValueError):
-        return ""
-
-
-def found_label(row):
+def folder_label(row: dict[str, str]) -> str:
     """The class whose folder the photo of a split row lies in; its label, unless that was corrected."""
-    return folders.origin(row["source"])[1]
+    return listing.origin(row["source"])[1]
 
 
-def corrected(rows, rejected):
-    """How much of a draw was corrected by hand: {"relabelled": labels changed, "set_aside": photos}."""
-    changed = sum(row["label"] != found_label(row) for row in rows)
+def count_corrections(rows: Rows, rejected: Rows) -> dict[str, int]:
+    """How much of a draw was corrected by hand: {"relabelled": labels changed, "set_aside": photos excluded}."""
+    changed = sum(row["label"] != folder_label(row) for row in rows)
     return {"relabelled": changed, "set_aside": sum(row["reason"] == corrections.REASON for row in rejected)}

@@ -3,35 +3,46 @@
 import copy
 import dataclasses
 import functools
-import hashlib
-import io
 import math
-import warnings
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Protocol
 
 import torch
 from torch import nn
 from torch.utils.data import TensorDataset, default_collate
 
-from maskkit import evaluate, features, model, pretrained, runs
+from maskkit import evaluate, model, runs
 from maskkit.core import batches, disk, parameters
 from maskkit.core.parallel import torch_threads
 from maskkit.core.progress import bar
 
 HISTORY_COLUMNS = ("epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "val_correct")
+FIT_SETTINGS = ("epochs", "batch_size", "learning_rate")  # of a recipe, what `fit` takes
+Row = dict[str, Any]  # an epoch, with HISTORY_COLUMNS; or an `evaluate.score` with its epoch
+Pair = tuple[torch.Tensor, torch.Tensor]  # features float32 (n, n_features) and labels int64 (n,)
+Rates = float | Sequence[tuple[nn.Module, float]]
+
+
+class Examples(Protocol):
+    """A dataset of (input, label int), such as a TensorDataset of features or a `data.MaskDataset`."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: Any, /) -> Any: ...
 
 
 @dataclasses.dataclass(frozen=True)
 class Fit:
-    """What `fit` reached. `best` and `last` are `evaluate.score`s with their epoch; the states are state dicts."""
+    """The result of `fit`. `best` and `last` are `evaluate.score`s with their epoch; the states are state dicts."""
 
-    history: list
-    best: dict
-    last: dict
-    best_state: dict = dataclasses.field(repr=False)
-    last_state: dict = dataclasses.field(repr=False)
+    history: list[Row]
+    best: Row
+    last: Row
+    best_state: dict[str, torch.Tensor] = dataclasses.field(repr=False)
+    last_state: dict[str, torch.Tensor] = dataclasses.field(repr=False)
 
-    def state(self, keep):
+    def state(self, keep: str) -> dict[str, torch.Tensor]:
         """The state dict of the epoch to keep, "best" or "last".
 
         Raises:
@@ -40,21 +51,75 @@ class Fit:
         return self.best_state if parameters.need("KEEP", keep) == "best" else self.last_state
 
 
+@dataclasses.dataclass
+class Training:
+    """A training under way: all that changes from epoch to epoch."""
+
+    network: nn.Module
+    optimizer: torch.optim.Optimizer
+    order: torch.Generator  # draws the order of the photos of each epoch
+    history: list[Row] = dataclasses.field(default_factory=list)
+    best: Row = dataclasses.field(default_factory=dict)
+    best_state: dict[str, torch.Tensor] = dataclasses.field(default_factory=dict)
+
+    def add(self, row: Row, n_val: int) -> None:
+        """Add an epoch that has been validated on `n_val` photos; keep the weights if it is the best so far."""
+        self.history.append(row)
+        best = self.history[self.best["epoch"] - 1] if self.best else {"val_correct": -1, "val_loss": math.inf}
+        if evaluate.is_better(row["val_correct"], row["val_loss"], best["val_correct"], best["val_loss"]):
+            self.best = {"epoch": row["epoch"]} | evaluate.score(row["val_correct"], n_val)
+            self.best_state = copy.deepcopy(self.network.state_dict())
+
+    def state_dict(self) -> dict[str, Any]:
+        """All of it, as tensors and plain values."""
+        return {
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "order": self.order.get_state(),
+            "history": self.history,
+            "best": self.best,
+            "best_state": self.best_state,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Bring it to where it was when `state` was taken by `state_dict`."""
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.order.set_state(state["order"])
+        self.history, self.best, self.best_state = state["history"], state["best"], state["best_state"]
+
+
+class Hook:
+    """What a training does besides learning; `fit` calls these methods, each with the `Training`."""
+
+    def start(self, training: Training) -> None:
+        """Before the first epoch."""
+
+    def before_validation(self, training: Training) -> None:
+        """After an epoch's last step."""
+
+    def after_validation(self, training: Training) -> None:
+        """When the epoch is in the history, and its weights are kept if it is the best."""
+
+    def end_epoch(self, training: Training) -> None:
+        """After `after_validation` of every hook."""
+
+    def end(self, training: Training) -> None:
+        """After the last epoch, before the network's last weights are kept."""
+
+
 def fit(
-    network,
-    train,
-    val,
+    network: nn.Module,
+    train: Examples | list[Examples],
+    val: Examples,
     *,
-    epochs,
-    batch_size,
-    learning_rate,
-    seed,
-    device,
-    slow=None,
-    share=1.0,
-    checkpoint=None,
-    quiet=False,
-):
+    epochs: int,
+    batch_size: int,
+    learning_rate: Rates,
+    seed: int,
+    device: torch.device,
+    hooks: Sequence[Hook] = (),
+) -> Fit:
     """Train what of `network` has `requires_grad`, as the report did: cross-entropy, Adam, a fixed step size.
 
     The same function trains a head on features and a whole network on photos; with a frozen backbone both give
@@ -62,176 +127,98 @@ def fit(
 
     Args:
         network: maps inputs (N, ...) to logits (N, n_classes); changed in place, left with the last weights.
-        train, val: datasets of (input, label int), such as a TensorDataset of features or a MaskDataset. `train` may
-            be a list of them, views of the same photos, which the epochs take in turn.
+        train, val: what it learns from and is validated on. `train` may be a list, views of the same photos, which the
+            epochs take in turn.
         epochs: passes over `train`, at least 1.
         batch_size: inputs per step; the last batch of an epoch may be shorter.
-        learning_rate: Adam's step size.
+        learning_rate: Adam's step size; or (module, step size) of each part of the network that learns.
         seed: of the order of the photos, drawn anew for each epoch.
         device: where it trains.
-        slow: (module, learning rate) of a part that learns at a rate of its own; None for none.
-        share: how far of the way from its first weights to those it learns the network that is checked and kept
-            stands, above 0 and at most 1. Learning itself is the same for every share.
-        checkpoint: a file that holds all there is after each epoch. Where it is there already, training goes on from
-            it, to the same end as if it had never stopped; one of another training, or damaged, is passed over with a
-            warning and replaced. It is removed at the end. None for no file.
-        quiet: without a progress bar, for a training that takes a moment.
+        hooks: such as `TrainingCheckpoint` and `WeightInterpolation`.
 
     Returns:
         a `Fit`: history (one dict of HISTORY_COLUMNS per epoch; losses are means over photos, accuracies counts
-        over counts, the training part measured while it learns, the other at `share`), the best epoch by validation
-        accuracy (`evaluate.is_better`: the lowest validation loss decides among equals) and the last.
+        over counts, those of training measured while the network learns), the best epoch by validation accuracy
+        (`evaluate.is_better`: the lowest validation loss decides among equals) and the last.
 
     Raises:
-        ValueError: a part is empty, nothing would learn, or a number is out of range.
+        ValueError: a dataset is empty, nothing would learn, or a number is out of range.
     """
     views = train if isinstance(train, list) else [train]
-    check(network, views[0], val, epochs, batch_size, learning_rate, share, seed)
+    check(network, views[0], val, epochs, batch_size, seed)
     network.to(device)
-    first = {name: weight.detach().clone() for name, weight in learning(network)} if share < 1 else {}
-    optimizer = torch.optim.Adam(rates(network, learning_rate, slow))
-    order = torch.Generator().manual_seed(seed)
-    history, best, best_state = [], None, None
-    if checkpoint:
-        slow_rate = slow[1] if slow else None
-        mark = fingerprint([epochs, batch_size, learning_rate, slow_rate, share, seed], network, [*views, val])
-        if Path(checkpoint).is_file():
-            begun = resume(checkpoint, mark, network, optimizer, order)
-            history, best, best_state = begun or (history, best, best_state)
-    to_do = range(len(history) + 1, epochs + 1)
-    for epoch in bar(to_do, desc="training", unit=" epochs", show=not quiet):
+    optimizer = torch.optim.Adam(parameter_groups(network, learning_rate))
+    training = Training(network, optimizer, torch.Generator().manual_seed(seed))
+    call(hooks, "start", training)
+    validate = functools.partial(run_epoch, network, val, torch.arange(len(val)), batch_size, device)
+    to_do = range(len(training.history) + 1, epochs + 1)
+    for epoch in bar(to_do, desc="training", unit=" epochs", delay=0.5):  # not for a training that takes a moment
         set_mode(network)
-        train = views[(epoch - 1) % len(views)]
-        shuffled = torch.randperm(len(train), generator=order)
-        train_loss, train_correct = run_epoch(network, train, shuffled, batch_size, device, optimizer)
-        if not math.isfinite(train_loss):
-            raise ValueError(f"the loss is {train_loss} in epoch {epoch}; LEARNING_RATE={learning_rate} is too large")
+        view = views[(epoch - 1) % len(views)]
+        shuffled = torch.randperm(len(view), generator=training.order)
+        learned = run_epoch(network, view, shuffled, batch_size, device, optimizer)
+        check_loss(learned[0], epoch, learning_rate)
         network.eval()
-        reached = move_back(network, first, share)
+        call(hooks, "before_validation", training)
         with torch.inference_mode():
-            val_loss, val_correct = run_epoch(network, val, torch.arange(len(val)), batch_size, device)
-        history.append(
-            {
-                "epoch": epoch,
-                "train_loss": train_loss,
-                "train_accuracy": train_correct / len(train),
-                "val_loss": val_loss,
-                "val_accuracy": val_correct / len(val),
-                "val_correct": val_correct,
-            }
-        )
-        lowest = history[best["epoch"] - 1]["val_loss"] if best else math.inf
-        if best is None or evaluate.is_better(val_correct, val_loss, best["correct"], lowest):
-            best = {"epoch": epoch} | evaluate.score(val_correct, len(val))
-            best_state = copy.deepcopy(network.state_dict())
-        network.load_state_dict(reached, strict=False)
-        if checkpoint:
-            write_checkpoint(checkpoint, mark, network, optimizer, order, history, best, best_state)
-    if checkpoint:
-        Path(checkpoint).unlink(missing_ok=True)
-    move_back(network, first, share)
-    last = {"epoch": len(history)} | evaluate.score(history[-1]["val_correct"], len(val))
-    return Fit(history, best, last, best_state, copy.deepcopy(network.state_dict()))
+            validated = validate()
+        training.add(history_row(epoch, learned, len(view), validated, len(val)), len(val))
+        call(hooks, "after_validation", training)
+        call(hooks, "end_epoch", training)
+    call(hooks, "end", training)
+    last = {"epoch": epochs} | evaluate.score(training.history[-1]["val_correct"], len(val))
+    return Fit(training.history, training.best, last, training.best_state, copy.deepcopy(network.state_dict()))
 
 
-def rates(network, learning_rate, slow):
-    """Adam's parameter groups: what learns of the module slow[0] at slow[1], all else at `learning_rate`."""
-    learns = [weight for _, weight in learning(network)]
-    if slow is None:
-        return [{"params": learns, "lr": learning_rate}]
-    module, slow_rate = slow
-    own = {id(weight) for weight in module.parameters()}
-    return [
-        {"params": [weight for weight in learns if id(weight) not in own], "lr": learning_rate},
-        {"params": [weight for weight in learns if id(weight) in own], "lr": slow_rate},
-    ]
-
-
-def learning(network):
-    """[(name, weight)] of what learns."""
-    return [(name, weight) for name, weight in network.named_parameters() if weight.requires_grad]
-
-
-@torch.no_grad()
-def move_back(network, first, share):
-    """Move what learns from where it stands towards its `first` weights, to `share` of the way between them.
-
-    Weights between those of ImageNet and those tuned on few photos keep more of what either knows: WiSE-FT (Wortsman
-    et al., CVPR 2022, arXiv 2109.01903), there for the whole of a zero-shot network.
-
-    Args:
-        first: {name: tensor}; empty where nothing moves.
-
-    Returns:
-        {name: tensor} of the weights as they stood, to go on from.
-    """
-    reached = {name: weight.detach().clone() for name, weight in network.named_parameters() if name in first}
-    for name, weight in reached.items():
-        network.get_parameter(name).copy_(first[name].lerp(weight, share))
-    return reached
-
-
-# --- a training that goes on where it stopped ---------------------------------------------------
-
-
-def fingerprint(settings, network, datasets):
-    """What tells one training from another: its numbers, its first weights, and the first photos of each dataset."""
-    digest = hashlib.sha256(repr([*settings, *map(len, datasets)]).encode())
-    few = [tensor for part in datasets for tensor in collect(part, torch.arange(min(16, len(part))))]
-    for tensor in (*network.state_dict().values(), *few):
-        digest.update(tensor.cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
-
-
-def write_checkpoint(path, mark, network, optimizer, order, history, best, best_state):
-    """All there is after an epoch, written whole or not at all."""
-    content = {
-        "mark": mark,
-        "network": network.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "order": order.get_state(),
-        "history": history,
-        "best": best,
-        "best_state": best_state,
-    }
-    buffer = io.BytesIO()
-    torch.save(content, buffer)
-    disk.write_bytes(path, buffer.getvalue())
-
-
-def resume(path, mark, network, optimizer, order):
-    """(history, best, best_state) of a checkpoint; network, optimizer and order are brought to where it stopped.
-
-    None where the file is damaged or of another training: a warning says so.
-    """
-    try:
-        content = pretrained.read_tensors(Path(path))
-    except ValueError as error:
-        warnings.warn(f"{error}; training begins anew", stacklevel=3)
-        return None
-    if not isinstance(content, dict) or content.get("mark") != mark:
-        problem = "is the checkpoint of another training (other photos, weights or settings)"
-        warnings.warn(f"{path} {problem}; training begins anew", stacklevel=3)
-        return None
-    network.load_state_dict(content["network"])
-    optimizer.load_state_dict(content["optimizer"])
-    order.set_state(content["order"])
-    return content["history"], content["best"], content["best_state"]
-
-
-def check(network, train, val, epochs, batch_size, learning_rate, share, seed):
+def check(network: nn.Module, train: Examples, val: Examples, epochs: int, batch_size: int, seed: int) -> None:
+    """Raise ValueError where `fit` could not train."""
     if not len(train) or not len(val):
         raise ValueError(f"there are {len(train)} training and {len(val)} validation photos; both parts need some")
     parameters.need("EPOCHS", epochs)
     parameters.need("BATCH_SIZE", batch_size)
-    parameters.need("LEARNING_RATE", learning_rate)
-    parameters.need("TAIL_SHARE", share)
     parameters.need("SEED", seed)
-    if not any(weight.requires_grad for weight in network.parameters()):
+    if not learning(network):
         raise ValueError("no weight of the network has requires_grad, so nothing would learn")
 
 
-def set_mode(network):
+def check_loss(loss: float, epoch: int, learning_rate: Rates) -> None:
+    """Raise ValueError where a training loss is not finite."""
+    if not math.isfinite(loss):
+        largest = learning_rate if isinstance(learning_rate, (int, float)) else max(rate for _, rate in learning_rate)
+        raise ValueError(f"the loss is {loss} in epoch {epoch}; LEARNING_RATE={largest} is too large")
+
+
+def parameter_groups(network: nn.Module, learning_rate: Rates) -> list[dict[str, Any]]:
+    """Adam's parameter groups: the weights that learn, with their step size.
+
+    Raises:
+        ValueError: a step size out of range.
+    """
+    rates = [(network, learning_rate)] if isinstance(learning_rate, (int, float)) else learning_rate
+    return [
+        {"params": [weight for _, weight in learning(part)], "lr": parameters.need("LEARNING_RATE", rate)}
+        for part, rate in rates
+    ]
+
+
+def learning(network: nn.Module) -> list[tuple[str, nn.Parameter]]:
+    """[(name, weight)] of the weights that learn."""
+    return [(name, weight) for name, weight in network.named_parameters() if weight.requires_grad]
+
+
+def call(hooks: Sequence[Hook], method: str, training: Training) -> None:
+    """Call a method of each hook, in their order."""
+    for hook in hooks:
+        getattr(hook, method)(training)
+
+
+def history_row(epoch: int, learned: tuple[float, int], n: int, validated: tuple[float, int], n_val: int) -> Row:
+    """An epoch's HISTORY_COLUMNS, of (mean loss, photos right) in training and in validation."""
+    values = (epoch, learned[0], learned[1] / n, validated[0], validated[1] / n_val, validated[1])
+    return dict(zip(HISTORY_COLUMNS, values, strict=True))
+
+
+def set_mode(network: nn.Module) -> None:
     """Train mode for what learns, eval mode for every frozen part.
 
     In train mode a frozen batch norm would still drift: it normalises with each batch's own statistics and
@@ -243,12 +230,20 @@ def set_mode(network):
             module.eval()
 
 
-def run_epoch(network, dataset, order, batch_size, device, optimizer=None):
+def run_epoch(
+    network: nn.Module,
+    dataset: Examples,
+    order: torch.Tensor,
+    batch_size: int,
+    device: torch.device,
+    optimizer: torch.optim.Optimizer | None = None,
+) -> tuple[float, int]:
     """(mean loss per photo, number of correct photos) over `dataset` in `order`; learns where given an optimizer."""
     loss_sum, correct, size = 0.0, 0, batch_size
     for indices in order.split(batch_size):
-        look = functools.partial(look_at, network, *collect(dataset, indices), device, optimizer)
-        (batch_loss, batch_correct), size = batches.until_it_fits(look, size)
+        inputs, labels = collate(dataset, indices)
+        pass_in_pieces = functools.partial(pass_batch, network, inputs, labels, device, optimizer)
+        (batch_loss, batch_correct), size = batches.until_it_fits(pass_in_pieces, size)
         if optimizer:
             optimizer.step()
         loss_sum += batch_loss
@@ -256,7 +251,14 @@ def run_epoch(network, dataset, order, batch_size, device, optimizer=None):
     return loss_sum / len(order), correct
 
 
-def look_at(network, inputs, labels, device, optimizer, size):
+def pass_batch(
+    network: nn.Module,
+    inputs: torch.Tensor,
+    labels: torch.Tensor,
+    device: torch.device,
+    optimizer: torch.optim.Optimizer | None,
+    size: int,
+) -> tuple[float, int]:
     """(loss summed over the photos of a batch, number correct), and the batch's gradients where given an optimizer.
 
     `size` photos pass at a time; their gradients add up to the whole batch's, so the step to come is the same one.
@@ -264,24 +266,24 @@ def look_at(network, inputs, labels, device, optimizer, size):
     loss_sum, correct = 0.0, 0
     if optimizer:
         optimizer.zero_grad()
-    for few, truth in zip(inputs.split(size), labels.to(device).split(size), strict=True):
-        logits = network(few.to(device))
+    for piece, truth in zip(inputs.split(size), labels.to(device).split(size), strict=True):
+        logits = network(piece.to(device))
         loss = nn.functional.cross_entropy(logits, truth)
         if optimizer:
             (loss * (len(truth) / len(labels))).backward()
         loss_sum += loss.item() * len(truth)
-        correct += (logits.argmax(1) == truth).sum().item()
+        correct += int((logits.argmax(1) == truth).sum().item())
     return loss_sum, correct
 
 
-def collect(dataset, indices):
+def collate(dataset: Examples, indices: torch.Tensor) -> Sequence[torch.Tensor]:
     """(inputs, labels) of some items; a TensorDataset is indexed at once."""
     if isinstance(dataset, TensorDataset):
         return dataset[indices]
     return default_collate([dataset[index] for index in indices.tolist()])
 
 
-def fit_features(head, train, val, **settings):
+def fit_features(head: nn.Module, train: Pair | list[Pair], val: Pair, **settings: Any) -> Fit:
     """`fit` for a head alone, on cached features: on the CPU and on one thread.
 
     Each step is microseconds of arithmetic. A second thread gains nothing, and where another program wants its core
@@ -289,19 +291,20 @@ def fit_features(head, train, val, **settings):
 
     Args:
         head: maps features (N, n_features) to logits; changed in place, left with the last weights.
-        train, val: (features float32 (n, n_features), labels int64 (n,)); `train` may be a list of such pairs, one
-            for each view.
+        train, val: features and labels; `train` may be a list of such pairs, one for each view.
         settings: as `fit`, without `device`.
 
     Returns:
         the `Fit`.
     """
-    views = [TensorDataset(*view) for view in (train if isinstance(train, list) else [train])]
+    views: list[Examples] = [TensorDataset(*view) for view in (train if isinstance(train, list) else [train])]
     with torch_threads(1):
         return fit(head, views, TensorDataset(*val), device=torch.device("cpu"), **settings)
 
 
-def fit_head(network, arch, train, val, *, keep="best", **settings):
+def fit_head(
+    network: nn.Module, arch: str, train: Pair | list[Pair], val: Pair, *, keep: str = "best", **settings: Any
+) -> Fit:
     """`fit_features` for the head of a frozen network.
 
     Args:
@@ -320,49 +323,7 @@ def fit_head(network, arch, train, val, *, keep="best", **settings):
     return result
 
 
-def fit_tail(network, arch, train, val, *, tail_learning_rate, tail_share=1.0, keep, device, **settings):
-    """`fit` for a network's last stages and its head, which goes on from where it is.
-
-    The trunk stays frozen, so each view of a photo passes it once, and an epoch costs the last stages only.
-
-    Args:
-        network: of `model.build`, its head trained; `model.unfreeze`d here, holds the kept epoch afterwards.
-        arch: its architecture.
-        train: list of datasets of (image, label), such as `augment.views`; val: one such dataset.
-        tail_learning_rate: Adam's step size before the head; `settings["learning_rate"]` is the head's own.
-        tail_share: `share` of `fit`, of head and last stages: 1 keeps them as tuned, less brings back some of the
-            frozen ones.
-        keep: the epoch to keep, "best" or "last".
-        device: where both parts run.
-        settings: as `fit`.
-
-    Returns:
-        the `Fit`.
-
-    Raises:
-        ValueError: as `fit`; or a rate above 1e-4, at which a few hundred photos undo what ImageNet taught.
-    """
-    parameters.need("TAIL_LEARNING_RATE", tail_learning_rate)
-    parameters.need("TAIL_SHARE", tail_share)  # here too: before the photos pass the trunk
-    trunk, tail = model.cut(model.unfreeze(network, arch), arch)
-    *views, val = (TensorDataset(features.outputs(trunk, part, device), part.label_tensor()) for part in (*train, val))
-    slow = (tail[:-1], tail_learning_rate)
-    result = fit(tail, views, val, slow=slow, share=tail_share, device=device, **settings)
-    tail.load_state_dict(result.state(keep))
-    return result
-
-
-def joined(first, second):
-    """The `Fit` of a training that went on in a second one: epochs counted through, best and last the second's."""
-
-    def later(entry):
-        return entry | {"epoch": len(first.history) + entry["epoch"]}
-
-    history = first.history + [later(row) for row in second.history]
-    return dataclasses.replace(second, history=history, best=later(second.best), last=later(second.last))
-
-
-def read_history(run_dir):
+def read_history(run_dir: Path) -> list[Row]:
     """history.csv as `fit` returned it."""
     rows = disk.read_csv(runs.need(run_dir, "history.csv", "02_train.ipynb"))
     whole = ("epoch", "val_correct")

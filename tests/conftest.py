@@ -1,12 +1,20 @@
-"""Small drawn photos, and a project root of its own for every test that writes."""
+"""Small drawn photos, a recorded audit, and a project root of its own for every test that writes."""
 
+import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from maskkit import checkpoint, model, pretrained, split
+from maskkit import checkpoint, data, model, pretrained, split
+from maskkit.core import paths
 from maskkit.improve import test_sets
 from maskkit.sources import faces, folders
 
@@ -33,6 +41,11 @@ def same_answer(row, other):
     return abs(first - second) <= TOLERANCE and (row["label"] == other["label"] or tie)
 
 
+def recorded_audit():
+    """audit.json as the audit wrote it of 124 synthetic faces and odd files, against 60 other faces."""
+    return json.loads((Path(__file__).parent / "recorded_audit.json").read_text(encoding="utf-8"))
+
+
 def draw_photo(seed, size_px=48, bright=False):
     """Noise, bright below the middle where `bright`: two classes that a network can tell apart."""
     pixels = np.random.default_rng(seed).integers(0, 160, (size_px, size_px, 3), dtype=np.uint8)
@@ -48,6 +61,16 @@ def fill(folder, names, n, size_px=48):
         for index in range(n):
             draw_photo(1000 * place + index, size_px, bright=place % 2 == 0).save(folder / name / f"{index:03d}.png")
     return folder
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A project of small notebooks that need no torch, and its folders."""
+    from small_project import make_project
+
+    monkeypatch.setattr(paths, "NOTEBOOKS", make_project(tmp_path) / "notebooks")
+    monkeypatch.setattr(paths, "RUNS", tmp_path / "runs")
+    return tmp_path
 
 
 @pytest.fixture(scope="session")
@@ -111,3 +134,79 @@ def trained(tmp_path_factory):
         parameters={"epochs": 1},
     )
     return run_dir
+
+
+@pytest.fixture
+def photos(curated, dwarf):
+    """(train, val) as MaskDatasets of 24 and 6 drawn photos."""
+    run_dir, _ = curated
+    return tuple(data.MaskDataset(rows, run_dir, folders.REPORT_CLASSES, dwarf) for rows in data.read_split(run_dir))
+
+
+# --- Dask ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def thread_client():
+    """A client of a scheduler and two workers in this process, of two threads each."""
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=2, processes=False, dashboard_address="127.0.0.1:0"
+        ) as workers,
+        distributed.Client(workers, set_as_default=False) as client,
+    ):
+        yield client
+
+
+def start_dask(*arguments, limit=None):
+    """`dask ...` as a process that finds the tests and maskkit; `limit` is called in it before it begins."""
+    here = str(Path(__file__).parent)
+    env = os.environ | {"PYTHONPATH": os.pathsep.join([here, str(Path(here).parent)])}
+    return subprocess.Popen(
+        [sys.executable, "-m", "dask", *arguments],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=env,
+        preexec_fn=limit,
+    )
+
+
+@pytest.fixture(scope="session")
+def scheduler_file(tmp_path_factory):
+    """The file that names a scheduler with two worker processes, each with a nanny that starts it anew."""
+    folder = tmp_path_factory.mktemp("dask")
+    path = folder / "scheduler.json"
+    shared = ("--scheduler-file", str(path), "--no-dashboard", "--host", "127.0.0.1")
+    started = [start_dask("scheduler", *shared, "--port", "0")]
+    try:
+        while not (path.is_file() and path.read_text().rstrip().endswith("}")):
+            assert started[0].poll() is None, "the scheduler ended"
+            time.sleep(0.1)
+        workers = ("--nworkers", "2", "--nthreads", "1", "--local-directory", str(folder))
+        started.append(start_dask("worker", *shared, *workers))
+        yield path
+    finally:
+        for process in reversed(started):
+            process.terminate()
+            process.wait()
+
+
+@pytest.fixture
+def process_client(scheduler_file, monkeypatch):
+    """A client of that scheduler."""
+    from maskkit.sweep import cluster
+
+    monkeypatch.setattr(cluster, "CONNECT_SECONDS", 120)  # a busy machine takes its time to start a worker
+    with cluster.connect(json.loads(scheduler_file.read_text())["address"]) as client:
+        client.wait_for_workers(2, timeout=120)
+        yield client
+
+
+def kill_a_busy_worker(client):
+    """SIGKILL to a worker process that has a job under way; returns its process id."""
+    while not (busy := [worker for worker, jobs in client.processing().items() if jobs]):
+        time.sleep(0.01)
+    pid = client.run(os.getpid, workers=[busy[0]])[busy[0]]
+    os.kill(pid, signal.SIGKILL)
+    return pid

@@ -1,6 +1,7 @@
 import pytest
 
 from maskkit import claims, evaluate
+from maskkit.core import messages
 
 
 def metrics(**changes):
@@ -65,6 +66,14 @@ def test_other_classes_sizes_and_networks_are_not_comparable():
     assert verdicts(metrics(arch="mobilenet_v2", trainable=2562), history())["weights that learn"] == "not comparable"
     assert verdicts(metrics(n_val=100), history())["confusion matrix"] == "not comparable"
     assert verdicts(metrics(), history()[:1])["curves rise"] == "not comparable"
+
+
+def test_what_is_made_of_a_template_carries_its_message():
+    for row in claims.compare(metrics(), history()):
+        for name, message in row.get("messages", {}).items():
+            assert messages.in_english(message["id"], message["values"]) == row[name]
+    best = claims.compare(metrics(), history())[2]
+    assert best["messages"].keys() == {"report", "here", "rule"} and best["messages"]["here"]["values"]["n"] == 39
 
 
 def test_the_table_holds_every_statement():

@@ -22,7 +22,7 @@ def test_the_last_line_of_a_photo_counts_and_undo_takes_it_off(file):
     assert corrections.labels(file) == {"a" * 64: None, "b" * 64: None}
     assert corrections.undo(file)["action"] == "set_aside"
     assert corrections.labels(file) == {"a" * 64: "y", "b" * 64: None}
-    assert corrections.say(file) == "corrections.csv: 1 labels, 1 photos set aside"
+    assert corrections.format_summary(file) == "corrections.csv: 1 labels, 1 photos set aside"
     corrections.undo(file), corrections.undo(file)
     assert corrections.undo(file) is None and corrections.labels(file) == {}
 
@@ -68,7 +68,7 @@ def curate(folder, run_dir, file):
 
 
 def change(file, row, label):
-    corrections.append(file, sha256=row["sha256"], source=row["source"], found=split.found_label(row), label=label)
+    corrections.append(file, sha256=row["sha256"], source=row["source"], found=split.folder_label(row), label=label)
 
 
 def test_a_new_run_differs_in_the_corrected_photos_and_in_nothing_else(photo_folder, tmp_path, file):
@@ -91,12 +91,12 @@ def test_a_new_run_differs_in_the_corrected_photos_and_in_nothing_else(photo_fol
     assert (tmp_path / "after" / "data-mask" / "without_mask" / masked[0]["file"].partition("/")[2]).is_file()
     assert sum(map(len, data.read_split(tmp_path / "after"))) == 23
     assert contents == {path: path.read_bytes() for path in photo_folder.rglob("*.png")}
-    assert split.corrected(after, rejected) == {"relabelled": 1, "set_aside": 1}
-    assert split.remarks(after, rejected, 12).splitlines() == [
+    assert split.count_corrections(after, rejected) == {"relabelled": 1, "set_aside": 1}
+    assert split.format_notes(after, rejected, 12).splitlines() == [
         "1 files set aside, named in rejected.csv",
         "corrected by hand: 1 labels, 1 photos set aside",
     ]
-    assert split.remarks(before, [], 12) == "0 files set aside, named in rejected.csv"
+    assert split.format_notes(before, [], 12) == "0 files set aside, named in rejected.csv"
 
 
 def test_a_label_of_no_class_and_an_emptied_part_are_refused(photo_folder, tmp_path, file):

@@ -6,7 +6,7 @@ from conftest import draw_photo, fill
 
 from maskkit import data, split
 from maskkit.core import disk, parallel, paths
-from maskkit.sources import decoding, faces, folders, kaggle
+from maskkit.sources import decoding, faces, folders, kaggle, listing
 
 
 def curate(folder, run_dir, **settings):
@@ -40,7 +40,7 @@ def test_12k_layout_is_found_from_above_and_below_and_draws_from_train_only(layo
 def test_named_test_part_is_a_plain_folder_with_our_class_names(layout_12k):
     source = folders.find(str(layout_12k / "Face Mask Dataset" / "Test"))
     assert (source.kind, source.photos) == ("folder", "Test")
-    assert tuple(folders.class_folders(source.folder)) == folders.REPORT_CLASSES
+    assert tuple(listing.class_folders(source.folder)) == folders.REPORT_CLASSES
 
 
 def test_refusals_say_what_to_do(tmp_path, photo_folder):
@@ -95,8 +95,8 @@ def test_the_report_s_200_photos_give_80_and_20_of_each_class(tmp_path):
     fill(tmp_path / "photos", ("with_mask", "without_mask"), 110, size_px=8)
     rows, _ = curate(tmp_path / "photos", tmp_path / "run", per_class=100)
     both = folders.REPORT_CLASSES
-    assert data.counts(rows) == {"train": dict.fromkeys(both, 80), "val": dict.fromkeys(both, 20)}
-    assert data.summary(rows) == "160 train, 40 validation, classes with_mask, without_mask"
+    assert data.count_by_class(rows) == {"train": dict.fromkeys(both, 80), "val": dict.fromkeys(both, 20)}
+    assert data.format_summary(rows) == "160 train, 40 validation, classes with_mask, without_mask"
     assert len({row["file"] for row in rows}) == len({row["source"] for row in rows}) == 200
     assert all(decoding.sha256(tmp_path / "run" / "data-mask" / row["file"]) == row["sha256"] for row in rows)
 
@@ -111,7 +111,7 @@ def test_no_group_sits_in_both_parts(layout_12k, tmp_path):
     assert all(len(found) == 1 for found in parts.values())
     sizes = Counter(row["group"] for row in rows if row["label"] == "with_mask")
     assert set(sizes.values()) == {3}  # the three augmented files of one original
-    assert data.counts(rows)["val"] == {"with_mask": 6, "without_mask": 6}  # 20 % of 30 and of 31
+    assert data.count_by_class(rows)["val"] == {"with_mask": 6, "without_mask": 6}  # 20 % of 30 and of 31
 
 
 def test_the_report_s_random_split_does_break_groups_up(layout_12k, tmp_path):
@@ -180,7 +180,7 @@ def test_too_few_good_photos_is_an_error_with_the_numbers(photo_folder, tmp_path
 def test_fewer_photos_than_asked_for_are_used_and_said(photo_folder, tmp_path):
     rows, rejected = curate(photo_folder, tmp_path / "run", per_class=100)
     assert len(rows) == 30
-    assert "with_mask: 15 photos are there, 100 were asked for" in split.remarks(rows, rejected, 100)
+    assert "with_mask: 15 photos are there, 100 were asked for" in split.format_notes(rows, rejected, 100)
 
 
 def test_three_classes_odd_names_and_nested_folders(tmp_path):

@@ -4,7 +4,7 @@ from conftest import TOLERANCE
 
 from maskkit import data, features, model, pretrained
 from maskkit.core.parallel import torch_threads
-from maskkit.improve import benchmark_networks
+from maskkit.improve import engines
 from maskkit.sources import folders
 
 pytestmark = pytest.mark.numeric
@@ -104,7 +104,7 @@ def test_a_backbone_that_learns_is_refused(network, dataset, tmp_path):
 
 
 def test_features_are_those_of_the_plain_network_photo_by_photo(network, dataset, tmp_path):
-    benchmark_networks.settle(network, torch.stack([dataset[index][0] for index in range(8)]))
+    engines.set_norm_statistics(network, torch.stack([dataset[index][0] for index in range(8)]))
     found, _ = extract(network, dataset, tmp_path)
     backbone = model.Backbone(network, "resnet18")
     with torch.inference_mode():

@@ -12,7 +12,7 @@ from torch import nn
 
 from maskkit import checkpoint, model, pretrained
 from maskkit.core import disk
-from maskkit.improve import benchmark_networks
+from maskkit.improve import engines
 
 pytestmark = pytest.mark.numeric
 
@@ -274,7 +274,7 @@ def test_cuda_asked_for_and_absent(monkeypatch):
 def test_a_network_for_inference_gives_the_same(arch):
     network = model.build(pretrained.Pretrained(arch, "none", None, ""), 3, seed=0)
     images = torch.randn(4, 3, 64, 64, generator=torch.Generator().manual_seed(0))
-    benchmark_networks.settle(network, images)
+    engines.set_norm_statistics(network, images)
     torch.nn.init.normal_(model.head(network, arch).weight, generator=torch.Generator().manual_seed(0))
     quick = model.for_inference(network)
     with torch.inference_mode():

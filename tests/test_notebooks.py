@@ -12,11 +12,11 @@ import yaml
 
 from maskkit import augment
 from maskkit.core import paths
-from maskkit.runner import reproduce
+from maskkit.runner import notebook_parameters, notebooks
 
-REPORT = [paths.NOTEBOOKS / name for name in reproduce.REPORT_NOTEBOOKS]
-FURTHER = {"improve.yaml": reproduce.IMPROVE_NOTEBOOK, "trust.yaml": reproduce.TRUST_NOTEBOOK}
-NOTEBOOKS = [paths.NOTEBOOKS / name for name in reproduce.NOTEBOOKS]
+REPORT = notebooks.find_report()
+FOLLOW_UP = {"improve.yaml": notebooks.IMPROVE, "trust.yaml": notebooks.TRUST}
+NOTEBOOKS = [paths.NOTEBOOKS / name for name in notebooks.ALL]
 
 
 def code_cells(path):
@@ -35,7 +35,7 @@ class TestForm:
         assert len([line for line in source.splitlines() if line.strip()]) <= 80
 
     def test_parameters_are_commented_literals(self, path):
-        assert reproduce.declared(path)
+        assert notebook_parameters.read_defaults(path)
         (cell,) = [cell for cell in code_cells(path) if "parameters" in cell.metadata.get("tags", [])]
         assert all(re.fullmatch(r"[A-Z_]+ = \S.*  # \S.*", line) for line in cell.source.splitlines())
 
@@ -59,35 +59,35 @@ class TestForm:
 def test_the_same_parameter_has_the_same_default_everywhere():
     seen = {}
     for path in NOTEBOOKS:
-        for name, value in reproduce.declared(path).items():
+        for name, value in notebook_parameters.read_defaults(path).items():
             assert seen.setdefault(name, value) == value, f"{name} in {path.name}"
 
 
 def test_report_yaml_fits_the_notebooks():
     settings = yaml.safe_load((paths.NOTEBOOKS / "report.yaml").read_text())
-    reproduce.check(settings, {}, REPORT)
+    notebook_parameters.check(settings, {}, REPORT)
     assert {settings[name] for name in ("DATA", "ARCH", "WEIGHTS")} == {"auto"}
     assert (settings["PER_CLASS"], settings["EPOCHS"], settings["BATCH_SIZE"]) == (100, 10, 16)
     assert settings["LEARNING_RATE"] == 0.001
 
 
-@pytest.mark.parametrize("name", FURTHER)
-def test_the_further_notebooks_files_name_every_parameter(name):
-    notebook = paths.NOTEBOOKS / FURTHER[name]
+@pytest.mark.parametrize("name", FOLLOW_UP)
+def test_the_files_of_follow_up_notebooks_name_every_parameter(name):
+    notebook = paths.NOTEBOOKS / FOLLOW_UP[name]
     settings = yaml.safe_load((paths.NOTEBOOKS / name).read_text())
-    reproduce.check(settings, {}, [notebook])
-    assert set(settings) == set(reproduce.declared(notebook))
+    notebook_parameters.check(settings, {}, [notebook])
+    assert set(settings) == set(notebook_parameters.read_defaults(notebook))
 
 
 def test_best_yaml_fits_the_notebooks_and_names_every_parameter():
     settings = yaml.safe_load((paths.NOTEBOOKS / "best.yaml").read_text())
-    reproduce.check(settings, {}, REPORT)
-    assert set(settings) == {name for path in REPORT for name in reproduce.declared(path)}
+    notebook_parameters.check(settings, {}, REPORT)
+    assert set(settings) == {name for path in REPORT for name in notebook_parameters.read_defaults(path)}
     assert settings["PER_CLASS"] == 100 and settings["AUGMENT"] in augment.TRAINING
 
 
 def test_the_notebooks_own_recipe_is_the_report_s():
-    own = reproduce.declared(REPORT[1])
+    own = notebook_parameters.read_defaults(REPORT[1])
     names = ("SIZE_PX", "AUGMENT", "VIEWS", "TAIL_EPOCHS", "TAIL_SHARE", "KEEP")
     assert [own[name] for name in names] == [224, "none", 1, 0, 1.0, "best"]
 

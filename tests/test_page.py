@@ -3,13 +3,16 @@
 from html.parser import HTMLParser
 
 import pytest
+from conftest import recorded_audit
 from PIL import Image
 
 from maskkit import evaluate, page, runs
 from maskkit.core import disk
-from maskkit.html import audit_section
+from maskkit.core.messages import said
 
 NASTY = "<script>alert('x')</script> & \"$\".png"
+PRIVACY = "This page may show faces: do not share it without the consent of those shown."
+PRIVACY_DRAWN = "The faces on this page are drawn by this project's own code: they show nobody."
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 
 
@@ -103,7 +106,7 @@ def run_dir(tmp_path):
         tmp_path / "environment.json", {"platform": "Linux", "processors": 2, "cuda": None, "commit": "abc"}
     )
     (tmp_path / "figures").mkdir()
-    for name in page.LOOK_FOR:
+    for name in page.FIGURES:
         Image.new("RGB", (30, 20)).save(tmp_path / "figures" / f"{name}.png")
     return tmp_path
 
@@ -130,7 +133,7 @@ def test_page_holds_the_numbers(run_dir):
         "truncated",
         "not measured yet",
         "not measured yet",
-        page.PRIVACY,
+        PRIVACY,
         "--set LEARNING_RATE=0.001",
         "✓ same",
         "≈ within the interval",
@@ -158,7 +161,7 @@ def test_page_can_be_read_without_seeing_it(run_dir):
     assert dict(reader.tags)["html"] == {"lang": "en"}
     assert tags.count("h1") == tags.count("main") == 1
     images = [attributes for tag, attributes in reader.tags if tag == "img"]
-    assert len(images) == len(page.LOOK_FOR)
+    assert len(images) == len(page.FIGURES)
     assert all(len(image["alt"]) > 20 and image["width"] == "30" and image["height"] == "20" for image in images)
     assert all(attributes.get("scope") in ("col", "row") for tag, attributes in reader.tags if tag == "th")
     assert tags.count("figcaption") == tags.count("figure") and tags.count("caption") == tags.count("table")
@@ -193,8 +196,10 @@ def test_a_fallback_is_told_before_anything_else(run_dir):
 
 def test_a_fallback_s_technical_reason_is_folded_away(run_dir):
     reason = "Tried to download https://x: requests.exceptions.ConnectionError: HTTPSConnectionPool(...)"
-    sentence = "Kaggle could not be reached, so this run uses synthetic faces."
-    runs.record(run_dir, source_note=f"{sentence} How to use the real photos: open https://x.\n{reason}")
+    plain = said("Kaggle could not be reached, so this run uses synthetic faces.")
+    sentence = plain["sentence"]
+    notes = [plain, said("How to use the real photos: open {page}.", page="https://x"), {"sentence": reason}]
+    runs.record(run_dir, source_note="one line", source_notes=notes)
     html = page.write(run_dir).read_text(encoding="utf-8")
     banner = html[html.index('<div class="banner">') :].partition("</div>")[0]
     shown, _, folded = banner.partition("<details>")
@@ -211,19 +216,19 @@ def test_files_with_two_labels_are_listed(run_dir):
         for label, drawn in (("cat", "yes"), ("dog", "no"))
     ]
     disk.write_csv(run_dir / "conflicts.csv", rows, list(rows[0]))
-    for language, said in (("en", "1 photos lie in two classes or more"), ("id", "1 foto dengan byte yang sama")):
+    for language, sentence in (("en", "1 photos lie in two classes or more"), ("id", "1 foto dengan byte yang sama")):
         _, words = change(run_dir, language=language)
-        assert said in words and f"cat/{NASTY}" in words and f"dog/{NASTY}" in words
+        assert sentence in words and f"cat/{NASTY}" in words and f"dog/{NASTY}" in words
     (run_dir / "conflicts.csv").unlink()
     assert "in two classes" not in change(run_dir, language="en")[1]
 
 
 def test_drawn_faces_need_nobodys_consent(run_dir):
     _, words = change(run_dir, source="demo")
-    assert page.PRIVACY_DRAWN in words and page.PRIVACY not in words
+    assert PRIVACY_DRAWN in words and PRIVACY not in words
 
 
-@pytest.mark.parametrize("name", ["claims.json", "history.csv", "rejected.csv", "environment.json", *page.LOOK_FOR])
+@pytest.mark.parametrize("name", ["claims.json", "history.csv", "rejected.csv", "environment.json", *page.FIGURES])
 def test_what_is_missing_is_named(run_dir, name):
     path = run_dir / name if "." in name else run_dir / "figures" / f"{name}.png"
     path.unlink()
@@ -275,14 +280,15 @@ def test_file_names_that_are_not_utf_8_are_shown(run_dir):
 
 
 def test_an_audit_stands_in_the_page_and_in_its_head(run_dir):
-    from tests.html.test_audit_section import check_headings, check_links, sample
+    from tests.html.test_checks import check_headings, check_links, coloured
 
-    disk.write_json(run_dir / "audit.json", sample())
+    colours = ("green", "amber", "red", "green", "amber", "green")
+    disk.write_json(run_dir / "audit.json", coloured(*colours))
     reader, words = read(page.write(run_dir))
     lamps = [attributes["href"] for tag, attributes in reader.tags if tag == "a"]
-    assert lamps == [f"#light-{key}" for key in audit_section.LIGHTS]
-    assert words.index("✗ Shortcuts: red") < words.index("What it was asked to learn from")
-    order = ("(95 % Wilson interval)", "The six lights", "Near copies in both parts", "How it was made")
+    assert lamps == [f"#light-{name}" for name in recorded_audit()["lights"]]
+    assert words.index("✗ Shortcuts that see no mask: red") < words.index("What it was asked to learn from")
+    order = ("(95 % Wilson interval)", "The 6 lights", "Near copies in both parts", "How it was made")
     assert sorted(order, key=words.index) == list(order)
     assert "not measured yet" not in words
     check_headings(reader)
@@ -290,12 +296,12 @@ def test_an_audit_stands_in_the_page_and_in_its_head(run_dir):
 
 
 def test_an_instant_audit_says_how_to_measure_the_rest(run_dir):
-    from tests.html.test_audit_section import instant
+    from tests.html.test_checks import at_once
 
-    disk.write_json(run_dir / "audit.json", instant())
+    disk.write_json(run_dir / "audit.json", at_once())
     _, words = read(page.write(run_dir))
     assert words.count("not measured yet: make trust RUN=check") == words.count("not measured yet") == 11
-    assert "! Luck of the split: amber" in words
+    assert "✗ Luck of the split: red" in words
 
 
 def test_without_an_audit_it_says_how_to_make_one(run_dir):
@@ -304,7 +310,7 @@ def test_without_an_audit_it_says_how_to_make_one(run_dir):
     assert "How far to trust it:" not in words  # no lights in its head
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"version": 2}', '{"version": 1}'])
+@pytest.mark.parametrize("content", ["{", "[]", '{"version": 1}', '{"version": 2}'])
 def test_a_damaged_audit_is_named(run_dir, content):
     (run_dir / "audit.json").write_text(content)
     reader, words = read(page.write(run_dir))
@@ -316,7 +322,7 @@ def test_a_damaged_audit_is_named(run_dir, content):
 def test_an_audit_may_show_people_on_a_page_of_drawn_faces(run_dir):
     Image.new("RGB", (30, 20)).save(run_dir / "figures" / "trust_against_mistakes.png")
     _, words = change(run_dir, source="demo")
-    assert page.PRIVACY in words and page.PRIVACY_DRAWN not in words
+    assert PRIVACY in words and PRIVACY_DRAWN not in words
 
 
 # --- many classes -------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from maskkit import evaluate, plots
+from maskkit.core import intervals
 
 REPORT = ("with_mask", "without_mask")
 ODD = (
@@ -160,7 +161,7 @@ def test_confusion_shows_the_counts_it_was_given():
 def test_confusion_draws_the_wilson_interval_of_each_row():
     fig = plots.confusion([[20, 0], [1, 19]], REPORT, "demo", "resnet18")
     bars = [line.get_xdata() for line in fig.axes[1].lines if len(line.get_xdata()) == 2]
-    assert np.allclose(bars, [np.array(evaluate.wilson(20, 20)) * 100, np.array(evaluate.wilson(19, 20)) * 100])
+    assert np.allclose(bars, [np.array(intervals.wilson(20, 20)) * 100, np.array(intervals.wilson(19, 20)) * 100])
 
 
 def test_training_curves_mark_the_epoch_that_is_kept_on_a_0_100_axis():
@@ -172,7 +173,7 @@ def test_training_curves_mark_the_epoch_that_is_kept_on_a_0_100_axis():
     assert accuracy.get_ylim() == (0, 100) and loss.get_ylim()[0] == 0
     assert "39 of 40 (97.5 %)" in heading(fig) and "epoch 3 of 4" in heading(fig)
     assert accuracy.lines[1].get_ydata()[-1] == pytest.approx(97.5)
-    low, high = evaluate.wilson(39, 40)
+    low, high = intervals.wilson(39, 40)
     band = accuracy.collections[0].get_datalim(accuracy.transData)
     assert band.y1 == pytest.approx(100 * high)
 
@@ -188,8 +189,8 @@ def test_scores_show_the_reports_line_for_the_reports_classes_only(classes, expe
 
 
 def test_the_reports_classes_keep_their_look_beside_others():
-    looks = plots.class_looks(ODD[:8] + REPORT)
-    assert looks[-2:] == plots.class_looks(REPORT)
+    looks = plots.class_styles(ODD[:8] + REPORT)
+    assert looks[-2:] == plots.class_styles(REPORT)
     for part in range(3):
         assert len({look[part] for look in looks}) == 10
 
@@ -327,7 +328,7 @@ def test_a_matrix_of_a_hundred_classes_shows_the_most_confused_and_the_others_as
     assert sorted(wrong[[labels.index(name) for name in ticks(fig.axes[0])[:-1]]]) == sorted(wrong[sorted(kept)])
     others = sorted(set(range(100)) - {labels.index(name) for name in ticks(fig.axes[0])[:-1]})
     assert cells["cell 20 20"] == matrix[others, others].sum()
-    low, high = (100 * end for end in evaluate.wilson(matrix[others, others].sum(), matrix[others].sum()))
+    low, high = (100 * end for end in intervals.wilson(matrix[others, others].sum(), matrix[others].sum()))
     assert np.allclose(fig.axes[1].lines[-2].get_xdata(), (low, high))
 
 
@@ -361,7 +362,7 @@ def test_a_sample_of_many_classes_is_of_the_first_by_name():
 
 
 def test_a_hundred_classes_look_different():
-    assert len(set(plots.class_looks(LIKE))) == 100
+    assert len(set(plots.class_styles(LIKE))) == 100
 
 
 def test_names_from_right_to_left_turn_nothing_else():

@@ -1,38 +1,42 @@
-"""Is 90 % sure right 90 times of 100? Expected calibration error, temperature scaling, and when to say "don't know"."""
+"""Calibration: expected calibration error, temperature scaling, and a threshold of confidence for "don't know"."""
+
+from typing import Any
 
 import numpy as np
+import scipy.special
+from scipy.optimize import minimize_scalar
 
 from maskkit.core import intervals
 
 N_BINS = 10
 
 
-def softmax(logits):
-    """Probabilities float64 (n, C) of logits (n, C)."""
-    shifted = np.exp(logits - logits.max(1, keepdims=True))
-    return shifted / shifted.sum(1, keepdims=True)
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Probabilities (n, C) of logits (n, C)."""
+    return scipy.special.softmax(logits, axis=1)
 
 
-def log_loss(logits, labels):
-    """Mean negative log-likelihood of the true classes, in nats."""
-    top = logits.max(1, keepdims=True)
-    normaliser = np.log(np.exp(logits - top).sum(1)) + top[:, 0]
-    return float((normaliser - logits[np.arange(len(labels)), labels]).mean())
+def log_loss(logits: np.ndarray, labels: np.ndarray) -> float:
+    """Mean negative log-likelihood of the true classes, in nats, from logits.
+
+    (`sklearn.metrics.log_loss` takes probabilities: those of 0 would be clipped.)
+    """
+    return float(-scipy.special.log_softmax(logits, axis=1)[np.arange(len(labels)), labels].mean())
 
 
-def fit_temperature(logits, labels):
-    """The divisor of the logits with the least log-loss (Guo et al. 2017, On calibration of modern neural networks,
-    ICML), sought between 0.05 and 20."""
-    from scipy.optimize import minimize_scalar
+def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
+    """The divisor of the logits with the smallest log-loss, between 0.05 and 20.
 
-    found = minimize_scalar(
+    Guo et al. (2017), On calibration of modern neural networks, ICML.
+    """
+    best = minimize_scalar(
         lambda log: log_loss(logits / np.exp(log), labels), bounds=np.log([0.05, 20]), method="bounded"
     )
-    return float(np.exp(found.x))
+    return float(np.exp(best.x))
 
 
-def scale(logits, labels, fold):
-    """Logits (n, C) each divided by a temperature fitted on the other folds, and the mean temperature.
+def scale(logits: np.ndarray, labels: np.ndarray, fold: np.ndarray) -> tuple[np.ndarray, float]:
+    """Divide logits (n, C) by a temperature fitted on the other folds; also return the mean temperature.
 
     Args:
         logits: float (n, C); labels, fold: int (n,).
@@ -45,7 +49,7 @@ def scale(logits, labels, fold):
     return scaled, float(np.exp(np.mean(np.log(temperatures))))
 
 
-def bins(confidence, right, groups, seed):
+def bins(confidence: np.ndarray, right: np.ndarray, groups: np.ndarray, seed: int) -> list[dict[str, Any]]:
     """The reliability diagram: up to N_BINS bins of equally many photos by confidence.
 
     Returns:
@@ -65,14 +69,16 @@ def bins(confidence, right, groups, seed):
     return rows
 
 
-def expected_error(confidence, right, groups, seed):
-    """Expected calibration error over equally filled bins, freed of its bias, with a 95 % interval.
+def expected_error(
+    confidence: np.ndarray, right: np.ndarray, groups: np.ndarray, seed: int
+) -> tuple[float, list[float]]:
+    """Expected calibration error over bins of equally many photos, corrected for its bias, with a 95 % interval.
 
-    Within a bin confidence and accuracy differ by chance alone even if the network is calibrated, and absolute
-    values only add up. So the square of each difference is lowered by its variance before the root (Bröcker 2012,
+    Within a bin confidence and accuracy differ by chance even if the network is calibrated, and absolute values do not
+    cancel. So the variance of each difference is subtracted from its square before the root (Bröcker 2012,
     Estimating reliability and resolution of probability forecasts, Climate Dynamics 39:655-667, for the squares),
     and the interval is the basic one of a cluster bootstrap. In simulations it holds the truth 88 to 98 times of 100,
-    with 100 to 1,000 photos; the value is off by 0.02 at most (tests/test_calibration.py).
+    with 100 to 1,000 photos; the value is off by 0.02 at most (tests/audit/test_calibration.py).
 
     Args:
         confidence: float (n,) of the predicted class; right: bool (n,); groups: (n,).
@@ -95,24 +101,24 @@ def expected_error(confidence, right, groups, seed):
     share = sizes.sum(1) / len(right)
     mean, variance = sums.sum(1) / sizes.sum(1), drawn.var(0)
     value = root(mean, variance) @ share
-    # A resample's own difference varies twice: as a sample, and drawn from it.
+    # A resample's difference varies twice: as a sample, and as a draw from it.
     low, high = 2 * value - np.quantile(root(drawn, 2 * variance) @ share, (0.975, 0.025))
-    # Small differences in many bins are taken for chance, so the upper end also heeds the error as it stands.
+    # Small differences in many bins count as chance, so the upper end also takes the uncorrected error into account.
     raw = np.abs(mean) @ share
     high = max(high, 2 * raw - np.quantile(np.abs(drawn) @ share, 0.025))
     return float(value), [max(0.0, min(float(low), float(value))), min(1.0, max(float(high), float(value)))]
 
 
-def root(difference, variance):
-    """|difference| freed of what chance adds to its square; 0 where chance explains all of it."""
+def root(difference: np.ndarray, variance: np.ndarray) -> np.ndarray:
+    """|difference|, corrected for the variance that chance adds to its square; 0 if chance explains all of it."""
     return np.sqrt(np.maximum(difference**2 - variance, 0))
 
 
-def risk_curve(confidence, right):
-    """Thresholds of confidence, the share of photos answered at each, and the error rate among those.
+def risk_curve(confidence: np.ndarray, right: np.ndarray) -> list[dict[str, Any]]:
+    """The share of photos answered at each threshold of confidence, and the error rate among those.
 
     Returns:
-        dicts: threshold, answered, error (None where nothing is answered), n, wrong; the first answers all.
+        dicts: threshold, answered, error (None if nothing is answered), n, wrong; the first answers all photos.
     """
     rows = []
     for threshold in np.unique(np.concatenate([[0.0], np.linspace(0.5, 0.99, 50), [0.995, 0.999]])):
@@ -130,14 +136,16 @@ def risk_curve(confidence, right):
     return rows
 
 
-def choose_threshold(confidence, right, aim, fold):
-    """The lowest threshold with an error rate of at most `aim` among the answered, and what it buys on other photos.
+def choose_threshold(
+    confidence: np.ndarray, right: np.ndarray, aim: float, fold: np.ndarray
+) -> tuple[float | None, np.ndarray]:
+    """The lowest threshold with an error rate of at most `aim` among the answered photos, and its effect on others.
 
-    The threshold is chosen on the other folds for each fold, so that the error rate reported is not one it was
-    chosen by.
+    For each fold the threshold is chosen on the other folds, so that the reported error rate is measured on photos that
+    did not choose it.
 
     Returns:
-        (threshold chosen on all photos, or None where none gets there; answered bool (n,), by the folds' thresholds).
+        (threshold chosen on all photos, or None if none reaches `aim`; answered bool (n,), by the folds' thresholds).
     """
     answered = np.zeros(len(right), dtype=bool)
     for index in np.unique(fold):
@@ -147,6 +155,6 @@ def choose_threshold(confidence, right, aim, fold):
     return lowest(risk_curve(confidence, right), aim), answered
 
 
-def lowest(curve, aim):
-    """The first threshold of a `risk_curve` that keeps the error rate at `aim` or below, None where none does."""
+def lowest(curve: list[dict[str, Any]], aim: float) -> float | None:
+    """The first threshold of a `risk_curve` with an error rate of at most `aim`; None if there is none."""
     return next((row["threshold"] for row in curve if row["n"] and row["error"] <= aim), None)

@@ -1,20 +1,22 @@
-"""Photos whose label is likely wrong."""
+"""Photos whose label is likely wrong, found by confident learning.
+
+The library cleanlab gives the same photos in the same order (the tests compare); it would add pandas, 76 MiB, to what
+maskkit installs, for these few lines.
+"""
 
 import numpy as np
 
-# --- likely wrong labels ------------------------------------------------------------------------
 
-
-def label_quality(probabilities, labels):
-    """The probability that a photo's own label got, (n,): the lower, the likelier the label is wrong."""
+def label_quality(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The probability of each photo's label, (n,): the lower, the more likely the label is wrong."""
     return probabilities[np.arange(len(labels)), labels]
 
 
-def likely_wrong(probabilities, labels):
-    """Photos whose label is likely wrong, the likeliest first: int places.
+def likely_wrong(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Indices of photos whose label is likely wrong, the most likely first.
 
     Confident learning (Northcutt, Jiang & Chuang 2021, J. Artificial Intelligence Research 70:1373-1411): a photo
-    counts as another class where its probability for that class reaches the mean that photos labelled so get.
+    counts as another class if its probability of that class reaches the mean of the photos that have its label.
 
     Args:
         probabilities: float (n, C), out of fold; labels: int (n,).

@@ -1,71 +1,81 @@
-"""Which photos are the same photo: equal bytes, equal looks, or one turned, mirrored, stretched or cut to another.
+"""Leaks: photos that are versions of one photo, by equal bytes, similar appearance, or an affine map between them.
 
-Three detectors, each a list of pairs; groups are the connected components. None of them reads a file's name.
+Three detectors, each returns a list of pairs; groups are the connected components. None of them reads a file's name.
 """
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import numpy as np
-import scipy.sparse
 import torch
 from torch import nn
 
 from maskkit.core.cache import cached
+from maskkit.core.groups import components as components  # of the detectors' pairs
 from maskkit.core.progress import bar
 
-ALIGNMENT = 1  # raised where the same photos would be aligned in another way: what was kept is then not read
+ALIGNMENT = 1  # raise it if the same photos would be aligned differently: cached results are then not used
 
-# Set on one half of the 12K set's originals, measured on the other: benchmarks/leaks.py, README there.
+# Chosen on one half of the 12K set's originals, measured on the other half: benchmarks/leaks.py and its README.
 HASH_DISTANCE = 4  # bits of 64 in which the perceptual hashes of one photo may differ
 NEIGHBOURS = 10  # by colour, of each photo; these are aligned
 ALIKE = 0.8  # Hellinger affinity of colours below which two photos are not tried
-PROMISING = 0.75  # correlation after a coarse alignment below which the fine one is left out
-ALIGNED = 0.97  # correlation after the fine alignment from which two photos are one
-FLAT = 3.0  # grey levels: a photo with a smaller standard deviation shows nothing to compare
+PROMISING = 0.75  # correlation after a coarse alignment below which there is no fine one
+ALIGNED = 0.97  # correlation after the fine alignment from which two photos count as the same
+FLAT = 3.0  # grey levels: a photo with a smaller standard deviation has nothing to compare
 
 BLOCK = 256  # photos compared with all others at once: 24 MB of 64-bit words for 12,000 photos
 PAIRS = 512  # pairs aligned at once
 
 
-def exact(hashes):
+def exact(hashes: np.ndarray) -> np.ndarray:
     """Pairs int (m, 2) that join photos of equal sha256: each with the first of its kind."""
     _, first, kind = np.unique(hashes, return_index=True, return_inverse=True)
     return np.stack([first[kind], np.arange(len(kind))], 1)[first[kind] != np.arange(len(kind))]
 
 
-def alike(hashes, mirrored, usable, distance=HASH_DISTANCE):
-    """Pairs int (m, 2) whose perceptual hashes differ in at most `distance` bits, as they are or one mirrored.
+def alike(hashes: np.ndarray, mirrored: np.ndarray, usable: np.ndarray, distance: int = HASH_DISTANCE) -> np.ndarray:
+    """Pairs int (m, 2) whose perceptual hashes differ in at most `distance` bits, with or without mirroring one.
 
     Args:
         hashes, mirrored: int (n,) of 64 bits, of each photo and of its mirror image; usable: bool (n,).
     """
-    ours, theirs = (np.asarray(values, dtype=np.uint64) for values in (hashes, mirrored))
-    found = []
+    plain, flipped = (np.asarray(values, dtype=np.uint64) for values in (hashes, mirrored))
+    pairs = []
     places = np.flatnonzero(usable)
     for at in range(0, len(places), BLOCK):
         rows = places[at : at + BLOCK, None]
-        differ = np.minimum(np.bitwise_count(ours[rows] ^ ours[places]), np.bitwise_count(theirs[rows] ^ ours[places]))
+        plain_bits = np.bitwise_count(plain[rows] ^ plain[places])
+        differ = np.minimum(plain_bits, np.bitwise_count(flipped[rows] ^ plain[places]))
         a, b = np.nonzero((differ <= distance) & (rows < places))
-        found.append(np.stack([rows[a, 0], places[b]], 1))
-    return np.concatenate(found) if found else np.zeros((0, 2), dtype=int)
+        pairs.append(np.stack([rows[a, 0], places[b]], 1))
+    return np.concatenate(pairs) if pairs else np.zeros((0, 2), dtype=int)
 
 
-def aligned(small, colours, usable, features=None):
-    """Pairs int (m, 2) of photos that an affine map lays one on the other, mirrored or not: see `correlations`."""
+def aligned(
+    small: np.ndarray, colours: np.ndarray, usable: np.ndarray, features: np.ndarray | None = None
+) -> np.ndarray:
+    """Pairs int (m, 2) of photos that an affine map makes alike, mirrored or not: see `correlations`."""
     pairs, score = correlations(small, colours, usable, features)
     return pairs[score >= ALIGNED]
 
 
-def aligned_once(small, colours, usable, features=None, *, cache):
-    """`aligned`, read from the cache's folder where the same photos were aligned before."""
+def aligned_once(
+    small: np.ndarray, colours: np.ndarray, usable: np.ndarray, features: np.ndarray | None = None, *, cache: Path
+) -> np.ndarray:
+    """`aligned`, from the cache's folder if the same photos were aligned before."""
     inputs = [ALIGNMENT, NEIGHBOURS, ALIKE, PROMISING, ALIGNED, small, colours, usable, features]
-    found = cached("aligned", inputs, lambda: {"pairs": aligned(small, colours, usable, features)}, cache=cache)
-    return found["pairs"]
+    arrays = cached("aligned", inputs, lambda: {"pairs": aligned(small, colours, usable, features)}, cache=cache)
+    return arrays["pairs"]
 
 
-def correlations(small, colours, usable, features=None):
-    """How well the photos of each promising pair agree once an affine map has laid one on the other.
+def correlations(
+    small: np.ndarray, colours: np.ndarray, usable: np.ndarray, features: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """How well the photos of each promising pair agree after an affine map of one of them.
 
-    Candidates are neighbours in colour, which such maps hardly change, and, where given, in backbone features,
-    which survive another light. Each pair is aligned as it is and with one photo mirrored; the better one counts.
+    Candidates are neighbours in colour, which such maps hardly change, and, if given, in backbone features, which
+    change little with the light. Each pair is aligned as it is and with one photo mirrored; the better one counts.
 
     Args:
         small: uint8 (n, px, px, 3); colours: float32 (n, d) of unit length; usable: bool (n,).
@@ -93,79 +103,90 @@ def correlations(small, colours, usable, features=None):
     return kept, best
 
 
-def directions(features):
-    """Features (n, d) of unit length around their mean: products are cosines of how photos differ from the mean one."""
-    own = features - features.mean(0)
-    return own / np.linalg.norm(own, axis=1, keepdims=True).clip(1e-9)
+def directions(features: np.ndarray) -> np.ndarray:
+    """Centred features (n, d) of unit length: products are cosines."""
+    centred = features - features.mean(0)
+    return centred / np.linalg.norm(centred, axis=1, keepdims=True).clip(1e-9)
 
 
-def neighbours(vectors, usable, k, least):
+def neighbours(vectors: np.ndarray, usable: np.ndarray, k: int, least: float) -> np.ndarray:
     """Pairs int (m, 2), a < b, of each usable photo and its k nearest by product, if that is at least `least`."""
     places = np.flatnonzero(usable)
-    own = torch.from_numpy(np.ascontiguousarray(vectors[places], dtype=np.float32))
+    rows = torch.from_numpy(np.ascontiguousarray(vectors[places], dtype=np.float32))
     k = min(k, len(places) - 1)
     if k < 1:
         return np.zeros((0, 2), dtype=int)
-    found = []
+    pairs = []
     for at in range(0, len(places), BLOCK):
-        product = own[at : at + BLOCK] @ own.T
+        product = rows[at : at + BLOCK] @ rows.T
         product[torch.arange(len(product)), torch.arange(at, at + len(product))] = -torch.inf
         values, nearest = product.topk(k)
         a, b = torch.nonzero(values >= least, as_tuple=True)
-        found.append(np.stack([places[at + a.numpy()], places[nearest[a, b].numpy()]], 1))
-    return np.unique(np.sort(np.concatenate(found), axis=1), axis=0)
+        pairs.append(np.stack([places[at + a.numpy()], places[nearest[a, b].numpy()]], 1))
+    return np.unique(np.sort(np.concatenate(pairs), axis=1), axis=0)
 
 
 # --- alignment ----------------------------------------------------------------------------------
 
 
-def standardise(small, size_px):
-    """Photos uint8 (n, px, px, 3) as float32 (n, 3, size_px, size_px), of mean 0 and deviation 1 before they are made
-    so small: another light, same photo."""
+def standardise(small: np.ndarray, size_px: int) -> torch.Tensor:
+    """Photos uint8 (n, px, px, 3) as float32 (n, 3, size_px, size_px).
+
+    Mean 0 and deviation 1 before they are reduced, so that the light does not matter.
+    """
     pixels = torch.from_numpy(np.asarray(small)).permute(0, 3, 1, 2).float() / 255
     pixels = (pixels - pixels.mean((1, 2, 3), keepdim=True)) / pixels.std((1, 2, 3), keepdim=True).clamp_min(1e-3)
     return nn.functional.avg_pool2d(pixels, pixels.shape[-1] // size_px)
 
 
 @torch.inference_mode()
-def align(small, size_px, pairs, flipped, maps, schedule, say):
-    """Lay the second photo of each pair on the first by an affine map, and say how well they then agree.
+def align(
+    small: np.ndarray,
+    size_px: int,
+    pairs: np.ndarray,
+    flipped: np.ndarray,
+    maps: torch.Tensor,
+    schedule: Sequence[tuple[float, int]],
+    title: str,
+) -> tuple[np.ndarray, torch.Tensor]:
+    """Align the second photo of each pair with the first by an affine map, and measure how well they agree.
 
     Gauss-Newton on the squared difference, from coarse to fine (Baker & Matthews 2004, Lucas-Kanade 20 years on,
-    IJCV 56:221-255), each pixel weighed down by its difference, since augmentation leaves smeared borders.
+    IJCV 56:221-255), each pixel weighted by its difference, since augmentation leaves smeared borders.
 
     Args:
         small: uint8 (n, px, px, 3); size_px: at which side they are compared; pairs: int (m, 2); flipped: bool (m,), of
             the second.
-        maps: float32 (m, 2, 3), where to start; schedule: (blur in pixels, steps), in order; say: for progress.
+        maps: float32 (m, 2, 3), where to start; schedule: (blur in pixels, steps), in order; title: of the
+            progress bar.
 
     Returns:
-        correlation float32 (m,) in -1..1, of the colours where both photos lie and mostly in the middle; maps as
-        they are then.
+        correlation float32 (m,) in -1..1, of the colours where the photos overlap, mostly in the middle; the
+        final maps.
     """
-    view = View(size_px)
-    # Filled in place: small results kept chunk by chunk would lie between the large blocks that each chunk frees, and
-    # the next chunk would not fit there again.
-    scores, found = torch.empty(len(pairs)), maps.clone()
+    view = Grid(size_px)
+    # Filled in place: small results of each chunk would lie between the large blocks that it frees, and the next chunk
+    # would not fit there.
+    scores, final = torch.empty(len(pairs)), maps.clone()
     chunks = range(0, len(pairs), PAIRS)
-    for at in bar(chunks, desc=say, unit=f" x {PAIRS} pairs"):
-        # Standardised and blurred chunk by chunk: of all photos at once either would fill hundreds of megabytes.
+    for at in bar(chunks, desc=title, unit=f" x {PAIRS} pairs"):
+        # Standardised and blurred chunk by chunk: of all photos at once, each would fill hundreds of megabytes.
         a, b = (standardise(small[side], size_px) for side in pairs[at : at + PAIRS].T)
         mirror = torch.from_numpy(flipped[at : at + PAIRS])
-        own = found[at : at + PAIRS]
+        current = final[at : at + PAIRS]
         for sigma, steps in schedule:
             fixed, level = blur(a, sigma).flatten(2), blur(b, sigma)
             moving = mirrored(torch.cat([level, *gradients(level)], 1), mirror)
             for _ in range(steps):
-                own -= step(view, fixed, moving, own)
-        scores[at : at + PAIRS] = correlation(view, fixed, moving[:, :3], own)
-    return scores.numpy(), found
+                current -= step(view, fixed, moving, current)
+        scores[at : at + PAIRS] = correlation(view, fixed, moving[:, :3], current)
+    return scores.numpy(), final
 
 
-class View:
+class Grid:
     """The pixel grid in -1..1: points (1, px * px, 3) as (x, y, 1), their products, and a window on the middle."""
 
-    def __init__(self, size_px):
+    def __init__(self, size_px: int) -> None:
         line = (torch.arange(size_px) + 0.5) / size_px * 2 - 1
         y, x = (axis.flatten() for axis in torch.meshgrid(line, line, indexing="ij"))
         self.size_px = size_px
@@ -173,27 +194,26 @@ class View:
         self.products = torch.stack([x * x, x * y, x, y * y, y, torch.ones_like(x)], -1)
         self.window = torch.exp(-(x**2 + y**2) / 0.9)
 
-    def sample(self, moving, maps):
-        """The second photos where the maps say, (m, channels, px * px), and which points lie inside them."""
+    def sample(self, moving: torch.Tensor, maps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The second photos after the maps, (m, channels, px * px), and which points lie inside them."""
         grid = (self.points @ maps.transpose(1, 2)).view(len(maps), self.size_px, self.size_px, 2)
         warped = nn.functional.grid_sample(moving, grid, padding_mode="border", align_corners=False)
         return warped.flatten(2), (grid.abs() < 1).all(-1).flatten(1)
 
 
-TABLE = torch.tensor([[0, 1, 2], [1, 3, 4], [2, 4, 5]])  # of View.products, as the matrix points x points
+SYMMETRIC = torch.tensor([[0, 1, 2], [1, 3, 4], [2, 4, 5]])  # of Grid.products, as the matrix points x points
 
 
-def step(view, fixed, moving, maps):
+def step(view: Grid, fixed: torch.Tensor, moving: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
     """One Gauss-Newton step of the six numbers of each map, float32 (m, 2, 3)."""
     warped, inside = view.sample(moving, maps)
     difference, along_x, along_y = warped[:, :3] - fixed, warped[:, 3:6], warped[:, 6:]
     square = difference.square().sum(1)
     scale = 0.3 + (square * view.window).sum(1, keepdim=True) / view.window.sum()
     weight = view.window * inside / (1 + square / scale)
-    xx, xy, yy = (
-        (one * other).sum(1) * weight for one, other in ((along_x, along_x), (along_x, along_y), (along_y, along_y))
-    )
-    xx, xy, yy = ((product @ view.products)[:, TABLE] for product in (xx, xy, yy))
+    pairs = ((along_x, along_x), (along_x, along_y), (along_y, along_y))
+    xx, xy, yy = ((first * second).sum(1) * weight for first, second in pairs)
+    xx, xy, yy = ((product @ view.products)[:, SYMMETRIC] for product in (xx, xy, yy))
     normal = torch.cat([torch.cat([xx, xy], 2), torch.cat([xy, yy], 2)], 1)
     damping = 1e-3 * normal.diagonal(dim1=1, dim2=2).mean(1) + 1e-6
     normal += damping[:, None, None] * torch.eye(6)
@@ -203,27 +223,26 @@ def step(view, fixed, moving, maps):
     return change.view(-1, 2, 3)
 
 
-def correlation(view, fixed, moving, maps):
-    """How the colours of both photos go together where they overlap, (m,)."""
+def correlation(view: Grid, fixed: torch.Tensor, moving: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
+    """The correlation of both photos' colours where they overlap, (m,)."""
     warped, inside = view.sample(moving, maps)
     weight = (view.window * inside)[:, None]
     weight = weight / weight.sum(2, keepdim=True).clamp_min(1e-6)
     fixed, warped = (side - (side * weight).sum(2, keepdim=True) for side in (fixed, warped))
-    both, own, other = (
-        (weight * one * two).sum((1, 2)) for one, two in ((fixed, warped), (fixed, fixed), (warped, warped))
-    )
-    return both / (own * other).sqrt().clamp_min(1e-6)
+    products = ((fixed, warped), (fixed, fixed), (warped, warped))
+    covariance, first, second = ((weight * a * b).sum((1, 2)) for a, b in products)
+    return covariance / (first * second).sqrt().clamp_min(1e-6)
 
 
-def mirrored(photos, which):
-    """Photos with gradients (m, 3 or 9, px, px), those marked turned left to right, their x gradients negated."""
+def mirrored(photos: torch.Tensor, which: torch.Tensor) -> torch.Tensor:
+    """Photos with gradients (m, 3 or 9, px, px), those of `which` mirrored left to right, their x gradients negated."""
     photos = torch.where(which[:, None, None, None], photos.flip(3), photos)
     photos[which, 3:6] *= -1
     return photos
 
 
-def blur(photos, sigma):
-    """A Gaussian of `sigma` pixels over photos (n, c, px, px)."""
+def blur(photos: torch.Tensor, sigma: float) -> torch.Tensor:
+    """Apply a Gaussian of `sigma` pixels to photos (n, c, px, px)."""
     reach = round(3 * sigma)
     kernel = torch.exp(-(torch.arange(-reach, reach + 1.0) ** 2) / (2 * sigma**2))
     kernel = (kernel / kernel.sum()).expand(photos.shape[1], 1, 1, -1)
@@ -232,51 +251,44 @@ def blur(photos, sigma):
     return nn.functional.conv2d(once, kernel.transpose(2, 3), groups=photos.shape[1])
 
 
-def gradients(photos):
+def gradients(photos: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """(d/dx, d/dy) of photos (n, c, px, px), per unit of a grid in -1..1."""
     padded = nn.functional.pad(photos, (1,) * 4, mode="replicate")
     half = photos.shape[-1] / 4
-    return (padded[..., 1:-1, 2:] - padded[..., 1:-1, :-2]) * half, (
-        padded[..., 2:, 1:-1] - padded[..., :-2, 1:-1]
-    ) * half
+    along_x = (padded[..., 1:-1, 2:] - padded[..., 1:-1, :-2]) * half
+    along_y = (padded[..., 2:, 1:-1] - padded[..., :-2, 1:-1]) * half
+    return along_x, along_y
 
 
 # --- groups -------------------------------------------------------------------------------------
 
 
-def components(n, *pair_lists):
-    """The connected components of photos joined by pairs: int (n,), the number of each photo's group."""
-    pairs = np.concatenate([np.zeros((0, 2), dtype=int), *pair_lists])
-    graph = scipy.sparse.coo_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
-    return scipy.sparse.csgraph.connected_components(graph, directed=False)[1]
-
-
-def pairs_within(groups, *marks):
-    """How many pairs of photos share a group, and then for each mark how many of those differ in it.
+def pairs_within(groups: np.ndarray, *columns: np.ndarray) -> tuple[int, ...]:
+    """How many pairs of photos share a group, and then for each column how many of those differ in it.
 
     Args:
-        groups: int (n,); marks: (n,) each, such as parts or classes.
+        groups: int (n,); columns: (n,) each, such as parts or classes.
     """
     total = count_pairs(groups)
-    return total, *(total - count_pairs(groups, mark) for mark in marks)
+    return total, *(total - count_pairs(groups, column) for column in columns)
 
 
-def count_pairs(*columns):
+def count_pairs(*columns: np.ndarray) -> int:
     """Pairs of rows that agree in every column."""
     codes = np.stack([np.unique(column, return_inverse=True)[1] for column in columns], 1)
     sizes = np.unique(codes, axis=0, return_counts=True)[1].astype(int)
     return int((sizes * (sizes - 1) // 2).sum())
 
 
-def agreement(groups, truth):
-    """(recall, precision) of found groups over pairs of photos, against a list that knows.
+def agreement(groups: np.ndarray, truth: np.ndarray) -> tuple[float | None, float | None]:
+    """(recall, precision) of detected groups over pairs of photos, compared with the true groups.
 
     Args:
-        groups: int (n,), found; truth: text (n,), the true group; "" for a distractor, which has no version of itself
-        in the set but with other distractors, of which the list knows nothing.
+        groups: int (n,), detected; truth: text (n,), the true group; "" for a distractor, which has no version in a
+            true group, and possibly versions among other distractors.
 
     Returns:
-        fractions 0..1, each None where there is no pair to divide by; pairs among distractors do not count.
+        fractions 0..1, None if there is no pair to divide by; pairs among distractors do not count.
     """
     listed = truth != ""
     right = count_pairs(groups[listed], truth[listed])
@@ -285,11 +297,11 @@ def agreement(groups, truth):
     return (right / total if total else None), (right / joined if joined else None)
 
 
-def in_company(groups):
-    """bool (n,): which photos share their group with another one."""
+def in_company(groups: np.ndarray) -> np.ndarray:
+    """bool (n,): which photos share their group with another photo."""
     return np.bincount(groups)[groups] > 1
 
 
-def seen_before(groups, training):
-    """bool (n,): which photos outside `training` (bool (n,)) have a version of themselves inside it."""
+def seen_before(groups: np.ndarray, training: np.ndarray) -> np.ndarray:
+    """bool (n,): which photos outside `training` (bool (n,)) have a version inside it."""
     return ~training & np.isin(groups, groups[training])

@@ -1,10 +1,11 @@
-"""What could tell the classes apart without a look at the mask, and how far each of it gets.
+"""Shortcuts: measures that may separate the classes without the mask, and how well a classifier does with each.
 
-Blind measures cannot see a mask: any success of theirs is success a network may have without masks. Weak ones see a
-little: they say how easy the task is.
+Blind measures cannot show a mask: a network may have the same success without masks. Weak measures show a little of it:
+they tell how easy the task is.
 """
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -13,14 +14,16 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from maskkit.audit import splits
+from maskkit.audit.survey import Survey
 from maskkit.core import parameters
 
 N_FOLDS = 5
+Learn = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]  # X, y, X_test to predictions int
 
 
 @dataclasses.dataclass(frozen=True)
 class Measure:
-    """One thing that a classifier is given: `kind` is blind | weak, `title` and `sees` are words for people."""
+    """One input of a classifier: `kind` is blind | weak, `title` and `sees` describe it for people."""
 
     kind: str
     title: str
@@ -39,8 +42,8 @@ MEASURES = {
 }
 
 
-def values(photos, name):
-    """What the measure `name` is given, float32 (n, d), from a `survey.Survey`."""
+def values(photos: Survey, name: str) -> np.ndarray:
+    """The values of the measure `name`, float32 (n, d)."""
     if name == "width_height":
         return np.stack([photos.column("width"), photos.column("height")], 1).astype(np.float32)
     if name == "file_size":
@@ -56,24 +59,25 @@ def values(photos, name):
 
 @dataclasses.dataclass(frozen=True)
 class Protocol:
-    """Who learns and who is measured: pairs (train, test) of int arrays, and the words for it."""
+    """Training and test photos: pairs (train, test) of int arrays, and words for the test photos."""
 
-    pairs: list
+    pairs: list[tuple[np.ndarray, np.ndarray]]
     measured_on: str
 
     @property
-    def tested(self):
-        """Every photo that is measured, int (n_tested,), in the order `Protocol.predict` gives."""
+    def tested(self) -> np.ndarray:
+        """All test photos, int (n_tested,), in the order of `Protocol.predict`."""
         return np.concatenate([test for _, test in self.pairs])
 
-    def predict(self, learn, X, y):
+    def predict(self, learn: Learn, X: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Predicted classes of `tested`; `learn(X, y, X_test)` returns predictions int."""
         return np.concatenate([learn(X[train], y[train], X[test]) for train, test in self.pairs])
 
 
-def protocol(labels, groups, parts, seed):
-    """The set's own Test part (else Validation), learned from its Train part; else five folds. A group is never on both
-    sides.
+def protocol(labels: np.ndarray, groups: np.ndarray, parts: np.ndarray, seed: int) -> Protocol:
+    """The set's Test part (else Validation), learned from its Train part; else five folds.
+
+    A group is never in both training and test photos.
 
     Args:
         labels, groups: int (n,); parts: text (n,).
@@ -91,30 +95,30 @@ def protocol(labels, groups, parts, seed):
     return Protocol(pairs, f"{N_FOLDS} folds")
 
 
-def has_enough(labels, places, least):
+def has_enough(labels: np.ndarray, places: np.ndarray, least: int) -> bool:
     """Whether every class of `labels` has at least `least` photos among `places`."""
-    return np.bincount(labels[places], minlength=labels.max() + 1).min() >= least
+    return bool(np.bincount(labels[places], minlength=labels.max() + 1).min() >= least)
 
 
-def learn_rule(X, y, X_test):
-    """A few small trees: finds "narrower than a or wider than b" in one number or ten."""
+def learn_rule(X: np.ndarray, y: np.ndarray, X_test: np.ndarray) -> np.ndarray:
+    """A few small trees: they find "narrower than a or wider than b" in one number or ten."""
     trees = HistGradientBoostingClassifier(
         max_iter=50, max_leaf_nodes=8, min_samples_leaf=5, early_stopping=False, random_state=0
     )
     return trees.fit(X, y).predict(X_test)
 
 
-def learn_line(X, y, X_test):
+def learn_line(X: np.ndarray, y: np.ndarray, X_test: np.ndarray) -> np.ndarray:
     """A regularised linear classifier, for hundreds of numbers."""
     line = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=300))
     return line.fit(X, y).predict(X_test)
 
 
-def learner(width):
-    """Which of the two suits a measure of `width` numbers."""
+def learner(width: int) -> Learn:
+    """The classifier that suits a measure of `width` numbers."""
     return learn_rule if width <= 16 else learn_line
 
 
-def guess(X, y, X_test):
-    """Always the class that is most frequent among the training photos."""
+def guess(X: np.ndarray, y: np.ndarray, X_test: np.ndarray) -> np.ndarray:
+    """Always predict the class that is most frequent among the training photos."""
     return np.full(len(X_test), np.bincount(y).argmax())

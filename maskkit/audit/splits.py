@@ -1,8 +1,9 @@
-"""How lucky was the split? The report's recipe over a thousand splits, all heads trained as one tensor program."""
+"""Split variance: the report's recipe over a thousand splits, all heads trained as one tensor program."""
 
 import dataclasses
 import random
 from collections import defaultdict
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -12,17 +13,18 @@ from maskkit import evaluate, model, split
 from maskkit.core import parameters
 from maskkit.core.progress import bar
 
-CHUNK = 64  # heads trained at once: their weights and Adam's two moments stay in a processor's cache
+CHUNK = 64  # heads trained at once: their weights and Adam's two moments fit in a processor's cache
+Split = tuple[np.ndarray, np.ndarray]  # (train, val): indices of photos
 
 
 @dataclasses.dataclass(frozen=True)
 class Heads:
-    """Linear heads after training: weight float32 (S, C, n_features), bias (S, C), as arrays of torch."""
+    """Linear heads after training: weight float32 (S, C, n_features), bias (S, C)."""
 
     weight: torch.Tensor
     bias: torch.Tensor
 
-    def logits(self, X):
+    def logits(self, X: torch.Tensor) -> torch.Tensor:
         """Every head's logits of every photo, float32 (S, n, C), for features X (n, n_features)."""
         n_heads, n_classes, n_features = self.weight.shape
         flat = X @ self.weight.reshape(-1, n_features).T + self.bias.reshape(-1)
@@ -31,7 +33,7 @@ class Heads:
 
 @dataclasses.dataclass(frozen=True)
 class Many:
-    """What `fit_many` reached: val_correct int (S, epochs), best_epoch int (S,) from 1, both as arrays; two `Heads`."""
+    """The result of `fit_many`: val_correct int (S, epochs), best_epoch int (S,) from 1, and two `Heads`."""
 
     val_correct: np.ndarray
     best_epoch: np.ndarray
@@ -39,21 +41,32 @@ class Many:
     last: Heads
 
 
-def fit_many(X, y, train, val, *, n_classes, epochs, batch_size, learning_rate, seeds):
-    """`train.fit_head` for many splits of the same photos at once; the same numbers, head by head.
+def fit_many(
+    X: torch.Tensor,
+    y: torch.Tensor,
+    train: torch.Tensor,
+    val: torch.Tensor,
+    *,
+    n_classes: int,
+    epochs: int,
+    batch_size: int,
+    learning_rate: float,
+    seeds: Sequence[int],
+) -> Many:
+    """`train.fit_head` for many splits of the same photos at once, with the same results for each head.
 
-    Every step multiplies the next batch of every head in one batched product, and one Adam moves all weights:
-    its arithmetic is element by element, so the heads never meet.
+    Every step multiplies the next batch of every head in one batched product, and one Adam updates all weights. Its
+    arithmetic is element by element, so the heads do not influence one another.
 
     Args:
         X, y: features float32 (n, n_features) and labels int64 (n,).
-        train, val: places in X, int64 (S, n_train) and (S, n_val); n_val may be 0.
+        train, val: rows of X, int64 (S, n_train) and (S, n_val); n_val may be 0.
         n_classes: outputs of each head.
         epochs, batch_size, learning_rate: as `train.fit`.
         seeds: S ints, of each head's weights and the order of its photos, as `train.fit` uses them.
 
     Returns:
-        a `Many`; without validation photos the best epoch is the last.
+        without validation photos the best epoch is the last.
     """
     parts = [
         fit_chunk(
@@ -69,17 +82,32 @@ def fit_many(X, y, train, val, *, n_classes, epochs, batch_size, learning_rate, 
         )
         for at in bar(range(0, len(train), CHUNK), desc="splits", unit=f" x {CHUNK}")
     ]
-    counts, epochs_, best, last = zip(*parts, strict=True)
-    return Many(np.concatenate(counts), np.concatenate(epochs_), join(best), join(last))
+    return Many(
+        np.concatenate([part.val_correct for part in parts]),
+        np.concatenate([part.best_epoch for part in parts]),
+        join([part.best for part in parts]),
+        join([part.last for part in parts]),
+    )
 
 
-def join(heads):
+def join(heads: Sequence[Heads]) -> Heads:
+    """The heads of several chunks together."""
     return Heads(torch.cat([part.weight for part in heads]), torch.cat([part.bias for part in heads]))
 
 
 @torch.inference_mode()
-def fit_chunk(X, y, train, val, n_classes, epochs, batch_size, learning_rate, seeds):
-    """`fit_many` for a few heads: (val_correct, best_epoch, best, last)."""
+def fit_chunk(
+    X: torch.Tensor,
+    y: torch.Tensor,
+    train: torch.Tensor,
+    val: torch.Tensor,
+    n_classes: int,
+    epochs: int,
+    batch_size: int,
+    learning_rate: float,
+    seeds: Sequence[int],
+) -> Many:
+    """`fit_many` for a few heads."""
     new = [model.new_head(X.shape[1], n_classes, seed) for seed in seeds]
     weight, bias = (torch.stack([getattr(head, name).detach() for head in new]) for name in ("weight", "bias"))
     orders = [torch.Generator().manual_seed(seed) for seed in seeds]
@@ -107,13 +135,16 @@ def fit_chunk(X, y, train, val, n_classes, epochs, batch_size, learning_rate, se
         most[better], lowest[better], best_epoch[better] = correct[better], loss[better], epoch
         best_weight[better], best_bias[better] = weight[better], bias[better]
         history.append(correct)
-    return torch.stack(history, 1).numpy(), best_epoch.numpy(), Heads(best_weight, best_bias), Heads(weight, bias)
+    val_correct = torch.stack(history, 1).numpy()
+    return Many(val_correct, best_epoch.numpy(), Heads(best_weight, best_bias), Heads(weight, bias))
 
 
 # --- drawing splits -----------------------------------------------------------------------------
 
 
-def draw(labels, groups, pool, *, per_class, n_splits, seed):
+def draw(
+    labels: np.ndarray, groups: np.ndarray, pool: np.ndarray, *, per_class: int, n_splits: int, seed: int
+) -> list[Split]:
     """Repeated stratified splits, no group in both parts: `per_class` photos of each class, 20 % of them validation.
 
     Args:
@@ -121,41 +152,43 @@ def draw(labels, groups, pool, *, per_class, n_splits, seed):
         per_class: photos drawn per class; a class that has fewer gives all of them; 0 takes all.
 
     Returns:
-        n_splits pairs (train, val) of int arrays, sorted places in `labels`.
+        n_splits pairs (train, val) of int arrays, sorted indices of `labels`.
 
     Raises:
         ValueError: a class has fewer than `parameters.MIN_PER_CLASS` photos in the pool, or too few groups to split.
     """
-    own = [np.flatnonzero(pool & (labels == index)) for index in range(labels.max() + 1)]
-    fewest = min(map(len, own))
+    by_class = [np.flatnonzero(pool & (labels == index)) for index in range(labels.max() + 1)]
+    fewest = min(map(len, by_class))
     if fewest < parameters.MIN_PER_CLASS:
         raise ValueError(f"a class has {fewest} photos to draw from; repeated splits need {parameters.MIN_PER_CLASS}")
-    return [draw_one(own, groups, per_class, random.Random(f"splits {seed} {index}")) for index in range(n_splits)]
+    rngs = (random.Random(f"splits {seed} {index}") for index in range(n_splits))
+    return [draw_split(by_class, groups, per_class, rng) for rng in rngs]
 
 
-def draw_one(own, groups, per_class, chance):
-    """One split as (train, val); `own` holds each class's places."""
-    parts = ([], [])
+def draw_split(by_class: list[np.ndarray], groups: np.ndarray, per_class: int, rng: random.Random) -> Split:
+    """One split as (train, val); `by_class` holds the indices of each class's photos."""
+    train: list[int] = []
+    val: list[int] = []
     spans = defaultdict(set)
-    drawn = [chance.sample(places.tolist(), min(per_class or len(places), len(places))) for places in own]
+    drawn = [rng.sample(places.tolist(), min(per_class or len(places), len(places))) for places in by_class]
     for index, places in enumerate(drawn):
         for place in places:
             spans[groups[place]].add(index)
     for places in drawn:
-        members = defaultdict(list)
+        members: dict[int, list[int]] = defaultdict(list)
         for place in places:
             members[groups[place]].append(place)
-        free = [group for group in members if len(spans[group]) == 1]  # a group that spans classes trains
+        free = [group for group in members if len(spans[group]) == 1]  # a group that spans classes is for training
         chosen = split.choose_sum([len(members[group]) for group in free], round(len(places) * split.VAL_SHARE))
-        val = {place for index in chosen for place in members[free[index]]}
-        if not 0 < len(val) < len(places):
+        held_out = {place for index in chosen for place in members[free[index]]}
+        if not 0 < len(held_out) < len(places):
             raise ValueError(f"{len(places)} photos of a class come from {len(members)} originals: too few to split")
-        parts[0].extend(set(places) - val)
-        parts[1].extend(val)
-    return tuple(np.sort(part) for part in parts)
+        train.extend(set(places) - held_out)
+        val.extend(held_out)
+    return np.sort(train), np.sort(val)
 
 
-def folds(labels, groups, n_folds, seed):
+def folds(labels: np.ndarray, groups: np.ndarray, n_folds: int, seed: int) -> np.ndarray:
     """Group-aware stratified folds: int (n,), which fold each photo is tested in.
 
     Raises:
@@ -193,15 +226,26 @@ class Repeated:
     unseen: np.ndarray
 
 
-def repeat(X, y, groups, parts, *, n_classes, epochs, batch_size, learning_rate, seed):
-    """Train the recipe on each of `parts` (pairs of `draw`); heads of splits of one size train together.
+def repeat(
+    X: torch.Tensor,
+    y: torch.Tensor,
+    groups: np.ndarray,
+    parts: Sequence[Split],
+    *,
+    n_classes: int,
+    epochs: int,
+    batch_size: int,
+    learning_rate: float,
+    seed: int,
+) -> Repeated:
+    """Train the recipe on each of `parts`, splits of `draw`; heads of splits of one size train together.
 
     Returns:
-        a `Repeated`, rows in the order of `parts`.
+        rows in the order of `parts`.
     """
     sizes = defaultdict(list)
-    for index, (train, val) in enumerate(parts):
-        sizes[len(train), len(val)].append(index)
+    for index, (learned, held_out) in enumerate(parts):
+        sizes[len(learned), len(held_out)].append(index)
     n_splits, n = len(parts), len(y)
     last, best = np.zeros(n_splits, dtype=int), np.zeros(n_splits, dtype=int)
     last_right, best_right = np.zeros((n_splits, n), dtype=bool), np.zeros((n_splits, n), dtype=bool)
@@ -224,14 +268,14 @@ def repeat(X, y, groups, parts, *, n_classes, epochs, batch_size, learning_rate,
     drawn_groups = [np.unique(groups[np.concatenate(part)]) for part in parts]
     unseen = np.stack([~np.isin(groups, names) for names in drawn_groups])
     validation = np.zeros((n_splits, n), dtype=bool)
-    for index, (_, val) in enumerate(parts):
-        validation[index, val] = True
+    for index, (_, held_out) in enumerate(parts):
+        validation[index, held_out] = True
     n_val = validation.sum(1)
     return Repeated(n_val, last, best, last_right, best_right, validation, unseen)
 
 
 @torch.inference_mode()
-def right(heads, X, y):
+def right(heads: Heads, X: torch.Tensor, y: torch.Tensor) -> np.ndarray:
     """bool (S, n): whether each head is right on each photo."""
     rows = []
     for at in range(0, len(heads.weight), CHUNK):

@@ -1,20 +1,24 @@
-"""A batch that CUDA's memory does not hold is halved until it does."""
+"""Batches that do not fit in CUDA's memory are halved until they do."""
 
 import warnings
+from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 
+Result = TypeVar("Result")
 
-def until_it_fits(work, size):
-    """`work(size)`, with a size halved as often as CUDA runs out of memory; each halving is a warning.
+
+def until_it_fits(work: Callable[[int], Result], size: int) -> tuple[Result, int]:
+    """Return `work(size)`; whenever CUDA runs out of memory, warn, halve the size and call it again.
 
     Args:
-        work: does the whole of it, `size` photos at a time; begun anew with the smaller size, so what it had done when
-            memory ran out must not count.
-        size: photos at a time, at first.
+        work: does the whole work, `size` photos at a time. It starts again with the smaller size, so nothing that it
+            did before may count.
+        size: photos at a time in the first attempt.
 
     Returns:
-        (what `work` returned, the size it went through with).
+        (the result of `work`, the size that fitted).
 
     Raises:
         MemoryError: not even one photo fits.
@@ -25,16 +29,16 @@ def until_it_fits(work, size):
         except torch.cuda.OutOfMemoryError as error:
             if size == 1:
                 raise MemoryError("CUDA's memory does not hold a single photo; use DEVICE='cpu'") from error
-        # Out here the error is gone, and with it the frames that held on to the tensors.
+        # Outside the `except` block: the error, whose frames hold the tensors, is gone.
         size = -(-size // 2)
         torch.cuda.empty_cache()
         warnings.warn(f"CUDA ran out of memory; going on with {size} photos at a time", stacklevel=3)
 
 
-def forward(network, images, device):
-    """What `network` makes of images (N, ...), computed on `device` and copied back: a tensor (N, ...) on the CPU."""
+def forward(network: torch.nn.Module, images: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """Return the network's outputs (N, ...) for images (N, ...): computed on `device`, returned on the CPU."""
 
-    def pieces(size):
+    def pieces(size: int) -> torch.Tensor:
         return torch.cat([network(few.to(device, non_blocking=True)).cpu() for few in images.split(size)])
 
     return until_it_fits(pieces, len(images))[0]

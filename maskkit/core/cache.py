@@ -1,8 +1,10 @@
-"""Results kept beside the features, under a hash of all that they came from: the same question is answered once."""
+"""On-disk cache, keyed by a hash of the inputs."""
 
 import hashlib
 import warnings
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import safetensors
@@ -11,22 +13,25 @@ import safetensors.numpy
 from maskkit.core import disk
 
 
-def cached(name, inputs, compute, *, cache):
-    """What `compute()` returns, read from the cache where the same inputs were seen before.
+def cached(
+    name: str, inputs: Iterable[Any], compute: Callable[[], dict[str, np.ndarray]], *, cache: str | Path
+) -> dict[str, np.ndarray]:
+    """Return the result of `compute()`, from the cache if it was computed before from the same inputs.
 
     Args:
-        name: of the result, a word for its file.
-        inputs: all that it depends on: arrays, and whatever else has a faithful `repr` (versions, constants, names).
+        name: of the result, the first part of its file name.
+        inputs: everything that the result depends on: arrays, and objects whose `repr` shows their whole value
+            (versions, constants, names).
         compute: returns {name: numpy array}.
         cache: the cache's folder.
 
     Returns:
-        {name: numpy array}. A damaged file is named, and computed anew.
+        {name: numpy array}. If the cached file is damaged, a warning names it and the result is computed again.
     """
     digest = hashlib.sha256()
     for value in inputs:
-        said = (value.shape, value.dtype.str) if isinstance(value, np.ndarray) else value
-        digest.update(repr(said).encode())
+        described = (value.shape, value.dtype.str) if isinstance(value, np.ndarray) else value
+        digest.update(repr(described).encode())
         if isinstance(value, np.ndarray):
             digest.update(np.ascontiguousarray(value).tobytes())
     path = Path(cache) / f"{name}-{digest.hexdigest()[:24]}.safetensors"
@@ -35,6 +40,6 @@ def cached(name, inputs, compute, *, cache):
             return safetensors.numpy.load_file(path)
         except safetensors.SafetensorError as error:
             warnings.warn(f"{path} is damaged ({error}); it is computed again", stacklevel=2)
-    found = compute()
-    disk.write_bytes(path, safetensors.numpy.save(found))
-    return found
+    result = compute()
+    disk.write_bytes(path, safetensors.numpy.save(result))
+    return result

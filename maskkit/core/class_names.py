@@ -1,6 +1,6 @@
-"""Names of classes as a reader meets them: numbers in their order, shortened where long, never two alike.
+"""Class names for display: in natural order, shortened if they are long, and never two that look alike.
 
-For display only. What is stored (split.csv, model.json, metrics.json) keeps whole names in their own order.
+Files (split.csv, model.json, metrics.json) keep the whole names in their own order.
 """
 
 import re
@@ -61,25 +61,25 @@ def shorten(names: Sequence[str], length: int, drawn: Callable[[str], str] = str
     if length < SHORTEST:
         raise ValueError(f"names cannot be told apart in {length} characters; {SHORTEST} are needed")
     whole = [drawn(name) for name in names]
-    found = tell_apart(whole, length)
-    again = {place for places in look_alike(found) for place in places}
+    short = tell_apart(whole, length)
+    again = {place for places in look_alike(short) for place in places}
     again |= {place for place, name in enumerate(names) if is_word(name) and not is_word(whole[place])}
     for place in again:
-        found[place] = number(whole[place], place, length)
-    if look_alike(found):  # a name that itself ends in such a number
-        found = [number(text, place, length) for place, text in enumerate(whole)]
-    return found
+        short[place] = number(whole[place], place, length)
+    if look_alike(short):  # a name that itself ends in such a number
+        short = [number(text, place, length) for place, text in enumerate(whole)]
+    return short
 
 
 def tell_apart(texts: Sequence[str], length: int) -> list[str]:
     """Each text cut in its middle; of those that then look alike, and were cut, the shared parts instead."""
-    found = [cut(text, length) for text in texts]
-    for alike in look_alike(found):
+    short = [cut(text, length) for text in texts]
+    for alike in look_alike(short):
         places = [place for place in alike if len(texts[place]) > length]
         if len(places) > 1:
             for place, text in zip(places, keep_difference([texts[place] for place in places], length), strict=True):
-                found[place] = text
-    return found
+                short[place] = text
+    return short
 
 
 def keep_difference(texts: Sequence[str], length: int) -> list[str]:
@@ -133,12 +133,12 @@ def look_alike(texts: Iterable[str]) -> list[list[int]]:
     """The places of texts that a reader cannot tell apart, two or more together."""
     places = defaultdict(list)
     for place, text in enumerate(texts):
-        places[seen(text)].append(place)
+        places[appearance(text)].append(place)
     return [alike for alike in places.values() if len(alike) > 1]
 
 
-def seen(text: str) -> str:
-    """What a reader sees of a text: no difference in how letters are composed, in kinds of space, in what is unseen."""
+def appearance(text: str) -> str:
+    """The text as it looks: composed letters, one kind of space, no invisible characters."""
     text = unicodedata.normalize("NFC", text).replace("…", "...")
     letters = (letter for letter in text if unicodedata.category(letter) != "Cf" and not "\ufe00" <= letter <= "\ufe0f")
     return " ".join("".join(letters).split())

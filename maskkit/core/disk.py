@@ -1,4 +1,4 @@
-"""Files written whole or not at all; CSV that a spreadsheet cannot run; JSON."""
+"""Files written completely or not at all; CSV without spreadsheet formulas; JSON."""
 
 import contextlib
 import csv
@@ -9,24 +9,27 @@ import json
 import os
 import re
 import tempfile
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any, TextIO
 
-FORMULA = re.compile(r"'*[=+\-@\t\r\n]")  # what makes a spreadsheet run a cell (OWASP, CSV injection)
+FORMULA = re.compile(r"'*[=+\-@\t\r\n]")  # a cell that a spreadsheet would run (OWASP, CSV injection)
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 WRITE_FAULTS = (*DISK_FULL, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
 
 
-# --- files, whole or not at all -----------------------------------------------------------------
+# --- complete files ----------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
-def replacing(path):
-    """A temporary path beside `path`; renamed to `path` when the block ends well, removed when it does not.
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; it replaces `path` if the block succeeds, and is removed if not.
 
     Raises:
-        OSError: it could not be written, and what was there before is as it was.
+        OSError: the file could not be written; the previous file is unchanged.
     """
-    path, temporary = Path(path), None
+    path = Path(path)
+    temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name[:60]}.", suffix=path.suffix[:20], dir=path.parent)
@@ -44,17 +47,17 @@ def replacing(path):
             temporary.unlink(missing_ok=True)
 
 
-def not_written(path, error):
-    """The error that says what a user can do about `error`, which kept `path` from being written."""
+def not_written(path: Path, error: OSError) -> OSError:
+    """Return the error for a file that could not be written because of `error`; it says what the user can do."""
     what = "free some space" if error.errno in DISK_FULL else "make the folder writable, or write elsewhere"
     return OSError(f"{path} could not be written ({error.strerror}) and is as it was; {what}, then run it again")
 
 
-def check_writable(folder):
-    """Make the folder if need be, and see whether a file can be written there.
+def check_writable(folder: Path) -> None:
+    """Make the folder if it does not exist, and check that a file can be written there.
 
     Raises:
-        OSError: it cannot.
+        OSError: no file can be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -64,69 +67,77 @@ def check_writable(folder):
         raise not_written(folder, error) from error
 
 
-def write_bytes(path, data):
+def write_bytes(path: str | Path, data: bytes) -> None:
     with replacing(path) as temporary:
         temporary.write_bytes(data)
 
 
-def write_text(path, text):
-    """UTF-8; bytes of a file name that are not UTF-8 come through unchanged."""
+def write_text(path: str | Path, text: str) -> None:
+    """Write UTF-8; bytes of a file name that are not UTF-8 stay as they are."""
     write_bytes(path, text.encode("utf-8", "surrogateescape"))
 
 
-def write_json(path, value):
+def write_json(path: str | Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def read_json(path):
-    """What a JSON file holds. Raises ValueError, which names the file, where it is no JSON."""
+def read_json(path: str | Path) -> Any:
+    """Return the content of a JSON file.
+
+    Raises:
+        ValueError: the file is not JSON; the message names it.
+    """
     try:
         return json.loads(Path(path).read_text(encoding="utf-8", errors="surrogateescape"))
     except json.JSONDecodeError as error:
         raise ValueError(f"{path} is damaged ({error}): remove it, and run again what wrote it") from error
 
 
-def write_csv(path, rows, columns):
-    """Rows are dicts; a header even where there is no row. Text that a spreadsheet would run is defused."""
+def write_csv(path: str | Path, rows: Iterable[dict[str, Any]], columns: Sequence[str]) -> None:
+    """Write rows with a header, even if there is no row. Text that a spreadsheet would run is escaped."""
     text = io.StringIO(newline="")
     writer = csv.DictWriter(LineFeeds(text), columns)
     writer.writeheader()
-    writer.writerows({name: defuse(cell) for name, cell in row.items()} for row in rows)
+    writer.writerows({name: escape(cell) for name, cell in row.items()} for row in rows)
     write_text(path, text.getvalue())
 
 
-def read_csv(path):
-    """The rows as dicts of text, as they were before `write_csv` defused them; a byte order mark, which spreadsheets
-    write, is passed over.
+def read_csv(path: str | Path) -> list[dict[str, str]]:
+    """Return the rows as dicts of text, as they were before `write_csv` escaped them.
+
+    A byte order mark, which spreadsheets write, is skipped.
 
     Raises:
-        ValueError: it is no CSV file.
+        ValueError: the file is not CSV.
     """
     try:
         with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-            return [{name: restore(cell) for name, cell in row.items()} for row in csv.DictReader(file)]
+            return [{name: unescape(cell) for name, cell in row.items()} for row in csv.DictReader(file)]
     except csv.Error as error:
         raise ValueError(f"{path} is no CSV file: {error}") from error
 
 
 @dataclasses.dataclass
 class LineFeeds:
-    """Ends csv's lines in a line feed. Before Python 3.13 csv quotes a carriage return only if its own lines end so."""
+    """Ends the csv module's lines with a line feed.
 
-    file: object
+    Before Python 3.13 that module quotes a carriage return in a cell only if its own lines end with one.
+    """
 
-    def write(self, line):
+    file: TextIO
+
+    def write(self, line: str) -> None:
         self.file.write(line.removesuffix("\r\n") + "\n")
 
 
-def defuse(cell):
-    """A cell that a spreadsheet shows rather than runs: an apostrophe before what begins like a formula.
+def escape(cell: Any) -> Any:
+    """Put an apostrophe before text that begins like a formula, so that a spreadsheet shows it and does not run it.
 
-    One is added too where only apostrophes stand before such a beginning, so that `restore` gives every text back.
+    Text that begins with apostrophes and then like a formula gets one too, so that `unescape` restores every text.
     """
     return f"'{cell}" if isinstance(cell, str) and FORMULA.match(cell) else cell
 
 
-def restore(cell):
-    """What `defuse` was given."""
+def unescape(cell: str) -> str:
+    """Undo `escape`."""
     return cell[1:] if isinstance(cell, str) and cell.startswith("'") and FORMULA.match(cell) else cell

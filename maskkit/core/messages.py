@@ -5,7 +5,7 @@ and the values beside the English sentence; nothing has to recognise a finished 
 """
 
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 
@@ -53,8 +53,31 @@ class Sentence(string.Formatter):
         if isinstance(value, dict):
             return format_message(value["id"], value["values"], translate=self.translate, localize=self.localize)
         if format_spec == "percent":
-            return self.localize(f"{100 * value:.1f} %")
+            return self.localize(format_percent(value))
         if format_spec == "interval":
-            return self.localize("-".join(f"{100 * end:.1f}" for end in value) + " %")
+            return self.localize(format_interval(value))
         text = format(value, format_spec)
         return text if isinstance(value, str) else self.localize(text)
+
+
+def translatable(text: str) -> str:
+    """The text itself; marks a constant that a JSON file holds for the catalogues, as `said` marks a template."""
+    return text
+
+
+# --- numbers, written the English way -----------------------------------------------------------
+
+
+def format_percent(fraction: float) -> str:
+    """97.5 %"""
+    return f"{100 * fraction:.1f} %"
+
+
+def format_interval(interval: Sequence[float]) -> str:
+    """The ends of an interval of fractions: 87.1-99.6 %"""
+    return "-".join(f"{100 * end:.1f}" for end in interval) + " %"
+
+
+def plural(n: int, thing: str, things: str = "") -> str:
+    """1 photo, 1,234 photos"""
+    return f"{n:,} {thing}" if n == 1 else f"{n:,} {things or thing + 's'}"

@@ -1,16 +1,23 @@
-"""Work in threads: photos read ahead, and how many threads torch's operations use on the CPU."""
+"""Threads: photos read ahead, and the number of threads that torch uses on the CPU."""
 
 import collections
 import concurrent.futures
 import contextlib
 import itertools
 import os
+from collections.abc import Callable, Generator, Iterable, Iterator
+from typing import TypeVar
 
-WORKERS = min(16, os.cpu_count() or 1)  # threads that read photos; Pillow lets go of Python while it decodes
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+WORKERS = min(16, os.cpu_count() or 1)  # threads that read photos; Pillow releases the GIL while it decodes
 
 
-def in_threads(function, items, workers=WORKERS):
-    """`map` in order, by threads a few items ahead of whoever takes the results: few, so that memory stays flat."""
+def in_threads(
+    function: Callable[[Item], Result], items: Iterable[Item], workers: int = WORKERS
+) -> Generator[Result, None, None]:
+    """`map` in threads, results in order; only a few items ahead of the consumer, so that memory stays constant."""
     items = iter(items)
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
         waiting = collections.deque(pool.submit(function, item) for item in itertools.islice(items, 2 * workers))
@@ -19,13 +26,13 @@ def in_threads(function, items, workers=WORKERS):
                 yield waiting.popleft().result()
                 waiting.extend(pool.submit(function, item) for item in itertools.islice(items, 1))
         finally:
-            pool.shutdown(cancel_futures=True)  # nobody takes the rest: the caller has enough, or an item failed
+            pool.shutdown(cancel_futures=True)  # the caller stopped early, or an item failed
 
 
 @contextlib.contextmanager
-def torch_threads(n):
-    """`n` threads within the block; the caller's number comes back."""
-    import torch  # here, so that photos can be read without it
+def torch_threads(n: int) -> Iterator[None]:
+    """Set the number of torch's threads within the block, and restore it afterwards."""
+    import torch  # here, so that photos can be read without torch
 
     before = torch.get_num_threads()
     torch.set_num_threads(n)

@@ -1,6 +1,7 @@
-"""What every parameter of the notebooks may be: checked before a kernel starts, and by the functions that take them.
+"""What values each parameter of the notebooks may have: checked before a kernel starts, and by the functions that take
+them.
 
-One table, so that a command and a notebook cell run by hand answer with the same words.
+One table, so that a command and a notebook cell run by hand give the same message.
 """
 
 import dataclasses
@@ -21,7 +22,7 @@ MAX_SEED = 2**32 - 1  # scikit-learn's and numpy's range; torch, which gets sums
 MAX_TAIL_RATE = 1e-4  # above, a few hundred photos undo what ImageNet taught
 SPLIT = ("grouped", "random", "given")
 AUGMENT = ("none", "report", "strong")  # `augment.TRAINING`, and none
-ENGINES = ("eager", "compiled", "onnxruntime", "cuda")  # `compare.ENGINES`
+ENGINES = ("eager", "compiled", "onnxruntime", "cuda")  # `benchmark_networks.ENGINES`
 EMBEDDED_ARCH = "mobilenet_v2"  # the one whose weights come as a package
 LANGUAGES = {"en": "English", "id": "Indonesian"}
 
@@ -42,7 +43,7 @@ def whole(least: int, most: float = math.inf, also: tuple[int, ...] = (), words:
 
 def number(most: float, words: str) -> Rule:
     """A number above 0 and at most `most`."""
-    return Rule(words, lambda value: type(value) in (int, float) and 0 < value <= most)
+    return Rule(words, lambda value: type(value) is not bool and isinstance(value, int | float) and 0 < value <= most)
 
 
 def choice(*names: str, words: str = "") -> Rule:
@@ -53,12 +54,12 @@ def choice(*names: str, words: str = "") -> Rule:
 
 def is_run(value: object) -> bool:
     """Whether a text names a run, or the folder runs/<RUN>.<8 digits>.part that it is worked on in."""
-    own = WORKPLACE.sub("", value) if isinstance(value, str) else ""
-    fits = len(own.encode("utf-8", "surrogatepass")) <= MAX_RUN and not own.endswith(PART)
-    return fits and re.fullmatch(r"\w[\w .+=-]*", own) is not None
+    name = WORKPLACE.sub("", value) if isinstance(value, str) else ""
+    fits = len(name.encode("utf-8", "surrogatepass")) <= MAX_RUN and not name.endswith(PART)
+    return fits and re.fullmatch(r"\w[\w .+=-]*", name) is not None
 
 
-def is_named(value: object) -> bool:
+def is_text(value: object) -> bool:
     return isinstance(value, str) and value != ""
 
 
@@ -72,8 +73,8 @@ def classifiers() -> frozenset[str]:
 
     Empty where torchvision is not found or has changed its form; `model.architecture` decides in any case.
     """
-    found = importlib.util.find_spec("torchvision")
-    files = (Path(found.origin).parent / "models").glob("*.py") if found and found.origin else ()
+    package = importlib.util.find_spec("torchvision")
+    files = (Path(package.origin).parent / "models").glob("*.py") if package and package.origin else ()
     registered = re.compile(r"^@register_model\(\)\n(?:@.*\n)*def (\w+)\(", re.MULTILINE)
     return frozenset(name for file in files for name in registered.findall(file.read_text(encoding="utf-8")))
 
@@ -89,8 +90,8 @@ RULES = {
         f"of at most {MAX_RUN} bytes, not ending in {PART}",
         is_run,
     ),
-    "DATA": Rule("'auto', 'kaggle', 'demo' or a folder", is_named),
-    "WEIGHTS": Rule("'auto', 'imagenet', 'packaged', 'none' or a file", is_named),
+    "DATA": Rule("'auto', 'kaggle', 'demo' or a folder", is_text),
+    "WEIGHTS": Rule("'auto', 'imagenet', 'packaged', 'none' or a file", is_text),
     "PER_CLASS": whole(MIN_PER_CLASS, also=(0,), words=f"0 (all) or at least {MIN_PER_CLASS}"),
     "SPLIT": choice(*SPLIT),
     "SEED": whole(0, MAX_SEED),

@@ -1,20 +1,22 @@
-"""Progress bars for whoever watches: on a terminal and in a notebook that someone has open, silent elsewhere."""
+"""Progress bars: shown on a terminal and in a notebook that a person has open, silent elsewhere."""
 
 import sys
+from collections.abc import Iterable
+from typing import Any
 
 from tqdm import tqdm
 
 from maskkit.core import paths
 
 
-def bar(iterable=None, *, show=True, **settings):
-    """A tqdm bar that is gone when it is done; `settings` as tqdm's own. `show=False` for work that takes a moment."""
+def bar(iterable: Iterable | None = None, *, show: bool = True, **settings: Any) -> tqdm:
+    """Return a tqdm bar that disappears when it is done; `settings` are tqdm's own. `show=False` for short work."""
     # A notebook shows standard error on red, of which a strip would stay when the bar is gone.
-    file = sys.stdout if paths.READ_ALONG else sys.stderr
-    shown = show and (paths.READ_ALONG or file.isatty())
+    file = sys.stdout if paths.INTERACTIVE else sys.stderr
+    shown = show and (paths.INTERACTIVE or file.isatty())
     return tqdm(iterable, file=file, disable=not shown, **{"leave": False} | settings)
 
 
-def write(text):
-    """A line on standard error, above the bars."""
+def print_above_bars(text: str) -> None:
+    """Print a line on standard error, above the bars."""
     tqdm.write(text, file=sys.stderr)

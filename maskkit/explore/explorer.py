@@ -1,19 +1,22 @@
-"""A run's photos with labels that can be changed: every change is kept at once and teaches a new head at once.
+"""A run's photos with labels that can be changed: every change is saved, and a new head is trained, at once.
 
-No widget here: `explore_widgets` shows what this holds. A photo's features are cached, so learning again from other
-labels costs a head's training, and the numbers are those that a new run with the same corrections.csv would reach.
+There is no widget here: `widgets` and `gallery` show the state. The photos' features are cached, so a change of labels
+costs the training of a head only, and the numbers are those of a new run with the same corrections.csv.
 """
 
 import base64
 import dataclasses
 import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
 
-from maskkit import augment, checkpoint, claims, corrections, data, evaluate, features, model, runs, split, train
-from maskkit.audit import calibration, label_errors, regions, sections
+from maskkit import augment, checkpoint, corrections, data, evaluate, features, model, runs, split, train
+from maskkit.audit import calibration, label_errors, recipes, regions
 from maskkit.core import paths
 from maskkit.sources import decoding
 
@@ -25,30 +28,30 @@ THUMBNAIL_PX = 144
 
 @dataclasses.dataclass(frozen=True)
 class Learned:
-    """What the labels as they are now teach.
+    """The result of training with the current labels.
 
-    history, best, last: as of `train.fit`; kept: the score of the epoch whose head is used.
-    probabilities: float (n, C) of that head, for every photo; unseen: float (n, C), each by a head that learned from
-    other photos (rows of photos set aside are nan), or None where a class has too few; why: then the reason.
-    confusion: int (C, C) of the validation photos; as_found: the score by the labels as found, photos set aside
-    included: the exam that the run itself had. seconds: what all this took.
+    history, best, last: of `train.fit`; kept: the score of the epoch whose head is used.
+    probabilities: float (n, C) of that head, for every photo; unseen: float (n, C), each by a head that was trained on
+    other photos (rows of excluded photos are nan), or None if a class has too few photos; why: then the reason.
+    confusion: int (C, C) of the validation photos; original_score: by the original labels, including excluded photos:
+    the validation set that the run itself had. seconds: the time that all this took.
     """
 
-    history: list
-    best: dict
-    last: dict
-    kept: dict
+    history: list[dict[str, Any]]
+    best: dict[str, Any]
+    last: dict[str, Any]
+    kept: dict[str, Any]
     probabilities: np.ndarray
     unseen: np.ndarray | None
     why: str
     confusion: np.ndarray
-    as_found: dict
+    original_score: dict[str, Any]
     seconds: float
 
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """What the network says of a photo: the photo (RGB), probabilities (C,), Grad-CAM's heat float (h, w)."""
+    """The network's answer for a photo: the photo (RGB), probabilities (C,), Grad-CAM's map float (h, w)."""
 
     image: Image.Image
     probabilities: np.ndarray
@@ -56,23 +59,23 @@ class Answer:
 
 
 class Explorer:
-    """The photos of a run, their labels as corrected so far, and what these teach.
+    """The photos of a run, their labels as corrected so far, and the head trained with these.
 
     Args:
         run_dir: of a run with split.csv, data-mask/ and a model.
-        device: as parameter DEVICE: where the frozen network runs.
+        device: the parameter DEVICE: where the frozen network runs.
 
     Attributes:
-        rows: of split.csv; classes; parts: text (n,); found, labels: int (n,), places in `classes`, as the photo
-            folders have it and as corrected; aside: bool (n,), set aside; file: the corrections.csv read and written.
-        learned: the `Learned` of these labels; tuned: whether the run's last stages learned too. They stay as they are
-            here, so that a new run with the same labels has other numbers.
+        rows: of split.csv; classes; parts: text (n,); original_labels, labels: int (n,), indices of `classes`, by the
+            photo folders and as corrected; excluded: bool (n,); file: the corrections.csv that is read and written.
+        learned: the `Learned` of these labels; tuned: whether the run's last stages were trained too. They do not
+            change here, so a new run with the same labels has other numbers.
 
     Raises:
         FileNotFoundError, ValueError: the run is not complete, its photos have changed, or corrections.csv is damaged.
     """
 
-    def __init__(self, run_dir, device="auto"):
+    def __init__(self, run_dir: Path, device: str = "auto") -> None:
         self.metrics = runs.read_metrics(run_dir)
         self.network, about = checkpoint.load(run_dir)
         self.arch, self.classes, self.transform = about["arch"], tuple(about["classes"]), about["transform"]
@@ -81,18 +84,19 @@ class Explorer:
         self.rows = [row for part in data.read_split(run_dir) for row in part]
         self.parts = np.array([row["part"] for row in self.rows])
         self.groups = np.unique([row["group"] for row in self.rows], return_inverse=True)[1]
-        self.found = np.array([self.classes.index(split.found_label(row)) for row in self.rows])
+        self.original_labels = np.array([self.classes.index(split.folder_label(row)) for row in self.rows])
         used = self.metrics.get("run", {}).get("corrections", "")
         self.file = (used not in ("", "auto") and corrections.find(used)) or corrections.default()
         self._photos = data.MaskDataset(self.rows, run_dir, self.classes, self.transform)
-        self._thumbnails, self._listeners = {}, []
+        self._thumbnails: dict[int, str] = {}
+        self._listeners: list[Callable[[], None]] = []
         self._extract(model.device(device))
         self.reload()
 
-    def _extract(self, device):
-        """Features of every photo, and of the training photos' views as the run took them."""
+    def _extract(self, device: torch.device) -> None:
+        """Extract features of every photo, and of the training photos' views that the run used."""
 
-        def of(photos):
+        def of(photos: data.Photos) -> torch.Tensor:
             return features.extract(self.network, self.arch, photos, cache=paths.CACHE, device=device)[0]
 
         self._X, settings = of(self._photos), self.parameters
@@ -103,93 +107,98 @@ class Explorer:
 
     # --- changes --------------------------------------------------------------------------------
 
-    def reload(self):
-        """Read corrections.csv, and learn from the labels as they then are."""
-        labels, aside = self._as_in(corrections.read(self.file))
-        self._check(labels, aside)
-        self.labels, self.aside = labels, aside
+    def reload(self) -> None:
+        """Read corrections.csv, and train with its labels."""
+        labels, excluded = self._apply(corrections.read(self.file))
+        self._check(labels, excluded)
+        self.labels, self.excluded = labels, excluded
         self._learn()
 
-    def _as_in(self, lines):
-        """(labels, aside) by lines of corrections.csv."""
-        changed = corrections.last_words(lines)
-        now = [changed.get(row["sha256"], self.classes[at]) for row, at in zip(self.rows, self.found, strict=True)]
-        strange = set(now) - {None, *self.classes}
-        if strange:
-            raise ValueError(f"CORRECTIONS: {self.file} has label {strange.pop()!r}; the classes are {self.classes}")
-        labels = np.array(
-            [found if name is None else self.classes.index(name) for name, found in zip(now, self.found, strict=True)]
-        )
-        return labels, np.array([name is None for name in now])
+    def _apply(self, lines: list[dict[str, str]]) -> tuple[np.ndarray, np.ndarray]:
+        """(labels, excluded) after lines of corrections.csv."""
+        changed = corrections.labels_of(lines)
+        pairs = list(zip(self.rows, self.original_labels, strict=True))
+        names = [changed.get(row["sha256"], self.classes[original]) for row, original in pairs]
+        unknown = set(names) - {None, *self.classes}
+        if unknown:
+            raise ValueError(f"CORRECTIONS: {self.file} has label {unknown.pop()!r}; the classes are {self.classes}")
+        labels = [
+            original if name is None else self.classes.index(name)
+            for name, (_, original) in zip(names, pairs, strict=True)
+        ]
+        return np.array(labels), np.array([name is None for name in names])
 
-    def change(self, place, label):
-        """Give the photo at `place` a label, a place in `classes`, or None to set it aside; kept in the file first.
+    def change(self, place: int, label: int | None) -> None:
+        """Give the photo at `place` a label, an index of `classes`, or None to exclude it; the file is written first.
 
-        All photos with the same bytes change. What is so already is not written again.
+        All photos with the same bytes change. A label that the photo has already is not written again.
 
         Raises:
-            ValueError: a class would be left without a photo in a part; OSError: the file cannot be written. Nothing
-            has changed then.
+            ValueError: a class would have no photo left in a part; OSError: the file cannot be written. In both cases
+            nothing has changed.
         """
         same = np.array([row["sha256"] == self.rows[place]["sha256"] for row in self.rows])
-        labels, aside = self.labels.copy(), self.aside.copy()
-        labels[same], aside[same] = self.found[same] if label is None else label, label is None
-        if np.array_equal(labels, self.labels) and np.array_equal(aside, self.aside):
+        labels, excluded = self.labels.copy(), self.excluded.copy()
+        labels[same], excluded[same] = self.original_labels[same] if label is None else label, label is None
+        if np.array_equal(labels, self.labels) and np.array_equal(excluded, self.excluded):
             return
-        self._check(labels, aside)
+        self._check(labels, excluded)
         row, name = self.rows[place], None if label is None else self.classes[label]
-        found = self.classes[self.found[place]]
-        corrections.append(self.file, sha256=row["sha256"], source=row["source"], found=found, label=name)
-        self.labels, self.aside = labels, aside
+        original = self.classes[self.original_labels[place]]
+        corrections.append(self.file, sha256=row["sha256"], source=row["source"], found=original, label=name)
+        self.labels, self.excluded = labels, excluded
         self._learn()
 
-    def undo(self):
-        """Take back the last change in the file, also one of an earlier session; returns its line or None.
+    def undo(self) -> dict[str, str] | None:
+        """Undo the last change in the file, also one of an earlier session; returns its line or None.
 
         Raises:
-            ValueError, OSError: as `change`. Nothing has changed then.
+            ValueError, OSError: as `change`; nothing has changed.
         """
-        *before, last = corrections.read(self.file) or [None]
-        if last:
-            labels, aside = self._as_in(before)
-            self._check(labels, aside)
-            corrections.undo(self.file)
-            self.labels, self.aside = labels, aside
-            self._learn()
+        lines = corrections.read(self.file)
+        if not lines:
+            return None
+        *before, last = lines
+        labels, excluded = self._apply(before)
+        self._check(labels, excluded)
+        corrections.undo(self.file)
+        self.labels, self.excluded = labels, excluded
+        self._learn()
         return last
 
-    def _check(self, labels, aside):
-        left = zip((self.classes[label] for label in labels[~aside]), self.parts[~aside], strict=True)
-        missing = split.lost(left, self.classes)
+    def _check(self, labels: np.ndarray, excluded: np.ndarray) -> None:
+        """Raise ValueError if a class would have no photo left in a part."""
+        left = zip((self.classes[label] for label in labels[~excluded]), self.parts[~excluded], strict=True)
+        missing = split.first_empty_part(left, self.classes)
         if missing:
             raise ValueError("{}: that leaves no photo of class {} in part {}".format(self.file.name, *missing))
 
     @property
-    def changed(self):
-        """bool (n,): photos that are set aside or have another label than their folder says."""
-        return self.aside | (self.labels != self.found)
+    def changed(self) -> np.ndarray:
+        """bool (n,): photos that are excluded or have another label than their folder."""
+        return self.excluded | (self.labels != self.original_labels)
 
     # --- learning -------------------------------------------------------------------------------
 
-    def listen(self, callback):
-        """Call `callback` whenever the labels have changed and a new head has learned from them."""
+    def listen(self, callback: Callable[[], None]) -> None:
+        """Call `callback` whenever the labels have changed and a new head was trained with them."""
         self._listeners.append(callback)
 
-    def _learn(self):
+    def _learn(self) -> None:
         with runs.Stopwatch() as watch:
             learned = self._fit()
         self.learned = dataclasses.replace(learned, seconds=watch.seconds)
         for callback in self._listeners:
             callback()
 
-    def _places(self, part):
-        """Photos of a part that are not set aside, in the order in which a new run would list them."""
-        places = np.flatnonzero((self.parts == part) & ~self.aside)
+    def _places(self, part: str) -> list[int]:
+        """Indices of a part's photos that are not excluded, in the order of a new run."""
+        places = np.flatnonzero((self.parts == part) & ~self.excluded)
         return sorted(places, key=lambda at: self.classes[self.labels[at]] + "/" + self.name(at))
 
-    def _fit(self):
+    def _fit(self) -> Learned:
         training, validation, y = self._places("train"), self._places("val"), torch.from_numpy(self.labels)
-        settings, seed = {name: self.parameters[name] for name in claims.FIT_SETTINGS}, self.parameters["seed"]
+        settings, seed = {name: self.parameters[name] for name in train.FIT_SETTINGS}, self.parameters["seed"]
         keep = self.parameters.get("keep", "best")
         head = model.head(self.network, self.arch)
         head.load_state_dict(model.new_head(head.in_features, head.out_features, seed).state_dict())
@@ -201,13 +210,12 @@ class Explorer:
             (self._X[validation], y[validation]),
             seed=seed,
             keep=keep,
-            quiet=True,
             **settings,
         )
         with torch.inference_mode():
             probabilities = head(self._X).softmax(1).numpy()
-        predicted, exam = probabilities.argmax(1), self.parts == "val"
-        right = int((predicted[exam] == self.found[exam]).sum())
+        predicted, in_val = probabilities.argmax(1), self.parts == "val"
+        right = int((predicted[in_val] == self.original_labels[in_val]).sum())
         unseen, why = self._unseen(settings, seed)
         return Learned(
             result.history,
@@ -218,17 +226,17 @@ class Explorer:
             unseen,
             why,
             evaluate.confusion(self.labels[validation], predicted[validation], len(self.classes)),
-            evaluate.score(right, int(exam.sum())),
+            evaluate.score(right, int(in_val.sum())),
             0.0,
         )
 
-    def _unseen(self, settings, seed):
+    def _unseen(self, settings: dict[str, Any], seed: int) -> tuple[np.ndarray | None, str]:
         """(probabilities (n, C) out of fold, "") or (None, why not)."""
         if self.tuned:
             return None, "the run's last stages learned from these photos too, so no head has not seen them"
-        kept = ~self.aside
+        kept = ~self.excluded
         try:
-            logits = sections.out_of_fold(self._X[kept], self.labels[kept], self.groups[kept], settings, seed)
+            logits = recipes.out_of_fold(self._X[kept], self.labels[kept], self.groups[kept], settings, seed)
         except ValueError as error:
             return None, str(error)
         unseen = np.full((len(self.rows), len(self.classes)), np.nan)
@@ -237,27 +245,27 @@ class Explorer:
 
     # --- looking --------------------------------------------------------------------------------
 
-    def name(self, place):
+    def name(self, place: int) -> str:
         """The photo's file name in data-mask/, without its class."""
         return self.rows[place]["file"].partition("/")[2]
 
-    def own(self, probabilities):
-        """The probability that each photo's label gets, (n,)."""
+    def label_probability(self, probabilities: np.ndarray) -> np.ndarray:
+        """The probability of each photo's label, (n,)."""
         return label_errors.label_quality(probabilities, self.labels)
 
     @property
-    def suspects(self):
-        """Places of photos whose label is likely wrong by heads that did not learn from them, the likeliest first."""
-        kept = np.flatnonzero(~self.aside)
+    def suspects(self) -> np.ndarray:
+        """Indices of photos whose label is likely wrong by heads not trained on them, the most likely first."""
+        kept = np.flatnonzero(~self.excluded)
         if self.learned.unseen is None:
             return kept[:0]
         return kept[label_errors.likely_wrong(self.learned.unseen[kept], self.labels[kept])]
 
-    def select(self, sort=SORTS[0], label=ANY, part=ANY, verdict=ANY):
-        """Places of the photos that pass the filters, sorted; photos set aside come last.
+    def select(self, sort: str = SORTS[0], label: str = ANY, part: str = ANY, verdict: str = ANY) -> list[int]:
+        """Indices of the photos that pass the filters, sorted; excluded photos come last.
 
         Args:
-            sort: one of SORTS; label: a class as the labels now are, or ANY; part: one of `data.PARTS`, or ANY.
+            sort: one of SORTS; label: a class by the current labels, or ANY; part: one of `data.PARTS`, or ANY.
             verdict: one of VERDICTS, right and wrong by the head in use; or ANY.
 
         Raises:
@@ -268,11 +276,11 @@ class Explorer:
         right, suspects = self.learned.probabilities.argmax(1) == self.labels, self.suspects
         passes = {
             ANY: np.ones(len(self.rows), dtype=bool),
-            "right": right & ~self.aside,
-            "wrong": ~right & ~self.aside,
+            "right": right & ~self.excluded,
+            "wrong": ~right & ~self.excluded,
             "likely wrong label": np.isin(np.arange(len(self.rows)), suspects),
-            "changed": self.changed & ~self.aside,
-            "set aside": self.aside,
+            "changed": self.changed & ~self.excluded,
+            "set aside": self.excluded,
         }[verdict]
         if label != ANY:
             passes = passes & (self.labels == self.classes.index(label))
@@ -280,34 +288,34 @@ class Explorer:
             passes = passes & (self.parts == part)
         names = [row["file"] for row in self.rows]
         by_doubt = sort == "likely wrong label"
-        own = self.own(self.answers if by_doubt else self.learned.probabilities)
+        confidence = self.label_probability(self.answers if by_doubt else self.learned.probabilities)
         first = set(suspects.tolist()) if by_doubt else set()
         key = (
-            (lambda at: (self.aside[at], names[at]))
+            (lambda at: (self.excluded[at], names[at]))
             if sort == "file name"
-            else (lambda at: (self.aside[at], at not in first, own[at], names[at]))
+            else (lambda at: (self.excluded[at], at not in first, confidence[at], names[at]))
         )
         return sorted(np.flatnonzero(passes).tolist(), key=key)
 
     @property
-    def answers(self):
-        """float (n, C): each photo's probabilities out of fold, or of the head in use where there are none."""
+    def answers(self) -> np.ndarray:
+        """float (n, C): each photo's probabilities out of fold, or of the head in use if there are none."""
         return self.learned.probabilities if self.learned.unseen is None else self.learned.unseen
 
     @property
-    def judged(self):
-        """(probabilities (m, C), labels (m,), words): the fairest answers there are, for setting a threshold."""
-        kept = np.flatnonzero(~self.aside)
+    def threshold_photos(self) -> tuple[np.ndarray, np.ndarray, str]:
+        """(probabilities (m, C), labels (m,), words): answers for choosing a threshold, out of fold if possible."""
+        kept = np.flatnonzero(~self.excluded)
         if self.learned.unseen is not None:
             return self.learned.unseen[kept], self.labels[kept], "photos, each by a head that did not learn from it"
         kept = kept[self.parts[kept] == "val"]
         return self.learned.probabilities[kept], self.labels[kept], "validation photos"
 
-    def image(self, place):
+    def image(self, place: int) -> Image.Image:
         """The photo, RGB."""
         return self._photos.image(place)
 
-    def thumbnail(self, place):
+    def thumbnail(self, place: int) -> str:
         """The photo as a small JPEG, base64."""
         if place not in self._thumbnails:
             image = self.image(place)
@@ -317,8 +325,8 @@ class Explorer:
             self._thumbnails[place] = base64.b64encode(file.getvalue()).decode()
         return self._thumbnails[place]
 
-    def explain(self, photo):
-        """The `Answer` for a photo given as the bytes of its file; nothing of it is kept.
+    def explain(self, photo: bytes) -> Answer:
+        """The `Answer` for a photo given as the bytes of its file; nothing of it is saved.
 
         Raises:
             ValueError: it is not a photo.
@@ -331,14 +339,14 @@ class Explorer:
         return Answer(image, probabilities, heat)
 
 
-def count_answers(probabilities, labels, threshold):
+def count_answers(probabilities: np.ndarray, labels: np.ndarray, threshold: float) -> np.ndarray:
     """Counts int (C, C + 1): rows are the truth, columns the prediction, the last one "don't know".
 
     Args:
         probabilities: float (n, C); labels: int (n,); threshold: a photo is answered from this probability on.
     """
     n_classes = probabilities.shape[1]
-    said = np.where(probabilities.max(1) >= threshold, probabilities.argmax(1), n_classes)
+    answers = np.where(probabilities.max(1) >= threshold, probabilities.argmax(1), n_classes)
     counts = np.zeros((n_classes, n_classes + 1), dtype=int)
-    np.add.at(counts, (labels, said), 1)
+    np.add.at(counts, (labels, answers), 1)
     return counts

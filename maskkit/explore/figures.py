@@ -1,15 +1,19 @@
-"""The figures of 06_explore that `plots` does not have: labels in doubt, and what mattered in one photo."""
+"""The figures of 06_explore that `plots` does not have: labels in doubt, and the answer for one photo."""
+
+from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
 
 from maskkit.audit.figures import MAPS
 from maskkit.core import class_names
-from maskkit.plots import (
+from maskkit.plot_style import (
     GREY,
     INK,
-    OTHERS_LOOK,
+    OTHERS_STYLE,
     class_labels,
-    class_looks,
+    class_styles,
     figure,
     heading,
     label,
@@ -27,16 +31,24 @@ MAX_BARS = 5  # probabilities beside a photo
 
 
 @styled
-def doubts(images, labels, probabilities, files, n_suspects, classes, photos):
-    """Photos whose label a head that did not learn from them doubts most, the most doubtful first.
+def doubts(
+    images: Sequence[Image.Image],
+    labels: Sequence[int] | np.ndarray,
+    probabilities: np.ndarray,
+    files: Sequence[str],
+    n_suspects: int,
+    classes: Sequence[str],
+    photos: str,
+) -> Figure:
+    """Photos with the lowest probability of their label by heads that were not trained on them, the lowest first.
 
     Args:
         images: PIL RGB images (n); labels: int (n,); probabilities: float (n, C), out of fold; files: n names;
             n_suspects: how many labels are likely wrong in all; classes: C names; photos: for the title.
     """
     fig, cells = tiles(len(labels), caption_lines=3)
-    for axis, image, at, own, file in zip(cells, images, labels, np.asarray(probabilities), files, strict=True):
-        verdict(axis, image, at, own, classes, file=file)
+    for axis, image, at, shares, file in zip(cells, images, labels, np.asarray(probabilities), files, strict=True):
+        verdict(axis, image, at, shares, classes, file=file)
     heading(
         fig,
         f"Labels in doubt: {plural(n_suspects, 'label')} likely wrong",
@@ -47,8 +59,10 @@ def doubts(images, labels, probabilities, files, n_suspects, classes, photos):
 
 
 @styled
-def explained(image, heat, probabilities, classes, arch):
-    """One photo, the map of what mattered for its answer laid over it, and the probability of each class.
+def explained(
+    image: Image.Image, heat: np.ndarray, probabilities: np.ndarray, classes: Sequence[str], arch: str
+) -> Figure:
+    """One photo, its Grad-CAM map laid over it, and the probability of each class.
 
     Of more than five classes the four most probable, and the others together.
 
@@ -57,8 +71,8 @@ def explained(image, heat, probabilities, classes, arch):
     """
     height = max(2.9, 0.68 * min(len(classes), MAX_BARS))
     fig, [[photo, over, bars]] = figure(9.6, height, 1, 3, width_ratios=(1, 1, 1.3))
-    called, looks, labels = int(np.argmax(probabilities)), class_looks(classes), class_labels(classes)
-    picture(photo, image, looks[called][0], 1.4)
+    predicted, styles, labels = int(np.argmax(probabilities)), class_styles(classes), class_labels(classes)
+    picture(photo, image, styles[predicted][0], 1.4)
     photo.set_title("the photo")
     picture(over, image.convert("L"), GREY, 0.8)
     over.set_title("what mattered (Grad-CAM)")
@@ -70,15 +84,15 @@ def explained(image, heat, probabilities, classes, arch):
     shown = class_names.natural_order(classes)
     if len(classes) > MAX_BARS:
         shown = sorted(shown, key=lambda index: -probabilities[index])[: MAX_BARS - 1]
-    rows = [(labels[index], probabilities[index], looks[index]) for index in shown]
+    rows = [(labels[index], probabilities[index], styles[index]) for index in shown]
     if others := sorted(set(range(len(classes))) - set(shown)):
-        rows.append((f"{other_classes(others)} together", sum(probabilities[others]), OTHERS_LOOK))
+        rows.append((f"{other_classes(others)} together", sum(probabilities[others]), OTHERS_STYLE))
     tall, above = (0.6, 0.42) if len(rows) < 4 else (0.46, 0.34)
-    for place, (words, own, (colour, _, hatch)) in enumerate(rows):
-        bars.barh(place, 100 * own, tall, color=tint(colour), edgecolor=colour, hatch=hatch, linewidth=1.2)
-        bars.text(2, place - above, f"{words}: {percent(own)}", va="bottom", color=INK)
+    for place, (words, share, (colour, _, hatch)) in enumerate(rows):
+        bars.barh(place, 100 * share, tall, color=tint(colour), edgecolor=colour, hatch=hatch, linewidth=1.2)
+        bars.text(2, place - above, f"{words}: {percent(share)}", va="bottom", color=INK)
     bars.set(xlim=(0, 100), ylim=(len(rows) - 0.5, -0.8), yticks=[], xlabel="probability (%)")
     bars.set_title("what the network says")
     bars.spines["left"].set_visible(False)
-    heading(fig, f"Called {labels[called]}, {percent(probabilities[called])} sure", label(arch))
+    heading(fig, f"Called {labels[predicted]}, {percent(probabilities[predicted])} sure", label(arch))
     return fig

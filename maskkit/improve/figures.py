@@ -1,19 +1,26 @@
 """The figures of 04_improve; as in `plots`, each function takes data and returns a Figure."""
 
+from collections.abc import Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from PIL import Image
 
 from maskkit.audit.figures import RED, wrap
 from maskkit.core import class_names
-from maskkit.improve import benchmark_networks
-from maskkit.plots import (
+from maskkit.improve.engines import ENGINES
+from maskkit.improve.paired_gains import Gains
+from maskkit.improve.speed_table import Row
+from maskkit.plot_style import (
     ACCENT,
     GREY,
     INK,
     LINE,
     class_labels,
-    class_looks,
-    curves,
+    class_styles,
     figure,
     heading,
     label,
@@ -23,8 +30,9 @@ from maskkit.plots import (
     styled,
     tint,
 )
+from maskkit.plots import curves
 
-EXAMS = {  # words, colour, marker
+TEST_SETS = {  # words, colour, marker
     "unseen": ("unseen photos, same source", ACCENT, "o"),
     "street": ("the same, as from a street camera", "#7a5c00", "s"),
     "elsewhere": ("photos of another source", RED, "D"),
@@ -33,13 +41,21 @@ SHOWN_VIEWS, MAX_ROWS = 6, 12
 
 
 @styled
-def views(images, labels, classes, augmentations, photos, seed):
-    """Photos as they are, and some views of each augmentation: a row per photo and augmentation.
+def views(
+    images: Sequence[Image.Image],
+    labels: Sequence[int],
+    classes: Sequence[str],
+    augmentations: Sequence[str],
+    photos: str,
+    seed: int,
+) -> Figure:
+    """Photos and some views of each augmentation: a row per photo and augmentation.
 
-    Of many photos as many as fit into twelve rows, the first classes by name.
+    If there are many photos, only as many as fit into twelve rows, the first classes by name.
 
     Args:
-        images: PIL RGB images (N); labels: int (N,), places in `classes`; augmentations: names; seed: of the views.
+        images: PIL RGB images (N); labels: int (N,), places in `classes`; augmentations: names;
+            photos: for the title; seed: of the views.
     """
     from maskkit import augment, model  # late, since they bring torch
 
@@ -47,11 +63,11 @@ def views(images, labels, classes, augmentations, photos, seed):
     shown = sorted(range(len(images)), key=lambda i: rank[labels[i]])[: max(1, MAX_ROWS // len(augmentations))]
     n_rows = len(shown) * len(augmentations)
     fig, grid = figure(1.3 * (SHOWN_VIEWS + 1) + 1.1, 1.35 * n_rows, n_rows, SHOWN_VIEWS + 1)
-    looks, names = class_looks(classes), class_labels(classes, 16)
+    styles, names = class_styles(classes), class_labels(classes, 16)
     for at, row in enumerate(grid):
         photo, name = shown[at // len(augmentations)], augmentations[at % len(augmentations)]
         image, index = images[photo], labels[photo]
-        colour = looks[index][0]
+        colour = styles[index][0]
         picture(row[0], image, colour, width=2.4, dashed=index > 0)
         row[0].set_title("as it is" if at == 0 else "", fontsize=9.5)
         row[0].set_ylabel(f"{names[index]}\n{name}", color=colour, fontsize=9)
@@ -59,58 +75,58 @@ def views(images, labels, classes, augmentations, photos, seed):
             view = augment.View(model.Transform(), name, seed, number)
             picture(axis, view.changed(image), LINE)
             axis.set_title(f"view {number + 1}" if at == 0 else "", fontsize=9.5)
-    some = of_classes(len({labels[i] for i in shown}), classes, " ")
-    first = "the first classes by name · " if some else ""
-    heading(fig, f"Augmented views: would you still call each by its label?{some}", first + label(photos, 60))
+    selection = of_classes(len({labels[i] for i in shown}), classes, " ")
+    first = "the first classes by name · " if selection else ""
+    heading(fig, f"Augmented views: would you still call each by its label?{selection}", first + label(photos, 60))
     return fig
 
 
 @styled
-def gains(found, photos):
-    """Every wish's gain on every exam with its 95 % interval, in percentage points; right of zero is better.
+def gains(gains: Gains, photos: str) -> Figure:
+    """The gain of each proposed extension on each test set with its 95 % interval, in percentage points.
 
     Args:
-        found: {wish: {exam: entry of `improve.gain`}}; photos: for the title.
+        gains: of `paired_gains.compare`; photos: for the title.
     """
-    rows = [(wish, exam, one) for wish, entries in found.items() for exam, one in entries.items()]
-    fig, [[axis]] = figure(10.6, 0.34 * len(rows) + 0.16 * len(found) + 1.3, 1, 1)
+    rows = [(test_set, entry) for entries in gains.values() for test_set, entry in entries.items()]
+    fig, [[axis]] = figure(10.6, 0.34 * len(rows) + 0.16 * len(gains) + 1.3, 1, 1)
     y, places, names = 0.0, [], []
-    for wish, entries in found.items():
+    for extension, entries in gains.items():
         if y:
             axis.axhline(y - 0.75, color=LINE, lw=0.8)
         places.append(y + (len(entries) - 1) / 2)
-        names.append(wrap(wish, 2.6, 9.5, 3))
-        for exam, one in entries.items():
-            draw_gain(axis, y, one, *EXAMS[exam][1:])
+        names.append(wrap(extension, 2.6, 9.5, 3))
+        for test_set, entry in entries.items():
+            draw_gain(axis, y, entry, *TEST_SETS[test_set][1:])
             y += 1
         y += 0.5
-    ends = [100 * end for _, _, one in rows for end in one["interval"]]
+    ends = [100 * end for _, entry in rows for end in entry["interval"]]
     reach = 1.15 * max(1.0, *map(abs, ends))
     axis.axvline(0, color=INK, lw=1.2, zorder=1)
-    axis.set(xlim=(-reach, reach), ylim=(y - 0.9, -0.8), yticks=places, ylabel="wish")
+    axis.set(xlim=(-reach, reach), ylim=(y - 0.9, -0.8), yticks=places, ylabel="proposed extension")
     axis.set_yticklabels(names, fontsize=9.5)
     axis.set_xlabel("gain in accuracy (percentage points): left worse, right better")
     axis.tick_params(axis="y", length=0)
     axis.grid(axis="x")
-    shown = {exam: EXAMS[exam] for _, exam, _ in rows}
+    shown = {test_set: TEST_SETS[test_set] for test_set, _ in rows}
     handles = [
         Line2D([], [], color=colour, marker=marker, lw=4, alpha=0.9, label=words)
         for words, colour, marker in shown.values()
     ]
     fig.legend(handles=handles, loc="outside lower center", ncols=len(handles))
-    n, n_splits = (min(one[name] for _, _, one in rows) for name in ("n", "splits"))
+    n, n_splits = (min(entry[name] for _, entry in rows) for name in ("n", "splits"))
     below = f"paired over {plural(n_splits, 'split')}, {plural(n, 'photo')} or more each, 95 % intervals"
     below += f" · {label(photos, 48)}"
-    heading(fig, "What each wish gains over the plain recipe", below)
+    heading(fig, "What each proposed extension gains over the plain recipe", below)
     return fig
 
 
 @styled
-def tails(histories, photos):
+def tails(histories: dict[str, list[dict[str, Any]]], photos: str) -> Figure:
     """Loss and accuracy of each network's unfrozen epochs, a row per network.
 
     Args:
-        histories: {architecture: one dict per epoch, as `train.fit` gives it}; photos: for the title.
+        histories: {architecture: one dict per epoch, as `train.fit` returns it}; photos: for the title.
     """
     fig, grid = figure(10, 3.1 * len(histories) + 0.4, len(histories), 2)
     for (left, right), (arch, history) in zip(grid, histories.items(), strict=True):
@@ -125,24 +141,24 @@ def tails(histories, photos):
 
 
 @styled
-def speeds(rows):
+def speeds(rows: list[Row]) -> Figure:
     """Latency of one photo and throughput of each engine, a bar per network.
 
     Args:
-        rows: as of `compare.networks`; what could not be measured is said in words.
+        rows: of `benchmark_networks.compare`; what could not be measured is stated in words.
     """
-    engines = [name for name in benchmark_networks.ENGINES if any(name in row["speed"] for row in rows)]
+    engines = [name for name in ENGINES if any(name in row["speed"] for row in rows)]
     batches = list(rows[0]["speed"]["eager"])
-    looks = class_looks([row["arch"] for row in rows])
+    styles = class_styles([row["arch"] for row in rows])
     height = 0.2 * len(engines) * len(batches) * (len(rows) + 0.8) + 1.3
     fig, [[left, right]] = figure(11, height, 1, 2)
-    bars(left, rows, looks, [(engine, "1") for engine in engines], "p50_ms")
-    bars(right, rows, looks, [(engine, batch) for engine in engines for batch in batches], "photos_per_second")
+    draw_bars(left, rows, styles, [(engine, "1") for engine in engines], "p50_ms")
+    draw_bars(right, rows, styles, [(engine, batch) for engine in engines for batch in batches], "photos_per_second")
     left.set(title="latency of one photo", xlabel="bar to p50, line to p95 (ms)", ylabel="engine, photos per pass")
     right.set(title="throughput", xlabel="photos per second")
     handles = [
         Patch(facecolor=tint(colour), edgecolor=colour, hatch=hatch, label=label(row["arch"]))
-        for row, (colour, _, hatch) in zip(rows, looks, strict=True)
+        for row, (colour, _, hatch) in zip(rows, styles, strict=True)
     ]
     fig.legend(handles=handles, loc="outside lower center", ncols=len(rows))
     setting = rows[0]["setting"]
@@ -156,7 +172,7 @@ def speeds(rows):
     return fig
 
 
-def bars(axis, rows, looks, groups, value):
+def draw_bars(axis: Axes, rows: list[Row], styles: Sequence[tuple], groups: list[tuple[str, str]], value: str) -> None:
     """A group of bars for each (engine, batch), one per network, its number beside it."""
     cells = {group: [row["speed"].get(group[0], {}).get(group[1]) for row in rows] for group in groups}
     most = max(
@@ -170,36 +186,37 @@ def bars(axis, rows, looks, groups, value):
     )
     step = len(rows) + 0.8
     for at, group in enumerate(groups):
-        for y, (cell, (colour, _, hatch)) in enumerate(zip(cells[group], looks, strict=True)):
-            place = {"y": at * step + y, "va": "center", "fontsize": 8.5}
+        for y, (cell, (colour, _, hatch)) in enumerate(zip(cells[group], styles, strict=True)):
+            middle = at * step + y
+            style: dict[str, Any] = {"va": "center", "fontsize": 8.5}
             if cell is None:
-                axis.text(0.01 * most, s="not measured", **place)
+                axis.text(0.01 * most, middle, "not measured", **style)
                 continue
-            axis.barh(place["y"], cell[value], 0.86, color=tint(colour), edgecolor=colour, hatch=hatch)
+            axis.barh(middle, cell[value], 0.86, color=tint(colour), edgecolor=colour, hatch=hatch)
             end = cell[value]
             if value == "p50_ms":
                 end = max(end, cell["p95_ms"])
-                axis.plot((cell[value], end), (place["y"],) * 2, color=colour)
-            axis.text(end + 0.015 * most, s=f"{cell[value]:.3g}", **place)
+                axis.plot((cell[value], end), (middle, middle), color=colour)
+            axis.text(end + 0.015 * most, middle, f"{cell[value]:.3g}", **style)
     axis.set(xlim=(0, 1.15 * most), ylim=(len(groups) * step - 0.8, -0.8))
     axis.set_yticks(
         [at * step + (len(rows) - 1) / 2 for at in range(len(groups))],
-        [f"{benchmark_networks.ENGINES[engine]}, {batch}" for engine, batch in groups],
+        [f"{ENGINES[engine]}, {batch}" for engine, batch in groups],
     )
     axis.tick_params(axis="y", length=0)
     axis.grid(axis="x")
 
 
-def draw_gain(axis, y, one, colour, marker):
-    """One gain: interval, value, and in words what it was and became."""
-    low, high = (100 * end for end in one["interval"])
+def draw_gain(axis: Axes, y: float, entry: dict[str, Any], colour: str, marker: str) -> None:
+    """Draw one gain: interval, value, and in words the accuracies before and after."""
+    low, high = (100 * end for end in entry["interval"])
     axis.plot((low, high), (y, y), color=colour, lw=4, alpha=0.35, solid_capstyle="butt")
-    axis.plot(100 * one["value"], y, marker, color=colour, ms=7, zorder=4)
-    words = f"{100 * one['value']:+.1f} ({low:+.1f} to {high:+.1f}), "
-    words += f"from {100 * one['before']:.1f} to {100 * one['after']:.1f} %"
-    weight = "normal" if one["answer"] == "no gain shown" else "bold"
+    axis.plot(100 * entry["value"], y, marker, color=colour, ms=7, zorder=4)
+    words = f"{100 * entry['value']:+.1f} ({low:+.1f} to {high:+.1f}), "
+    words += f"from {100 * entry['before']:.1f} to {100 * entry['after']:.1f} %"
+    weight = "normal" if entry["answer"] == "no gain shown" else "bold"
     axis.annotate(
-        f"{words}: {one['answer']}",
+        f"{words}: {entry['answer']}",
         (1, y),
         (10, 0),
         xycoords=axis.get_yaxis_transform(),

@@ -1,31 +1,36 @@
-"""Who learns and who asks in notebook 04: the run's photos split many times, and photos that every recipe answers."""
+"""Photos of notebook 04: the run's own, split many times, and the test sets that every recipe answers."""
 
 import dataclasses
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
 
 from maskkit import augment, data, model
 from maskkit.audit import leaks, splits, survey
-from maskkit.audit.subject import choose, detect
-from maskkit.sources import decoding, folders
+from maskkit.audit.audited import draw_evenly, find_versions
+from maskkit.sources import decoding, folders, listing
 
-SPARE = 1.5  # candidates looked at per photo wanted: some are versions of drawn ones
+SPARE = 1.5  # candidates read per photo that is needed: some are versions of drawn ones
 
 
 @dataclasses.dataclass(frozen=True)
-class Exam:
-    """Photos that every recipe answers. words: for sentences; transform: how they are shown.
+class TestSet:
+    """Photos that every recipe answers. words: for sentences; transform: turns a photo into the network's input.
 
     rows: dicts with path, label, sha256; groups: int (n,), versions of one original.
     """
 
     name: str
     words: str
-    rows: list = dataclasses.field(repr=False)
+    rows: list[dict[str, Any]] = dataclasses.field(repr=False)
     groups: np.ndarray = dataclasses.field(repr=False)
-    transform: object = dataclasses.field(default_factory=model.Transform)
+    transform: model.Transform | augment.View = dataclasses.field(default_factory=model.Transform)
 
-    def dataset(self, classes):
+    __test__ = False  # no class of tests for pytest
+
+    def dataset(self, classes: tuple[str, ...]) -> data.Photos:
         return data.Photos(self.rows, classes, self.transform)
 
 
@@ -34,24 +39,24 @@ class Drawn:
     """The run's photos (a `data.Photos`), and the splits of them to learn from: pairs (train, val) of int arrays."""
 
     photos: data.Photos
-    parts: list
+    parts: list[tuple[np.ndarray, np.ndarray]]
 
     @property
-    def y(self):
+    def y(self) -> torch.Tensor:
         return self.photos.label_tensor()
 
 
-def draw(run_dir, *, n_seeds, seed):
-    """The photos of a run's split.csv, split `n_seeds` times: 20 % validation, no group in both parts.
+def draw(run_dir: Path, *, n_seeds: int, seed: int) -> Drawn:
+    """Split the photos of a run's split.csv `n_seeds` times: 20 % validation, no group in both parts.
 
-    Where the run validated on a part of its own (SPLIT='given'), photos of the training part alone.
+    If the run validated on a given part (SPLIT='given'), only photos of the training part are split.
 
     Raises:
-        FileNotFoundError, ValueError: as `data.read_split`; or too few originals to split.
+        FileNotFoundError, ValueError: raised by `data.read_split`; or there are too few originals to split.
     """
     rows = [row for part in data.read_split(run_dir) for row in part]
-    given = (folders.VALIDATION, folders.TEST)  # of SPLIT='given': these photos are for measuring
-    rows = [row for row in rows if folders.origin(row["source"])[0] not in given]
+    given = (folders.VALIDATION, folders.TEST)  # with SPLIT='given' these photos are for measuring
+    rows = [row for row in rows if listing.origin(row["source"])[0] not in given]
     photos = data.MaskDataset(rows, run_dir, data.classes(rows), model.Transform())
     groups = np.unique([row["group"] for row in rows], return_inverse=True)[1]
     everyone = np.ones(len(rows), dtype=bool)
@@ -59,25 +64,25 @@ def draw(run_dir, *, n_seeds, seed):
     return Drawn(photos, parts)
 
 
-def find(drawn, source, against, *, n, seed):
-    """The photos to be measured on: `unseen`, the same as `street`, and `elsewhere` where there is another source.
+def find(drawn: Drawn, source: folders.Source, against: folders.Source | None, *, n: int, seed: int) -> list[TestSet]:
+    """Find the test sets: `unseen`, the same photos as `street`, and `elsewhere` if there is another source.
 
     Args:
-        source: the `folders.Source` the run was drawn from; its test part is taken, its validation part where there
-            is no test part, what was not drawn where there are no parts.
-        against: the `folders.Source` of other photos, or None.
+        source: from which the run was drawn; its test part is taken, or its validation part if there is no test part,
+            or the photos that were not drawn if there are no parts.
+        against: the source of other photos, or None.
         n: photos of each at most, evenly from the classes.
 
     Returns:
-        a list of `Exam`; `unseen` holds no version of a drawn photo.
+        the test sets; `unseen` holds no version of a drawn photo.
 
     Raises:
-        ValueError: no photo is left over, or the other source has other classes.
+        ValueError: no photo is left, or the other source has other classes.
     """
-    found = unseen(drawn, source, n, seed)
+    plain = find_unseen(drawn, source, n, seed)
     street = augment.View(model.Transform(), "street", seed, 0)
     words = "the same photos as a street camera might take them (simulated)"
-    both = [found, dataclasses.replace(found, name="street", words=words, transform=street)]
+    both = [plain, dataclasses.replace(plain, name="street", words=words, transform=street)]
     if against is None:
         return both
     files = survey.find_files(against)
@@ -88,15 +93,16 @@ def find(drawn, source, against, *, n, seed):
     others = survey.read(sample(files, n, seed))
     new = [row for row in others.rows if row["sha256"] not in known]
     groups = leaks.components(len(new), leaks.exact(np.array([row["sha256"] for row in new])))
-    return [*both, Exam("elsewhere", f"photos of another source ({against.photos})", new, groups)]
+    return [*both, TestSet("elsewhere", f"photos of another source ({against.photos})", new, groups)]
 
 
-def unseen(drawn, source, n, seed):
-    """The exam of photos that nobody learned from: candidates are compared with the drawn ones, versions left out."""
+def find_unseen(drawn: Drawn, source: folders.Source, n: int, seed: int) -> TestSet:
+    """Find photos that no recipe learned from: candidates that are versions of drawn photos are left out."""
     known = {row["sha256"] for row in drawn.photos.rows}
     files = survey.find_files(source)
-    own = next((own for part in (folders.TEST, folders.VALIDATION) if (own := of_part(files, part))), files)
-    candidates = sample([row for row in own if decoding.sha256(row["path"]) not in known], round(SPARE * n), seed)
+    parts = ([row for row in files if row["part"] == part] for part in (folders.TEST, folders.VALIDATION))
+    separate = next((rows for rows in parts if rows), files)
+    candidates = sample([row for row in separate if decoding.sha256(row["path"]) not in known], round(SPARE * n), seed)
     photos = drawn.photos
     learned = [
         {"path": photos.path(i), "file": row["file"], "label": row["label"], "part": "drawn"}
@@ -104,20 +110,16 @@ def unseen(drawn, source, n, seed):
     ]
     if not candidates:
         raise ValueError(f"every photo of {source.photos} was drawn, so none is left to be measured on")
-    found = survey.read(candidates + learned)
-    groups = detect(found, None)["all"]
-    free = np.flatnonzero(~np.isin(groups, groups[found.column("part") == "drawn"]))
-    if len(np.unique(found.labels[free])) < len(found.classes):
+    read = survey.read(candidates + learned)
+    groups = find_versions(read, None)["all"]
+    free = np.flatnonzero(~np.isin(groups, groups[read.column("part") == "drawn"]))
+    if len(np.unique(read.labels[free])) < len(read.classes):
         raise ValueError(f"no photo of some class of {source.photos} is left that is no version of a drawn one")
-    places = choose(free, found.labels, n, seed)
-    return Exam("unseen", f"unseen photos of {source.photos}", [found.rows[i] for i in places], groups[places])
+    places = draw_evenly(free, read.labels, n, seed)
+    return TestSet("unseen", f"unseen photos of {source.photos}", [read.rows[i] for i in places], groups[places])
 
 
-def of_part(files: list[dict], part: str) -> list[dict]:
-    return [row for row in files if row["part"] == part]
-
-
-def sample(files, n, seed):
+def sample(files: list[dict[str, Any]], n: int, seed: int) -> list[dict[str, Any]]:
     """Up to n of some files, evenly from each class, drawn by seed."""
     labels = np.array([row["label"] for row in files])
-    return [files[place] for place in choose(np.arange(len(files)), labels, n, seed)]
+    return [files[place] for place in draw_evenly(np.arange(len(files)), labels, n, seed)]

@@ -4,15 +4,19 @@ After Mitchell et al. (2019), Model Cards for Model Reporting. Written from the 
 is named.
 """
 
-import re
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from maskkit import page, runs
-from maskkit.core import class_names, disk
-from maskkit.html import audit_section, markup
+from maskkit import evaluate, page, runs
+from maskkit.core import audit_file, class_names, disk
+from maskkit.core.markdown import bullets, code, escape, table
+from maskkit.core.messages import format_interval, format_percent
+from maskkit.html.render import MOST_NAMES
 
 SIGNS = {"green": "🟢", "amber": "🟠", "red": "🔴", "unknown": "⚪"}
+Metrics = dict[str, Any]  # what metrics.json holds
 MOST_ROWS = 30  # classes in the table of scores
 SPLITS = {
     "grouped": "photos of one original stay in one part",
@@ -35,7 +39,7 @@ LICENCES = (
 )
 
 
-def write(run_dir):
+def write(run_dir: Path) -> Path:
     """Write run_dir/MODEL_CARD.md from the run's files.
 
     Returns:
@@ -47,13 +51,13 @@ def write(run_dir):
     run_dir = Path(run_dir)
     metrics = runs.read_metrics(run_dir)
     described = disk.read_json(runs.need(run_dir, "model.json", "02_train.ipynb"))
-    name = metrics.get("run", {}).get("name") or runs.own_name(run_dir)
+    name = metrics.get("run", {}).get("name") or runs.run_name(run_dir)
     classes = described["classes"]
     sections = {
         f"Model card: {escape(name)}": intro(metrics, classes),
         "Limits": bullets(LIMITS),
         "Numbers": numbers(metrics),
-        "How far to trust them": audit_lights(run_dir, name),
+        "How far to trust them": check_results(run_dir, name),
         "Photos": photos(metrics),
         "Recipe": recipe(metrics, described),
         "Use": use(name),
@@ -69,30 +73,37 @@ def write(run_dir):
 # --- the sections -------------------------------------------------------------------------------
 
 
-def intro(metrics, classes):
-    found = [metrics[key] for key in ("source_note", "weights_note") if metrics.get(key)]
-    notes = "".join(f"\n\n> **Not what was asked for first:** {escape(page.plain(note)[0])}" for note in found)
+def intro(metrics: Metrics, classes: list[str]) -> str:
+    """What the model tells apart, what it is, and what was not as asked for."""
+    notes = [page.note_lines(metrics, key) for key in ("source_note", "weights_note")]
+    plain = [escape(lines[0]["sentence"]) for lines in notes if lines]
     return (
-        f"Tells {told_apart(classes)} in a photo of one face. {value(metrics, 'network')} with "
-        f"{value(metrics, 'weights')} weights, trained on {value(metrics, 'photos')}.{notes}"
+        f"Tells {class_words(classes)} in a photo of one face. {value(metrics, 'network')} with "
+        f"{value(metrics, 'weights')} weights, trained on {value(metrics, 'photos')}."
+        + "".join(f"\n\n> **Not what was asked for first:** {sentence}" for sentence in plain)
     )
 
 
-def told_apart(classes):
-    if len(classes) <= markup.MOST_NAMES:
+def class_words(classes: list[str]) -> str:
+    """The classes by name; of many the first, and how many more there are."""
+    if len(classes) <= MOST_NAMES:
         return escape(" from ".join(classes))
-    some = escape(", ".join(class_names.first(classes, markup.MOST_NAMES)))
-    return f"{len(classes)} classes apart ({some} and {len(classes) - markup.MOST_NAMES} more)"
+    some = escape(", ".join(class_names.first(classes, MOST_NAMES)))
+    return f"{len(classes)} classes apart ({some} and {len(classes) - MOST_NAMES} more)"
 
 
-def numbers(metrics):
+def numbers(metrics: Metrics) -> str:
+    """The scores of the best and the last epoch, and of each class."""
     missing = [key for key in ("best", "last") if key not in metrics]
     if missing:
         return f"Not measured yet: metrics.json holds no {' and no '.join(missing)}; run 02_train.ipynb."
     best, last = metrics["best"], metrics["last"]
     keep = metrics.get("keep", "best")
     rows = [
-        [f"{name} epoch ({score['epoch']})" + (", the weights kept" if name == keep else ""), page.accuracy(score)]
+        [
+            f"{name} epoch ({score['epoch']})" + (", the weights kept" if name == keep else ""),
+            evaluate.format_score(score),
+        ]
         for name, score in (("best", best), ("last", last))
     ]
     overall = table(("validation photos classified correctly", "result"), rows)
@@ -103,40 +114,55 @@ def numbers(metrics):
     return f"{overall}\n\n{chosen}\n\n{per_class(metrics.get('per_class_scores'), keep)}"
 
 
-def per_class(scores, keep):
+def per_class(scores: list[dict[str, Any]] | None, keep: str) -> str:
+    """Precision and recall of each class; of many classes those with the lowest recall."""
     if not scores:
         return "Per class: not measured yet; run 03_evaluate.ipynb."
-    rows, n = [], len(scores)
-    scores, rest = class_names.by_name(scores, lambda score: score["class"]), ""
+    n, listed, note = len(scores), class_names.by_name(scores, lambda score: score["class"]), ""
     if n > MOST_ROWS:
-        scores = sorted(scores, key=lambda score: 2 if score["recall"] is None else score["recall"])[:MOST_ROWS]
-        rest = f"The {MOST_ROWS} classes with the lowest recall; metrics.json holds all {n}.\n\n"
-    for score in scores:
-        precision, recall, f1 = (markup.percent(score[key], "undefined") for key in ("precision", "recall", "f1"))
-        rows.append([score["class"], score["n"], precision, f"{recall} ({markup.ends(score['recall_interval'])})", f1])
-    return rest + table((f"class, {keep} epoch", "photos", "precision", "recall (95 % interval)", "F1"), rows)
+        listed = page.lowest(scores, MOST_ROWS)
+        note = f"The {MOST_ROWS} classes with the lowest recall; metrics.json holds all {n}.\n\n"
+    rows = [
+        [score["class"], score["n"], percent(score["precision"]), recall(score), percent(score["f1"])]
+        for score in listed
+    ]
+    return note + table((f"class, {keep} epoch", "photos", "precision", "recall (95 % interval)", "F1"), rows)
 
 
-def audit_lights(run_dir, name):
-    found, problem = audit_section.read(run_dir, name)
-    if not found:
-        return escape(problem) if problem else f"Not measured yet: {code(f'make trust RUN={shlex.quote(name)}')}."
+def percent(fraction: float | None) -> str:
+    return "undefined" if fraction is None else format_percent(fraction)
+
+
+def recall(score: Mapping[str, Any]) -> str:
+    """A class's recall with its interval."""
+    ends = score["recall_interval"]
+    return f"{percent(score['recall'])} ({format_interval(ends) if ends else '-'})"
+
+
+def check_results(run_dir: Path, name: str) -> str:
+    """What the audit's checks found."""
+    audit, problem = audit_file.read(run_dir, name)
+    if problem:
+        return escape(problem["sentence"])
+    if not audit:
+        return f"Not measured yet: {code(audit_file.command(name))}."
     rows = [
         [f"{SIGNS[light['light']]} {light['light']}", light["title"], light["sentence"]]
-        for light in found["lights"].values()
+        for light in audit["lights"].values()
     ]
-    asked = "Six questions of the audit. Green needs the whole 95 % interval on the good side of a limit."
+    asked = f"{len(rows)} questions of the audit. Green needs the whole 95 % interval on the good side of a limit."
     return f"{asked}\n\n{table(('light', 'question', 'found'), rows)}"
 
 
-def photos(metrics):
-    parted = SPLITS.get(metrics.get("split"), "not recorded")
+def photos(metrics: Metrics) -> str:
+    """Which photos it learned from and was measured on."""
+    way = SPLITS.get(metrics.get("split", ""), "not recorded")
     rows = {
         "source": metrics.get("photos", "not recorded"),
         "learned from": f"{value(metrics, 'n_train')} photos",
         "checked on": f"{value(metrics, 'n_val')} photos",
         "set aside, unreadable or by hand": f"{value(metrics, 'n_rejected')} files",
-        "parted": f"{metrics.get('split', '')}: {parted}; seed {metrics.get('seed', 'not recorded')}",
+        "parted": f"{metrics.get('split', '')}: {way}; seed {metrics.get('seed', 'not recorded')}",
     }
     drawn = "The faces are drawn by maskkit's own code and show nobody."
     real = "The photos may show real people: the run's folder and its pages are not to be shared without their consent."
@@ -144,7 +170,8 @@ def photos(metrics):
     return f"{table(('what', 'value'), rows.items())}\n\n{drawn if metrics.get('source') == 'demo' else real} {model}"
 
 
-def recipe(metrics, described):
+def recipe(metrics: Metrics, described: dict[str, Any]) -> str:
+    """Network, input and training."""
     transform = described["transform"]
     rows = {
         "network": f"{described['arch']}, pretrained weights: {described.get('weights', 'not recorded')}",
@@ -158,7 +185,8 @@ def recipe(metrics, described):
     return table(("what", "value"), rows.items())
 
 
-def use(name):
+def use(name: str) -> str:
+    """The commands that use the model."""
     name = shlex.quote(name)
     return (
         "The folder with model.safetensors and model.json is all that is needed, wherever it lies.\n\n"
@@ -169,31 +197,7 @@ def use(name):
     )
 
 
-# --- Markdown -----------------------------------------------------------------------------------
-
-
-def escape(words):
-    """Text as Markdown that shows it as it is: no link, no HTML, no cell border, one line."""
-    words = " ".join(str(words).encode("utf-8", "replace").decode().split())
-    words = words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"([\\`*\[\]|~#!$]|(?<!\w)_|_(?!\w)|(?<=:)//|@)", r"\\\1", words)
-
-
-def code(words):
-    """Text as a span of code."""
-    return f"`{' '.join(words.replace('`', '').split())}`"
-
-
-def table(columns, rows):
-    """A Markdown table; cells are escaped."""
-    lines = [columns, ["---"] * len(columns), *([escape(cell) for cell in row] for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def bullets(lines):
-    return "\n".join(f"- {line}" for line in lines)
-
-
-def value(metrics, key):
-    found = metrics.get(key)
-    return "not recorded" if found is None else f"{found:,}" if isinstance(found, int) else escape(found)
+def value(metrics: Metrics, key: str) -> str:
+    """An entry of metrics.json as Markdown."""
+    entry = metrics.get(key)
+    return "not recorded" if entry is None else f"{entry:,}" if isinstance(entry, int) else escape(entry)

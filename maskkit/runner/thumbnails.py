@@ -2,6 +2,7 @@
 
 import base64
 import io
+from pathlib import Path
 
 import nbformat
 from PIL import Image
@@ -9,26 +10,26 @@ from PIL import Image
 from maskkit.core import disk
 
 TAG = "thumbnail"
-SIDES_PX = (960, 600)  # no picture is wider or higher; the table shows them at a quarter
+SIDES_PX = (960, 600)  # no picture is wider or higher; README shows them at a quarter
 
 
-def write(notebook, folder):
+def write_thumbnail(notebook: Path, folder: Path) -> None:
     """<folder>/<notebook's name>.png, the notebook's figure made small.
 
     Raises:
         ValueError: not one cell of the notebook has the tag, or that cell shows no PNG.
     """
     tagged = [cell for cell in nbformat.read(notebook, 4).cells if TAG in cell.metadata.get("tags", [])]
-    shown = [
+    pictures = [
         output["data"]["image/png"]
         for cell in tagged
         for output in cell.get("outputs", [])
         if "image/png" in output.get("data", {})
     ]
-    if len(tagged) != 1 or len(shown) != 1:
-        found = f"{len(tagged)} cells and {len(shown)} PNGs"
-        raise ValueError(f"{notebook} needs one cell tagged {TAG!r} that shows one PNG; there are {found}")
-    image = Image.open(io.BytesIO(base64.b64decode(shown[0])), formats=("PNG",)).convert("RGB")
+    if len(tagged) != 1 or len(pictures) != 1:
+        there = f"there are {len(tagged)} cells and {len(pictures)} PNGs"
+        raise ValueError(f"{notebook} needs one cell tagged {TAG!r} that shows one PNG; {there}")
+    image = Image.open(io.BytesIO(base64.b64decode(pictures[0])), formats=("PNG",)).convert("RGB")
     image.thumbnail(SIDES_PX, Image.Resampling.LANCZOS)
     # 64 colours: as good to the eye, a third of the bytes.
     with disk.replacing(folder / f"{notebook.stem}.png") as path:

@@ -1,4 +1,4 @@
-"""A photo's file as pixels: which kinds are read, what is refused and why."""
+"""Decode photos: which file formats are read, what is refused, and why."""
 
 import contextlib
 import hashlib
@@ -6,6 +6,9 @@ import os
 import stat
 import struct
 import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import (
@@ -14,6 +17,7 @@ from PIL import (
     ExifTags,
     GifImagePlugin,
     Image,
+    ImageFile,
     Jpeg2KImagePlugin,
     JpegImagePlugin,
     PngImagePlugin,
@@ -38,7 +42,7 @@ warnings.filterwarnings("ignore", module=r"PIL\.")
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # photos are read in several threads already
 
 
-def decode(path):
+def decode(path: str | Path) -> Image.Image:
     """One photo as an RGB PIL image, by its content whatever its suffix; the first frame where there are several.
 
     The turn in the EXIF data or in the HEIF container is applied (one that only XMP tells is not, as in browsers),
@@ -54,12 +58,13 @@ def decode(path):
         return decode_open(file)
 
 
-def decode_open(file):
+def decode_open(file: BinaryIO) -> Image.Image:
     """`decode` of a binary file at its start, such as an `io.BytesIO`."""
-    with head(file) as image:
+    with head(file) as opened:
+        image: Image.Image = opened
         check_size(image)
         if image.format == "PNG":
-            image = load_png(image, file)
+            image = load_png(opened, file)
         elif image.format in ("JPEG", "MPO"):
             image = jpeg.load(image, file)
         else:
@@ -73,13 +78,13 @@ def decode_open(file):
         return reduced(to_rgb(image))
 
 
-def check_size(image: Image.Image):
+def check_size(image: Image.Image) -> None:
     """Raise ValueError where an image has too many pixels."""
     if image.width * image.height > MAX_PIXELS:
         raise ValueError(f"{image.width} x {image.height} pixels are over the limit of {MAX_PIXELS:,}")
 
 
-def reduced(image):
+def reduced(image: Image.Image) -> Image.Image:
     """An image whose longer side is below twice 2,048 pixels, reduced by a whole factor where it is not."""
     factor = max(image.size) // 2048
     return Image.Image.reduce(image, factor) if factor > 1 else image  # a JPEG 2000's own `reduce` is a number
@@ -89,8 +94,8 @@ def reduced(image):
 
 
 @contextlib.contextmanager
-def head(file):
-    """A photo of a binary file at its start, pixels not yet decoded; for use of the image within the block.
+def head(file: BinaryIO) -> Iterator[ImageFile.ImageFile]:
+    """Yield the photo of a binary file at its start, pixels not yet decoded; the image is open within the block.
 
     Raises:
         ValueError: as `decode`, whatever the parsers raise inside the block.
@@ -103,11 +108,11 @@ def head(file):
         raise ValueError(f"not a photo of a known kind ({', '.join(FORMATS)})")
     file.seek(0)
     try:
-        with opened(kind, file) as image:
+        with open_kind(kind, file) as image:
             yield image
     except (*BROKEN, Image.DecompressionBombError) as error:
-        said = " ".join(str(error).split())
-        raise ValueError(f"broken: {said or type(error).__name__}") from error
+        reason = " ".join(str(error).split())
+        raise ValueError(f"broken: {reason or type(error).__name__}") from error
 
 
 def kind_of(start: bytes) -> str | None:
@@ -120,13 +125,13 @@ def kind_of(start: bytes) -> str | None:
     return next((kind for kind, starts in STARTS.items() if start.startswith(starts)), None)
 
 
-STARTS = {
-    "JPEG": b"\xff\xd8\xff",
-    "PNG": b"\x89PNG\r\n\x1a\n",
+STARTS: dict[str, tuple[bytes, ...]] = {
+    "JPEG": (b"\xff\xd8\xff",),
+    "PNG": (b"\x89PNG\r\n\x1a\n",),
     "GIF": (b"GIF87a", b"GIF89a"),
     "TIFF": tiff.STARTS,
     "JPEG2000": (b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  \r\n\x87\n"),
-    "BMP": b"BM",
+    "BMP": (b"BM",),
 }
 
 
@@ -140,17 +145,17 @@ def kind_of_brands(*brands: bytes) -> str | None:
     return "HEIF" if {b"mif1", b"msf1"} & set(brands) else None
 
 
-def opened(kind: str, file) -> Image.Image:
-    """A photo of one of FORMATS, pixels not yet decoded; SyntaxError where a parser of Pillow's raises ValueError."""
+def open_kind(kind: str, file: BinaryIO) -> ImageFile.ImageFile:
+    """Open a photo of one of FORMATS, pixels not yet decoded; a ValueError of Pillow's parsers becomes SyntaxError."""
     try:
         return OPENERS[kind](file)
     except ValueError as error:
-        if kind in ("TIFF", "HEIF"):  # our own, to be said as they are
+        if kind in ("TIFF", "HEIF"):  # our own messages
             raise
         raise SyntaxError(str(error)) from error
 
 
-def open_heif(file) -> Image.Image:
+def open_heif(file: BinaryIO) -> ImageFile.ImageFile:
     """A HEIF container's primary image; its own turns are applied, and its EXIF data then says that there is none."""
     try:
         import pillow_heif  # here: most runs meet no such photo
@@ -160,7 +165,7 @@ def open_heif(file) -> Image.Image:
     return pillow_heif.as_plugin.HeifImageFile(file)
 
 
-OPENERS = {
+OPENERS: dict[str, Callable[[BinaryIO], ImageFile.ImageFile]] = {
     "JPEG": JpegImagePlugin.jpeg_factory,
     "PNG": PngImagePlugin.PngImageFile,
     "WEBP": WebPImagePlugin.WebPImageFile,
@@ -176,25 +181,25 @@ OPENERS = {
 # --- pixels -------------------------------------------------------------------------------------
 
 
-def load(image: Image.Image):
-    """Decode an image's pixels; Pillow turns a TIFF then, for which it must not see the XMP data."""
+def load(image: Image.Image) -> None:
+    """Decode an image's pixels, without its XMP data: by these Pillow would turn a TIFF."""
     for name in XMP:
         image.info.pop(name, None)
     try:
         image.load()
     except ValueError as error:
-        if image.format == "TIFF":  # our own, to be said as it is
+        if image.format == "TIFF":  # our own message
             raise
         raise SyntaxError(str(error)) from error
 
 
-def load_png(image: Image.Image, file) -> Image.Image:
-    """An opened PNG of that file with its pixels, those of its transparent colour (chunk tRNS) white."""
+def load_png(image: ImageFile.ImageFile, file: BinaryIO) -> Image.Image:
+    """Decode an opened PNG of that file; pixels of its transparent colour (chunk tRNS) become white."""
     tile = image.tile[0]
     load(image)
     if image.mode not in ("1", "L", "I;16", "RGB") or "transparency" not in image.info:
         return image
-    bits = {"L;2": 2, "L;4": 4, "I;16B": 16, "RGB;16B": 16}.get(tile.args, 8)
+    bits = {"L;2": 2, "L;4": 4, "I;16B": 16, "RGB;16B": 16}.get(str(tile.args), 8)
     key, low = np.array(image.info.pop("transparency")) & (1 << bits) - 1, None
     if tile.args == "RGB;16B":  # Pillow keeps the high bytes; read once more for the low ones
         file.seek(0)
@@ -205,18 +210,18 @@ def load_png(image: Image.Image, file) -> Image.Image:
         box = (0, top, image.width, min(top + 256, image.height))
         values = np.array(image.crop(box))
         if low is not None:
-            found = values.astype(np.uint16) << 8 | np.asarray(low.crop(box))
+            stored = values.astype(np.uint16) << 8 | np.asarray(low.crop(box))
         else:
-            found = values * (255 if image.mode == "1" else 1)
-        same = found == key * {2: 85, 4: 17}.get(bits, 1)  # as Pillow scales 2 and 4 bits
+            stored = values * (255 if image.mode == "1" else 1)
+        same = stored == key * {2: 85, 4: 17}.get(bits, 1)  # as Pillow scales 2 and 4 bits
         same = same.all(-1) if image.mode == "RGB" else same
         values[same] = 65535 if image.mode == "I;16" else 1 if image.mode == "1" else 255
         image.paste(Image.fromarray(values), box)
     return image
 
 
-def check_jpeg2000(image: Image.Image, file):
-    """Raise ValueError for a JPEG 2000 of which Pillow makes wrong pixels: white as black, or palettes as grey."""
+def check_jpeg2000(image: Image.Image, file: BinaryIO) -> None:
+    """Raise ValueError for a JPEG 2000 that Pillow decodes wrong: white as black, or palettes as grey."""
     place = file.tell()
     file.seek(0)
     content = file.read()
@@ -225,20 +230,20 @@ def check_jpeg2000(image: Image.Image, file):
     n = int.from_bytes(content[at + 36 : at + 38], "big")
     bits = sorted({(value & 127) + 1 for value in content[at + 38 : at + 38 + 3 * n : 3]})
     if bits != [8] and not (n == 1 and 8 <= bits[0] <= 16):
-        said = " and ".join(map(str, bits))
-        raise ValueError(f"JPEG 2000 with {n} components of {said} bits is not decoded here; save it as 8-bit PNG")
+        depths = " and ".join(map(str, bits))
+        raise ValueError(f"JPEG 2000 with {n} components of {depths} bits is not decoded here; save it as 8-bit PNG")
     if b"pclr" in content[:at] and image.mode not in ("P", "PA"):
         raise ValueError("JPEG 2000 with a palette of this kind (box pclr) is not decoded here; save it as 8-bit PNG")
 
 
 def turned(image: Image.Image) -> Image.Image:
-    """The image as its EXIF data says that it is looked at. Browsers take no other data's word, XMP's neither."""
+    """The image turned as its EXIF data say. Like browsers, this ignores other data, such as XMP."""
     content = image.info.get("exif")
     if content is None and "Raw profile type exif" in image.info:  # ImageMagick's, in PNG
         content = bytes.fromhex("".join(image.info["Raw profile type exif"].split("\n")[3:]))
     exif = Image.Exif()
     exif.load(content or b"")
-    method = TURNS.get(exif.get(ExifTags.Base.Orientation))
+    method = TURNS.get(exif.get(ExifTags.Base.Orientation, 1))
     return image if method is None else image.transpose(method)
 
 
@@ -253,7 +258,7 @@ TURNS = {
 }
 
 
-def to_rgb(image):
+def to_rgb(image: Image.Image) -> Image.Image:
     """Any Pillow mode as RGB: deep grey scaled to 8 bits, transparency on white."""
     if image.mode.startswith(("I", "F")):
         values = np.asarray(image)
@@ -268,14 +273,14 @@ def to_rgb(image):
 # --- files --------------------------------------------------------------------------------------
 
 
-def need_file(path):
-    """Raise ValueError unless a path leads to a regular file: a FIFO would wait for ever, a device never end."""
+def need_file(path: str | Path) -> None:
+    """Raise ValueError if a path is not a regular file: reading a FIFO or a device might never end."""
     mode = os.stat(path).st_mode
     if not stat.S_ISREG(mode):
         raise ValueError("a folder, or a link to one" if stat.S_ISDIR(mode) else "neither a file nor a folder")
 
 
-def sha256(path):
+def sha256(path: str | Path) -> str:
     need_file(path)
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

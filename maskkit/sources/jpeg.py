@@ -5,6 +5,8 @@ import io
 import itertools
 import random
 import re
+from collections.abc import Iterator
+from typing import BinaryIO
 
 from PIL import Image, JpegImagePlugin
 
@@ -13,11 +15,11 @@ FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 ALONE = {0x01, *range(0xD0, 0xD8), 0xD8}  # markers that no length follows
 
 
-def load(image: Image.Image, file) -> Image.Image:
-    """The image, an opened JPEG of that binary file, with its pixels; another of the same file where its end lacks.
+def load(image: Image.Image, file: BinaryIO) -> Image.Image:
+    """Decode an opened JPEG of that binary file; if the file's end is missing, return another image of the same file.
 
-    A download or a copy may stop before the marker EOI, the last two bytes. Such a photo is taken where all its scans
-    are there and its pixels do not depend on what comes after the last byte.
+    A download or a copy may stop before the marker EOI, the last two bytes. Such a photo is accepted if all its scans
+    are there and its pixels do not depend on what would follow the last byte.
 
     Raises:
         OSError: pixels are missing.
@@ -32,17 +34,17 @@ def load(image: Image.Image, file) -> Image.Image:
         content = file.read()
         if not is_whole(content):
             raise
-        seen = set()
+        digests = set()
         for tail in tails(content):
             image = JpegImagePlugin.JpegImageFile(io.BytesIO(content.removesuffix(b"\xff") + tail))
             image.load()
-            seen.add(hashlib.sha256(image.tobytes()).digest())
-            if len(seen) > 1:
+            digests.add(hashlib.sha256(image.tobytes()).digest())
+            if len(digests) > 1:
                 raise OSError(str(error)) from error
         return image
 
 
-def tails(content: bytes):
+def tails(content: bytes) -> Iterator[bytes]:
     """Four ends for a JPEG that lacks its own; they differ from the first bit on, and after restart markers.
 
     A decoder that still needs something of the last scan, if only one bit, makes different pixels of them.
@@ -57,7 +59,7 @@ def tails(content: bytes):
 
 def is_whole(content: bytes) -> bool:
     """Whether the scans that begin in a JPEG's bytes hold all coefficients of all its components to the last bit."""
-    missing = {None}  # until the frame names its components
+    missing: set[tuple[int, int]] = {(-1, -1)}  # until the frame names its components
     try:
         for code, body in segments(content):
             if code in FRAMES:
@@ -71,7 +73,7 @@ def is_whole(content: bytes) -> bool:
     return not missing
 
 
-def segments(content: bytes):
+def segments(content: bytes) -> Iterator[tuple[int, bytes]]:
     """(marker, body) of a JPEG's segments up to its end, restarts and the coded data of scans left out."""
     place = 2
     while 0 <= place < len(content) - 3:

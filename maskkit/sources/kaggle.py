@@ -6,8 +6,11 @@ import subprocess
 import sys
 import textwrap
 import threading
+from pathlib import Path
+from typing import Any
 
 from maskkit.core import paths
+from maskkit.core.messages import said
 
 HANDLE = "ashishjangra27/face-mask-12k-images-dataset"
 PAGE = f"https://www.kaggle.com/datasets/{HANDLE}"
@@ -16,31 +19,37 @@ BY_HAND = "open {page}, press Download, unpack the archive anywhere, and give th
 DOWNLOAD = "import kagglehub, sys; kagglehub.dataset_download(sys.argv[1])"
 
 
-def fetched_folder():
-    """Where kagglehub keeps what it fetched for us (its cache lies in data/kaggle)."""
+def fetched_folder() -> Path:
+    """Return the folder in which kagglehub keeps the downloaded set (its cache is data/kaggle)."""
     return paths.DATA / "kaggle" / "datasets" / HANDLE / "versions"
 
 
-def fetch(time_limit=TIME_LIMIT):
-    """Download the set through kagglehub, its progress bar on stderr; returns the folder below which it lies.
+def fetch(time_limit: float = TIME_LIMIT) -> Path:
+    """Download the set through kagglehub, with its progress bar on stderr; return the folder that holds it.
 
-    kagglehub runs in a process of its own, which a time limit can end wherever it hangs.
+    kagglehub runs in a separate process, so that the time limit can end it wherever it hangs.
 
     Raises:
-        FileNotFoundError: it could not be had; says what was tried and how to fetch it by hand.
+        FileNotFoundError: the download failed; the message says what was tried and how to download it by hand.
     """
     environment = os.environ | {"KAGGLEHUB_CACHE": str(paths.DATA / "kaggle")}
     command = [sys.executable, "-c", DOWNLOAD, HANDLE]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    assert process.stderr is not None  # it is a pipe
     overdue = threading.Event()
-    timer = threading.Timer(time_limit, lambda: (overdue.set(), process.kill()))
+
+    def stop() -> None:
+        overdue.set()
+        process.kill()
+
+    timer = threading.Timer(time_limit, stop)
     timer.start()
-    said = b""
+    output = b""
     try:
-        while chunk := process.stderr.read1(4096):
-            said = (said + chunk)[-20_000:]
-            if sys.stderr.isatty() and b"Downloading" in said and b"Traceback" not in said:
-                sys.stderr.write(chunk.decode("utf-8", "replace"))  # its progress bar; not the way it fails
+        while chunk := os.read(process.stderr.fileno(), 4096):
+            output = (output + chunk)[-20_000:]
+            if sys.stderr.isatty() and b"Downloading" in output and b"Traceback" not in output:
+                sys.stderr.write(chunk.decode("utf-8", "replace"))  # its progress bar, but no traceback
         process.wait()
     finally:
         timer.cancel()
@@ -51,22 +60,27 @@ def fetch(time_limit=TIME_LIMIT):
     if overdue.is_set():
         raise FileNotFoundError(explain(f"the download took longer than {time_limit} s"))
     if process.returncode:
-        lines = said.decode("utf-8", "replace").strip().splitlines()
+        lines = output.decode("utf-8", "replace").strip().splitlines()
         raise FileNotFoundError(explain(lines[-1] if lines else f"exit code {process.returncode}"))
     return fetched_folder()
 
 
-def explain(reason):
-    """What was tried, why it failed, and the steps by hand; without the password of a proxy's address."""
+def explain(reason: str) -> str:
+    """Return what was tried, why it failed, and the steps by hand; without the password of a proxy's address."""
     reason = textwrap.shorten(re.sub(r"//[^/@\s]+@", "//...@", reason), 300, placeholder=" ...")
     return f"Tried to download {PAGE} through kagglehub: {reason}\nBy hand: {BY_HAND.format(page='the page')}"
 
 
-def how_to(error):
-    """The rest of a note: how to use the real photos, in its first line; what went wrong, in further ones.
+def how_to(error: Exception) -> list[dict[str, Any]]:
+    """The rest of a note: how to use the real photos, and what went wrong, each as `messages.said` gives it.
 
     Args:
-        error: as `fetch` raises it.
+        error: raised by `fetch`.
     """
+    by_hand = said(
+        "How to use the real photos: open {page}, press Download, unpack the archive anywhere, and give that folder as "
+        "DATA.",
+        page=PAGE,
+    )
     tried = str(error).partition("\nBy hand")[0]
-    return f"How to use the real photos: {BY_HAND.format(page=PAGE)}\n{tried}"
+    return [by_hand, *({"sentence": line} for line in tried.splitlines())]

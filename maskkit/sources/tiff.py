@@ -1,17 +1,22 @@
-"""TIFF files as Pillow images: each combination of tags is read right, or refused by the name of the tag.
+"""Read TIFF files as Pillow images: each combination of tags is decoded right, or refused by the name of the tag.
 
-Pillow reads the usual combinations. Of the others it refuses some without a reason and gets some wrong without an
-error (planes of 16 bits, 12 bits as 16, white and black exchanged), so those are read here: libtiff, through Pillow,
-unpacks the compressed bytes; numpy makes samples of them.
+Pillow decodes the usual combinations. Of the others it refuses some without a reason and decodes some wrong without an
+error (planes of 16 bits, 12 bits as 16, white and black exchanged). Those are decoded here: libtiff, through Pillow,
+unpacks the compressed bytes, and numpy makes samples of them. (The library tifffile would do the same, but it cannot
+read LZW, the most usual compression, without the package imagecodecs.)
 """
 
 import dataclasses
 import io
 import math
 import struct
+from collections.abc import Iterator
+from typing import IO, Any
 
 import numpy as np
 from PIL import Image, ImageFile, TiffImagePlugin
+
+Tags = TiffImagePlugin.ImageFileDirectory_v2  # the tags of one image, by number
 
 STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"MM*\0", b"II\0*")  # the last two are wrong, and Pillow reads them
 TURN = 274  # the tag of the orientation
@@ -21,7 +26,17 @@ NAMES = {
     332: "InkSet", 338: "ExtraSamples", 339: "SampleFormat", 529: "YCbCrCoefficients", 530: "YCbCrSubSampling",
     532: "ReferenceBlackWhite",
 }  # fmt: skip
-DEFAULTS = {258: (1,), 259: (1,), 266: (1,), 277: (1,), 284: (1,), 317: (1,), 332: (1,), 338: (), 339: (1,)}
+DEFAULTS: dict[int, tuple] = {
+    258: (1,),
+    259: (1,),
+    266: (1,),
+    277: (1,),
+    284: (1,),
+    317: (1,),
+    332: (1,),
+    338: (),
+    339: (1,),
+}
 WHITE_IS_0, BLACK_IS_0, RGB, PALETTE, CMYK, YCBCR = 0, 1, 2, 3, 5, 6  # values of PhotometricInterpretation
 COLOURS = {WHITE_IS_0: 1, BLACK_IS_0: 1, RGB: 3, PALETTE: 1, CMYK: 4, YCBCR: 3}  # samples that make the colour
 UNSIGNED, SIGNED, FLOAT = 1, 2, 3  # values of SampleFormat
@@ -61,8 +76,8 @@ class Layout:
         return 1 if self.planar == 2 else self.samples
 
 
-def open(file) -> Image.Image:
-    """The first image of a TIFF (a binary file at its start) as a Pillow image whose pixels are not yet decoded.
+def open(file: IO[bytes]) -> ImageFile.ImageFile:
+    """Open the first image of a TIFF (a binary file at its start), pixels not yet decoded.
 
     Raises:
         ValueError: nothing here decodes these tags; the message names the first such tag and its value.
@@ -74,19 +89,19 @@ def open(file) -> Image.Image:
     return TiffImagePlugin.TiffImageFile(file) if is_right_in_pillow(layout, tags) else TiffPhoto(file)
 
 
-def read_tags(file) -> TiffImagePlugin.ImageFileDirectory_v2:
-    """The tags of the first image, by number."""
+def read_tags(file: IO[bytes]) -> Tags:
+    """Return the tags of the first image."""
     head = file.read(8)
     if head.startswith(b"MM\0+"):
         raise ValueError("TIFF of kind BigTIFF in byte order MM: it is not decoded here; save it as 8-bit TIFF or PNG")
     head += file.read(8) if head[2] == 43 else b""
-    tags = TiffImagePlugin.ImageFileDirectory_v2(head)
+    tags = Tags(head)
     file.seek(tags.next)
     tags.load(file)
     return tags
 
 
-def numbers(tags, tag: int) -> tuple:
+def numbers(tags: Tags, tag: int) -> tuple:
     """A tag's values, or its default's."""
     value = tags.get(tag, DEFAULTS.get(tag))
     if value is None:
@@ -94,14 +109,14 @@ def numbers(tags, tag: int) -> tuple:
     return tuple(value) if isinstance(value, tuple | list) else (value,)
 
 
-def refuse(tag: int, value, why: str = "is not decoded here") -> ValueError:
+def refuse(tag: int, value: Any, why: str = "is not decoded here") -> ValueError:
     """The error for a tag; raise it."""
-    said = ", ".join(map(str, value)) if isinstance(value, tuple) else value
-    return ValueError(f"TIFF with {NAMES[tag]} {said}, which {why}; save it as 8-bit TIFF or PNG")
+    values = ", ".join(map(str, value)) if isinstance(value, tuple) else value
+    return ValueError(f"TIFF with {NAMES[tag]} {values}, which {why}; save it as 8-bit TIFF or PNG")
 
 
-def read_layout(tags) -> Layout:
-    """The layout that tags tell.
+def read_layout(tags: Tags) -> Layout:
+    """Return the layout that the tags describe.
 
     Raises:
         ValueError: as `open`.
@@ -129,8 +144,8 @@ def read_layout(tags) -> Layout:
         height,
         photometric,
         samples,
-        one(tags, 258),
-        one(tags, 339),
+        single(tags, 258),
+        single(tags, 339),
         read_extra(tags, photometric, samples),
         planar,
         compression,
@@ -142,7 +157,7 @@ def read_layout(tags) -> Layout:
     return layout
 
 
-def one(tags, tag: int) -> int:
+def single(tags: Tags, tag: int) -> int:
     """The value that a tag gives to every sample alike."""
     values = numbers(tags, tag)
     if len(set(values)) != 1:
@@ -150,7 +165,7 @@ def one(tags, tag: int) -> int:
     return values[0]
 
 
-def read_extra(tags, photometric: int, samples: int) -> tuple:
+def read_extra(tags: Tags, photometric: int, samples: int) -> tuple:
     """What each sample beyond the colour is, as ExtraSamples says; RGB with one more and no such tag has alpha."""
     extra, n = numbers(tags, 338), samples - COLOURS[photometric]
     if not extra and n == 1 and photometric == RGB:
@@ -160,7 +175,7 @@ def read_extra(tags, photometric: int, samples: int) -> tuple:
     return tuple(UNASSOCIATED if kind == 999 else kind for kind in extra)  # 999: Corel Draw 10
 
 
-def check_samples(layout: Layout, tags):
+def check_samples(layout: Layout, tags: Tags) -> None:
     """Raise ValueError for kinds of samples that no rule gives a colour for, or no code here."""
     kind, bits, photometric = layout.sample_format, layout.bits, layout.photometric
     colours_only = kind == UNSIGNED and bits in (8, 16)
@@ -193,7 +208,7 @@ def check_samples(layout: Layout, tags):
         check_ycbcr(layout, tags)
 
 
-def check_ycbcr(layout: Layout, tags):
+def check_ycbcr(layout: Layout, tags: Tags) -> None:
     """Raise ValueError where YCbCr is not that of JPEG, which is the one that is computed here."""
     subsampling = tags.get(530, (1, 1) if layout.compression in (1, *PACKED) else (2, 2))
     if layout.compression in (1, *PACKED) and tuple(subsampling) != (1, 1):
@@ -206,8 +221,8 @@ def check_ycbcr(layout: Layout, tags):
         raise refuse(532, tuple(reference))
 
 
-def is_right_in_pillow(layout: Layout, tags) -> bool:
-    """Whether Pillow itself decodes such a file right; tests/test_decoding.py compares each kind with other decoders.
+def is_right_in_pillow(layout: Layout, tags: Tags) -> bool:
+    """Whether Pillow itself decodes such a file right (compared with other decoders in the tests).
 
     Raises:
         ValueError: neither Pillow nor `TiffPhoto` does.
@@ -230,7 +245,7 @@ def is_right_in_pillow(layout: Layout, tags) -> bool:
     return photometric == CMYK and bits == 8 and not extra and one_plane
 
 
-def check_codec(layout: Layout):
+def check_codec(layout: Layout) -> None:
     """Raise ValueError where Pillow does not decode a TIFF of fax or JPEG data right."""
     depth = 1 if layout.compression in FAX else 8
     if layout.bits != depth or layout.sample_format != UNSIGNED:
@@ -242,11 +257,12 @@ def check_codec(layout: Layout):
 
 
 class TiffPhoto(ImageFile.ImageFile):
-    """A TIFF that Pillow cannot be trusted with, as an image of mode L or RGB, turned upright, alpha on white."""
+    """A TIFF that Pillow does not decode right, as an image of mode L or RGB, turned upright, alpha on white."""
 
     format, format_description = "TIFF", "TIFF of an unusual layout"
 
-    def _open(self):
+    def _open(self) -> None:
+        assert self.fp is not None  # opened by ImageFile
         self.tags = read_tags(self.fp)
         self.layout = read_layout(self.tags)
         width, height = self.layout.width, self.layout.height
@@ -255,8 +271,9 @@ class TiffPhoto(ImageFile.ImageFile):
         self.info["compression"] = TiffImagePlugin.COMPRESSION_INFO[self.layout.compression]
         self.tile = []
 
-    def load(self):
+    def load(self) -> Any:
         if self._im is None:
+            assert self.fp is not None  # not yet closed
             pixels = colours(read_samples(self.fp, self.tags, self.layout), self.layout, self.tags)
             self.im = Image.fromarray(np.ascontiguousarray(upright(pixels, self.layout))).im
         return super().load()
@@ -284,7 +301,7 @@ class Blocks:
     cut: bool  # strips: the last one of a plane ends where the image does
 
     @classmethod
-    def of(cls, tags, layout: Layout):
+    def of(cls, tags: Tags, layout: Layout) -> "Blocks":
         if 324 in tags:
             width, height = (numbers(tags, tag)[0] for tag in (322, 323))
             return cls(width, height, numbers(tags, 324), numbers(tags, 325), cut=False)
@@ -292,7 +309,7 @@ class Blocks:
         lengths = numbers(tags, 279) if 279 in tags else (None,) * len(offsets)
         return cls(layout.width, min(tags.get(278) or layout.height, layout.height), offsets, lengths, cut=True)
 
-    def places(self, layout: Layout):
+    def places(self, layout: Layout) -> Iterator[tuple[int, int, int, int]]:
         """(plane, top, left, height) of each block, in their order."""
         for plane in range(layout.samples // layout.pixel):
             for top in range(0, layout.height, self.height):
@@ -300,7 +317,7 @@ class Blocks:
                     yield plane, top, left, min(self.height, layout.height - top) if self.cut else self.height
 
 
-def read_samples(file, tags, layout: Layout) -> np.ndarray:
+def read_samples(file: IO[bytes], tags: Tags, layout: Layout) -> np.ndarray:
     """Every sample of the file, (H, W, samples), of the smallest type that holds it.
 
     Raises:
@@ -315,16 +332,16 @@ def read_samples(file, tags, layout: Layout) -> np.ndarray:
     row = math.ceil(blocks.width * layout.pixel * layout.bits / 8)
     if row * blocks.height > max(2 * n_bytes, 1_000_000):
         raise ValueError(f"broken: TIFF with tiles of {blocks.width} x {blocks.height} pixels")
-    found = np.empty((layout.height, layout.width, layout.samples), dtype)
+    samples = np.empty((layout.height, layout.width, layout.samples), dtype)
     for (plane, top, left, rows), offset, length in zip(
         blocks.places(layout), blocks.offsets, blocks.lengths, strict=True
     ):
         file.seek(offset)
         packed = file.read(min(rows * row * 2 + 10_000, rows * row if length is None else length))
         block = unpack(unpress(packed, rows, row, layout), rows, blocks.width, layout)
-        area = found[top : top + rows, left : left + blocks.width, plane * layout.pixel : (plane + 1) * layout.pixel]
+        area = samples[top : top + rows, left : left + blocks.width, plane * layout.pixel : (plane + 1) * layout.pixel]
         area[:] = block[: area.shape[0], : area.shape[1]]
-    return found
+    return samples
 
 
 def unpress(packed: bytes, rows: int, row: int, layout: Layout) -> bytes:
@@ -368,16 +385,16 @@ def unpack(plain: bytes, rows: int, width: int, layout: Layout) -> np.ndarray:
         differences = np.frombuffer(plain, f"{layout.order}u{bits // 8}").reshape(shape)
         return np.cumsum(differences, axis=1, dtype=f"u{bits // 8}").view(kind)
     raw = np.frombuffer(plain, np.uint8).reshape(rows, -1)
-    found = np.zeros((rows, width * layout.pixel), np.uint16)
-    for some in bands(rows, width * layout.pixel):
-        ones = np.unpackbits(raw[some], axis=1)[:, : found.shape[1] * bits].reshape(-1, found.shape[1], bits)
+    samples = np.zeros((rows, width * layout.pixel), np.uint16)
+    for band in bands(rows, width * layout.pixel):
+        ones = np.unpackbits(raw[band], axis=1)[:, : samples.shape[1] * bits].reshape(-1, samples.shape[1], bits)
         for i in range(bits):
-            found[some] = found[some] << 1 | ones[..., i]
-    return found.reshape(shape)
+            samples[band] = samples[band] << 1 | ones[..., i]
+    return samples.reshape(shape)
 
 
-def bands(rows: int, per_row: int):
-    """Slices of some rows each, a million values or so, for steps that take many times the room of the values."""
+def bands(rows: int, per_row: int) -> Iterator[slice]:
+    """Slices of about a million values each, for steps that need many times the memory of the values."""
     step = max(1, 1_000_000 // per_row)
     return (slice(top, min(top + step, rows)) for top in range(0, rows, step))
 
@@ -385,24 +402,24 @@ def bands(rows: int, per_row: int):
 # --- colours ------------------------------------------------------------------------------------
 
 
-def colours(samples: np.ndarray, layout: Layout, tags) -> np.ndarray:
+def colours(samples: np.ndarray, layout: Layout, tags: Tags) -> np.ndarray:
     """Samples (H, W, samples) as uint8 (H, W), grey, or (H, W, 3), RGB, transparency on white."""
     n, photometric = COLOURS[layout.photometric], layout.photometric
     if photometric == PALETTE:
         table = np.array(numbers(tags, 320)).reshape(3, -1).T
-        found = look_up((table >> 8 if table.max() > 255 else table).astype(np.uint8), samples[..., 0])
+        pixels = look_up((table >> 8 if table.max() > 255 else table).astype(np.uint8), samples[..., 0])
     else:
-        found = to_bytes(samples[..., :n], layout)
+        pixels = to_bytes(samples[..., :n], layout)
     if photometric == WHITE_IS_0:
-        found = 255 - found
+        pixels = 255 - pixels
     if photometric in (CMYK, YCBCR):
         mode = "CMYK" if photometric == CMYK else "YCbCr"
-        found = np.asarray(Image.fromarray(np.ascontiguousarray(found), mode).convert("RGB"))
+        pixels = np.asarray(Image.fromarray(np.ascontiguousarray(pixels), mode).convert("RGB"))
     alphas = [i for i, kind in enumerate(layout.extra) if kind]
     if alphas:
         alpha = to_bytes(samples[..., n + alphas[0], np.newaxis], layout)
-        found = on_white(found, alpha, layout.extra[alphas[0]] == ASSOCIATED)
-    return found[..., 0] if found.shape[2] == 1 else found
+        pixels = on_white(pixels, alpha, layout.extra[alphas[0]] == ASSOCIATED)
+    return pixels[..., 0] if pixels.shape[2] == 1 else pixels
 
 
 def to_bytes(samples: np.ndarray, layout: Layout) -> np.ndarray:
@@ -419,19 +436,19 @@ def scaled(samples: np.ndarray, bits: int) -> np.ndarray:
 
 def look_up(table: np.ndarray, places: np.ndarray) -> np.ndarray:
     """`table[places]`, some rows at a time: numpy makes places of eight bytes."""
-    found = np.empty(places.shape + table.shape[1:], table.dtype)
-    for some in bands(len(places), places[0].size):
-        found[some] = table[places[some]]
-    return found
+    values = np.empty(places.shape + table.shape[1:], table.dtype)
+    for band in bands(len(places), places[0].size):
+        values[band] = table[places[band]]
+    return values
 
 
-def on_white(found: np.ndarray, alpha: np.ndarray, associated: bool) -> np.ndarray:
+def on_white(colour: np.ndarray, alpha: np.ndarray, associated: bool) -> np.ndarray:
     """Colours uint8 (H, W, C) on a white ground, by alpha uint8 (H, W, 1); associated: already multiplied with it."""
-    result = np.empty_like(found)
-    for some in bands(len(found), found[0].size):
-        opaque = alpha[some] / np.float32(255)
-        colour = found[some] * (np.float32(1) if associated else opaque)
-        result[some] = np.rint(colour + 255 * (1 - opaque)).clip(0, 255)
+    result = np.empty_like(colour)
+    for band in bands(len(colour), colour[0].size):
+        opaque = alpha[band] / np.float32(255)
+        shown = colour[band] * (np.float32(1) if associated else opaque)
+        result[band] = np.rint(shown + 255 * (1 - opaque)).clip(0, 255)
     return result
 
 
@@ -447,11 +464,10 @@ def to_8_bit(values: np.ndarray) -> np.ndarray:
     """
     floats = values.dtype.kind == "f"
     full_scales = (1, 255, 65535) if floats else (255, 65535, np.iinfo(values.dtype).max)
-    limit = 1e30 if floats else None
     values = values.astype(np.float32)
     if floats:
         np.nan_to_num(values, copy=False, nan=0, posinf=0, neginf=0)
-        np.clip(values, -limit, limit, out=values)
+        np.clip(values, -1e30, 1e30, out=values)
     lowest, highest = float(values.min()), float(values.max())
     full_scale = next((scale for scale in full_scales if highest <= scale * (2 if scale == 1 else 1)), highest)
     if lowest < -0.05 * full_scale:

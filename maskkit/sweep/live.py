@@ -1,13 +1,17 @@
 """A sweep as a table that fills up in a notebook."""
 
-from maskkit.html import markup
-from maskkit.sweep.sweep import varied
+from typing import Any
+
+from maskkit.html.markup import element
+from maskkit.html.render import table
+from maskkit.sweep.recipes import varied_parameters
+from maskkit.sweep.state import Sweep
 
 SHOWN = 12  # rows; runs.csv has all
 
 
-def watcher():
-    """What shows a sweep where this process is a notebook's kernel; None elsewhere."""
+def make_table() -> "Table | None":
+    """What shows a sweep if this process is a notebook's kernel; None elsewhere."""
     try:
         from IPython import get_ipython
     except ImportError:
@@ -19,10 +23,10 @@ def watcher():
 class Table:
     """One output of a cell, replaced at each change."""
 
-    def __init__(self):
-        self.handle = None
+    def __init__(self) -> None:
+        self.handle: Any = None
 
-    def __call__(self, sweep):
+    def __call__(self, sweep: Sweep) -> None:
         from IPython.display import HTML, display
 
         shown = HTML(html(sweep))
@@ -32,10 +36,10 @@ class Table:
             self.handle.update(shown)
 
 
-def html(sweep):
+def html(sweep: Sweep) -> str:
     """The counts, and the best rows so far."""
     counts, total = sweep.counts, len(sweep.rows)
-    names = [name for name in varied(sweep.recipes.values()) if name != "SEED"]
+    names = [name for name in varied_parameters(sweep.recipes.values()) if name != "SEED"]
     done = sorted((sweep.rows[key] for key in sweep.of("done")), key=lambda row: -row["last_accuracy"])
     columns = ["recipe", *names, "seed", "last epoch", "best epoch"]
     body = [
@@ -47,7 +51,6 @@ def html(sweep):
         ]
         for row in done[:SHOWN]
     ]
-    said = f"{counts['done']:,} of {total:,} recipes done, {counts['broken']:,} broken"
-    return f'<p><progress value="{total - counts["open"]}" max="{total}"></progress> {said}</p>' + markup.table(
-        f"The {len(body)} best so far, by the last epoch.", columns, body
-    )
+    progress = element("progress", value=total - counts["open"], max=total)
+    state = f" {counts['done']:,} of {total:,} recipes done, {counts['broken']:,} broken"
+    return element("p", progress, state) + table(f"The {len(body)} best so far, by the last epoch.", columns, body)

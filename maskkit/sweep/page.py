@@ -1,95 +1,66 @@
 """sweep.html: the settings of a sweep, the best and those as good within noise marked; what broke, by name."""
 
+from pathlib import Path
+from typing import Any
+
 from maskkit import __version__, evaluate, plots, runs
 from maskkit.core import disk
-from maskkit.html import markup
-from maskkit.html.markup import Markup, ends, percent, plural, section, table, text
+from maskkit.html.markup import read_figure
+from maskkit.html.render import render
 from maskkit.sweep import figures
-
-COMPARED = (
-    "Recipes that differ in their seed only are one setting. Each setting is compared with the best on the photos that "
-    "both answered, photo by photo, by the last epoch; 'as good' says that the gap's 95 % interval reaches zero. "
-    "The best of many is lucky as well as good: its own number flatters, the more so the more settings were tried. "
-    "A choice made here should be measured once more, on photos that no recipe of this sweep has seen."
-)
+from maskkit.sweep.ranking import Ranking, Setting
+from maskkit.sweep.state import Sweep
 
 
-def write(sweep, exams, made):
+def write(sweep: Sweep, rankings: list[Ranking], made: list[str]) -> Path:
     """Write the figures and sweep.html of a `sweep.Sweep`.
 
     Args:
-        exams: of `ranking.rank`. made: names of the runs that went through the notebooks.
+        rankings: of `ranking.rank`. made: names of the runs that went through the notebooks.
 
     Returns:
         the page's path.
     """
-    counts = sweep.counts
-    said = f"{counts['done']:,} of {plural(len(sweep.rows), 'recipe')} done"
-    facts = {"recipes": f"{len(sweep.rows):,}", "done": f"{counts['done']:,}", "broken": f"{counts['broken']:,}"}
-    parts = [
-        f'<header><p class="soft">maskkit sweep, {text(sweep.name)}</p><h1>{text(said)}</h1>{markup.facts(facts)}'
-        "</header>",
-        "<main>",
-        *(exam_section(sweep, number, exam) for number, exam in enumerate(exams)),
-        section("How settings are compared", f"<p>{text(COMPARED)}</p>") if exams else "",
-        section("Through the notebooks", notebooks(made)),
-        section("Broken recipes", broken(sweep)),
-        "</main>",
-        f"<footer><p>Every parameter and number of every recipe: runs.csv. Written by maskkit {__version__}, "
-        f"{runs.now()}.</p></footer>",
-    ]
+    html = render(
+        "sweep.html",
+        sweep=sweep,
+        comparisons=[comparison(sweep.folder, place, ranking) for place, ranking in enumerate(rankings)],
+        made=made,
+        broken=[(key, sweep.rows[key]["error"]) for key in sweep.of("broken")],
+        version=__version__,
+        now=runs.now(),
+    )
     path = sweep.folder / "sweep.html"
-    disk.write_text(path, markup.document(f"{said}: {sweep.name}", parts))
+    disk.write_text(path, html)
     return path
 
 
-def exam_section(sweep, number, exam):
-    """One set of photos: the figure and the table of all settings."""
-    name = "settings" + (f"_{number + 1}" if number else "")
-    plots.save(figures.settings(exam), sweep.folder, name)
-    best, as_good = exam.settings[0], sum(one.noise for one in exam.settings) - 1
-    found = (f"The best setting is {best.words}. " if len(exam.settings) > 1 else f"{best.words}. ".capitalize()) + (
-        f"{plural(as_good, 'other setting')} may be as good." if as_good else ""
-    )
-    alt = f"Accuracy of {plural(len(exam.settings), 'setting')} with intervals, the best on top."
-    look = "Look for settings whose mark is hollow: only these are behind by more than noise."
-    figure = markup.figure(sweep.folder / "figures" / f"{name}.png", alt, look)
-    return section(exam.photos, f"<p>{text(found)}</p>", figure, listed(exam))
+def comparison(folder: Path, place: int, ranking: Ranking) -> dict[str, Any]:
+    """The settings compared on one set of photos, and their figure, which is drawn here."""
+    name = f"settings_{place + 1}" if place else "settings"
+    plots.save(figures.settings(ranking), folder, name)
+    best = ranking.settings[0]
+    return {
+        "photos": ranking.photos,
+        "n": len(ranking.settings),
+        "best": best.words,
+        "score": evaluate.format_score(best.score),
+        "as_good": sum(setting.noise for setting in ranking.settings) - 1,
+        "figure": read_figure(folder / "figures" / f"{name}.png"),
+        "names": list(best.differs) or ["setting"],
+        "settings": [row(setting) for setting in ranking.settings],
+    }
 
 
-def listed(exam):
-    """Every setting as a row."""
-    names = list(exam.settings[0].differs)
-    numbers = ("last epoch", "95 % interval", "behind the best by", "seeds")
-    columns = [*(names or ["setting"]), "verdict", *numbers, "recipe"]
-    body = []
-    for one in exam.settings:
-        verdict = "best" if one.gap is None else "as good" if one.noise else "behind"
-        gap = "-" if one.gap is None or one.gap[0] is None else f"{0 - 100 * one.gap[0]:.1f} points"
-        body.append(
-            [
-                *(one.differs.values() or ["the only one"]),
-                verdict,
-                percent(one.score["accuracy"]),
-                ends(one.score["interval"]),
-                gap,
-                len(one.seeds),
-                Markup(f"<code>{text(one.keys[0])}</code>"),
-            ]
-        )
-    said = f"{evaluate.say(exam.settings[0].score)} is the best. The recipe named is the setting's first seed."
-    first = len(names) or 1
-    return table(said, columns, body, numbers=(first + 1, first + 3, first + 4), stacked=True)
-
-
-def notebooks(made):
-    items = "".join(f"<li><code>runs/{text(name)}/report.html</code></li>" for name in made)
-    return f"<ul>{items}</ul>" if made else "<p>None: no recipe was run through the notebooks yet.</p>"
-
-
-def broken(sweep):
-    rows = [[key, sweep.rows[key]["error"]] for key in sweep.of("broken")]
-    if not rows:
-        return "<p>None.</p>"
-    said = "Recipes that gave no number. `maskkit sweep ... --retry NAME` tries one again, `--retry all` all."
-    return table(said, ("recipe", "what it said"), rows, long=(1,))
+def row(setting: Setting) -> dict[str, Any]:
+    """A setting as the table shows it."""
+    verdict = "best" if setting.gap is None else "as good" if setting.noise else "behind"
+    gap = setting.gap[0] if setting.gap else None
+    return {
+        "differs": list(setting.differs.values()) or ["the only one"],
+        "verdict": verdict,
+        "score": setting.score,
+        "gap": "-" if gap is None else f"{0 - 100 * gap:.1f} points",
+        "n_seeds": len(setting.seeds),
+        "key": setting.keys[0],
+    }

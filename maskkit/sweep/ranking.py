@@ -1,4 +1,4 @@
-"""Which recipes of a sweep are best, and which are so within noise.
+"""Which recipes of a sweep are best, and which are as good within noise.
 
 Recipes that differ in their seed only are one setting, repeated. Settings are compared on the photos that both
 answered: the difference per photo of the last epoch, and its interval over groups of photos (`intervals.mean`). The
@@ -6,14 +6,18 @@ best epoch is not compared: it was chosen on these photos.
 """
 
 import dataclasses
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
 from maskkit import evaluate
-from maskkit.core import disk, intervals
-from maskkit.sweep import sweep
+from maskkit.core import intervals
+from maskkit.sweep import folder
+from maskkit.sweep.recipes import DRAW_PARAMETERS, Recipe, varied_parameters
+from maskkit.sweep.state import Sweep
 
-EXAM = ("DATA", "PER_CLASS", "SPLIT", "GROUPS", "CORRECTIONS")  # settings that differ in these answer other photos
+Interval = tuple[float | None, list[float] | None]  # mean and its ends, of `intervals.mean`
 
 
 @dataclasses.dataclass
@@ -24,69 +28,76 @@ class Setting:
     its accuracy minus the best setting's, on the photos both answered; None for the best. noise: whether that is noise.
     """
 
-    differs: dict
-    keys: list
-    seeds: list
-    answers: dict = dataclasses.field(repr=False)  # {(draw, photo): (right, group)}
-    score: dict = None
-    gap: tuple = None
+    differs: dict[str, Any]
+    keys: list[str] = dataclasses.field(default_factory=list)
+    seeds: list[int] = dataclasses.field(default_factory=list)
+    # {(draw, photo): (right, group)}
+    answers: dict[tuple[str, str], tuple[int, str]] = dataclasses.field(default_factory=dict, repr=False)
+    score: dict[str, Any] = dataclasses.field(default_factory=dict)
+    gap: Interval | None = None
     noise: bool = True
 
     @property
-    def words(self):
-        said = ", ".join(f"{name} {value}" for name, value in self.differs.items()) or "the only setting"
-        return f"{said}: last epoch {evaluate.say(self.score)}, {len(self.seeds)} seeds"
+    def name(self) -> str:
+        """What it differs in: 'ARCH resnet18, EPOCHS 10'."""
+        return ", ".join(f"{name} {value}" for name, value in self.differs.items()) or "the only setting"
+
+    @property
+    def words(self) -> str:
+        """Its name and its score, for a reader."""
+        return f"{self.name}: last epoch {evaluate.format_score(self.score)}, {len(self.seeds)} seeds"
 
 
 @dataclasses.dataclass
-class Exam:
-    """Settings that answer the same photos, the best first."""
+class Ranking:
+    """Settings that are validated on the same photos, the best first."""
 
     photos: str
-    settings: list
+    settings: list[Setting] = dataclasses.field(default_factory=list)
 
 
-def rank(found):
-    """The exams of a `sweep.Sweep`, from its finished recipes; the one with most settings first."""
-    done = [found.recipes[key] for key in found.of("done")]
-    varied = [name for name in sweep.varied(done) if name != "SEED"]
-    settings, photos = {}, {}
-    for key in sorted(found.of("done"), key=lambda key: found.recipes[key]["SEED"]):
-        recipe = found.recipes[key]
-        exam, mark = (
-            tuple((k, v) for k, v in recipe.items() if (k in EXAM) == inside and k != "SEED")
-            for inside in (True, False)
-        )
-        differs = {name: recipe[name] for name in varied}
-        one = settings.setdefault(exam, {}).setdefault(mark, Setting(differs, [], [], {}))
-        one.keys.append(key)
-        one.seeds.append(recipe["SEED"])
-        one.answers |= answers(found.folder, key, recipe)
-        photos[exam] = f"{found.rows[key]['photos']}, {recipe['PER_CLASS'] or 'all'} a class, {recipe['SPLIT']} split"
-    exams = [Exam(photos[exam], compared(list(own.values()))) for exam, own in settings.items()]
-    return sorted(exams, key=lambda exam: -len(exam.settings))
+def rank(sweep: Sweep) -> list[Ranking]:
+    """The settings of a sweep's finished recipes; the ranking with most settings first."""
+    done = sorted(sweep.of("done"), key=lambda key: sweep.recipes[key]["SEED"])
+    varied = [name for name in varied_parameters(sweep.recipes[key] for key in done) if name != "SEED"]
+    rankings: dict[tuple, Ranking] = {}
+    settings: dict[tuple, Setting] = {}
+    for key in done:
+        recipe = sweep.recipes[key]
+        photos, everything = (without_seed(recipe, names) for names in (DRAW_PARAMETERS, recipe))
+        ranking = rankings.setdefault(photos, Ranking(name_photos(sweep.rows[key]["photos"], recipe)))
+        if everything not in settings:
+            settings[everything] = Setting({name: recipe[name] for name in varied})
+            ranking.settings.append(settings[everything])
+        setting = settings[everything]
+        setting.keys.append(key)
+        setting.seeds.append(recipe["SEED"])
+        setting.answers |= folder.read_answers(sweep.folder, key, recipe)
+    for ranking in rankings.values():
+        ranking.settings = compare(ranking.settings)
+    return sorted(rankings.values(), key=lambda ranking: -len(ranking.settings))
 
 
-def answers(folder, key, recipe):
-    """{(draw, sha256): (right 0 | 1, group)} of a recipe's validation photos."""
-    draw = sweep.key_of(sweep.draw_of(recipe))
-    rows = [row for row in disk.read_csv(folder / "draws" / draw / "split.csv") if row["part"] == "val"]
-    right = disk.read_json(folder / "recipes" / key / "result.json")["right"]
-    return {(draw, row["file"]): (int(hit), row["group"]) for row, hit in zip(rows, right, strict=True)}
+def without_seed(recipe: Recipe, names: Iterable[str]) -> tuple[tuple[str, Any], ...]:
+    """Some parameters of a recipe with their values, beside SEED."""
+    return tuple((name, recipe[name]) for name in names if name != "SEED")
 
 
-def compared(settings):
+def name_photos(photos: str, recipe: Recipe) -> str:
+    return f"{photos}, {recipe['PER_CLASS'] or 'all'} a class, {recipe['SPLIT']} split"
+
+
+def compare(settings: list[Setting]) -> list[Setting]:
     """The settings, the best first, each with its score and its gap to the best."""
-    for one in settings:
-        right, groups = zip(*one.answers.values(), strict=True)
+    for setting in settings:
+        right, groups = zip(*setting.answers.values(), strict=True)
         share, interval = intervals.rate(right, groups, seed=0)
-        one.score = evaluate.score(sum(right), len(right)) | {"accuracy": share, "interval": interval}
-    settings.sort(key=lambda one: -one.score["accuracy"])  # equals stay in the file's order
-    best = settings[0]
-    for one in settings[1:]:
-        shared = [photo for photo in one.answers if photo in best.answers]
-        gaps = np.array([one.answers[photo][0] - best.answers[photo][0] for photo in shared])
-        groups = [one.answers[photo][1] for photo in shared]
-        one.gap = intervals.mean(gaps, groups, seed=0)
-        one.noise = one.gap[1] is None or one.gap[1][1] >= 0
+        setting.score = evaluate.score(sum(right), len(right)) | {"accuracy": share, "interval": interval}
+    best, *others = settings = sorted(settings, key=lambda setting: -setting.score["accuracy"])  # equals keep the order
+    for setting in others:
+        shared = [photo for photo in setting.answers if photo in best.answers]
+        gaps = np.array([setting.answers[photo][0] - best.answers[photo][0] for photo in shared])
+        setting.gap = intervals.mean(gaps, [setting.answers[photo][1] for photo in shared], seed=0)
+        ends = setting.gap[1]
+        setting.noise = ends is None or ends[1] >= 0
     return settings

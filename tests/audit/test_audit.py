@@ -1,4 +1,4 @@
-"""Each light red on a set made to be bad and green on a good one; the whole audit on drawn faces; wrong inputs."""
+"""The whole audit on synthetic faces, and wrong inputs."""
 
 import csv
 import json
@@ -6,147 +6,23 @@ import shutil
 
 import numpy as np
 import pytest
-import torch
 from conftest import draw_photo, fill
 from PIL import Image
 
-from maskkit import checkpoint, claims, model, pretrained, split
-from maskkit.audit import audit, leaks, lights, sections, shortcuts
+from maskkit import checkpoint, model, pretrained, split
+from maskkit.audit import audit, leaks, page
+from maskkit.audit.checks import CHECKS, split_variance
 from maskkit.cli import main
-from maskkit.core import paths
-from maskkit.html import audit_section
+from maskkit.core import messages, paths
+from maskkit.report import REPORT_RECIPE
 from maskkit.sources import folders
-
-RECIPE = claims.REPORT_RECIPE | {"learning_rate": 0.05}
-
-
-def features(n, distance, seed=0):
-    """(X, labels): n photos of two classes, `distance` standard deviations apart in each of 8 numbers."""
-    chance = np.random.default_rng(seed)
-    labels = np.arange(n) % 2
-    X = chance.normal(size=(n, 8)) + distance * (labels[:, None] - 0.5)
-    return torch.from_numpy(X.astype(np.float32)), labels
-
-
-# --- the six lights -----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("distance", "expected"), [(6.0, "green"), (0.3, "red")])
-def test_luck_of_the_split(distance, expected):
-    X, labels = features(400, distance)
-    everyone = np.ones(400, dtype=bool)
-    entries, missed = sections.repeated_splits(
-        "resnet18", X, labels, np.arange(400), everyone, recipe=RECIPE, seed=0, n_splits=200
-    )
-    assert lights.light("split_luck", missed)["light"] == expected
-    best, last = entries["resnet18_best"], entries["resnet18_last"]
-    assert sum(best["distribution"]) == 200 and len(best["distribution"]) == 41
-    assert best["value"] >= last["value"] and best["flattery"] >= -0.01
-    assert (best["flattery"] > 0.01) == (expected == "red")  # choosing flatters where epochs differ
-    assert abs(entries["resnet18_unseen"]["value"] - last["value"]) < 0.05
-
-
-def test_luck_without_photos_left_over_is_said():
-    X, labels = features(60, 6.0)
-    entries, missed = sections.repeated_splits(
-        "resnet18", X, labels, np.arange(60), np.ones(60, dtype=bool), recipe=RECIPE, seed=0, n_splits=5
-    )
-    assert entries["resnet18_unseen"]["value"] is None and "left over" in entries["resnet18_unseen"]["sentence"]
-    assert entries["resnet18_best"]["flattery"] is None and missed["value"] == 0
-
-
-@pytest.mark.parametrize(("n_leaked", "expected"), [(0, "green"), (1, "amber"), (10, "red")])
-def test_leaks(n_leaked, expected):
-    training = np.arange(200) < 160
-    groups = np.arange(200)
-    groups[160 : 160 + n_leaked] = np.arange(n_leaked)
-    held = sections.held_out_leaks({"sha256": np.arange(200), "all": groups}, training, ~training, "Test")
-    light = lights.light("leaks", held, judged=[held["value"]] * 2)
-    assert light["light"] == expected and held["value"] == n_leaked / 40
-    assert held["by_detector"] == {"sha256": 0.0}
-
-
-@pytest.mark.parametrize(("gives_away", "expected"), [(False, "green"), (True, "red")])
-def test_shortcuts(gives_away, expected):
-    X, labels = features(600, 4.0)
-    sizes = np.random.default_rng(1).integers(60, 200, (600, 2)).astype(np.float32)
-    sizes += 300 * gives_away * labels[:, None]
-    parts = np.full(600, "")
-    entries, light = sections.shortcut_entries(
-        {"width_height": sizes}, X, "resnet18", labels, np.arange(600), parts, recipe=RECIPE, seed=0
-    )
-    assert light["light"] == expected
-    assert (entries["width_height"]["value"] > 0.95) == gives_away
-    assert entries["model"]["value"] > 0.95 and abs(entries["guess"]["value"] - 0.5) < 0.05
-
-
-def test_weak_measures_do_not_move_the_light():
-    X, labels = features(400, 4.0)
-    given = {"width_height": np.ones((400, 2), np.float32), "file_size": labels[:, None].astype(np.float32)}
-    entries, light = sections.shortcut_entries(
-        given, X, "resnet18", labels, np.arange(400), np.full(400, ""), recipe=RECIPE, seed=0
-    )
-    assert entries["file_size"]["value"] == 1.0 and light["light"] == "green"
-
-
-def test_a_test_part_is_measured_without_its_versions_in_train():
-    labels = np.arange(120) % 2
-    parts = np.repeat(["Train", "Test"], [80, 40])
-    groups = np.arange(120)
-    groups[80:90] = np.arange(10)
-    way = shortcuts.protocol(labels, groups, parts, 0)
-    ((train, test),) = way.pairs
-    assert len(test) == 40 and set(train) == set(range(10, 80)) and way.measured_on.startswith("the Test part")
-    assert len(shortcuts.protocol(labels, groups, np.full(120, ""), 0).pairs) == 5
-
-
-@pytest.mark.parametrize(("hurts", "expected"), [("lower_half", "green"), ("upper_half", "red")])
-def test_mouth(hurts, expected):
-    labels = np.arange(80) % 2
-    sure = np.eye(2)[labels] * 0.9 + 0.05
-    found = {("whole", ""): sure}
-    for region in ("lower_half", "upper_half", "background"):
-        for fill_ in ("blur", "mean"):
-            found[region, fill_] = np.full((80, 2), 0.5) if region == hurts else sure
-    entries = sections.region_entries("resnet18", found, labels, np.arange(80), 0)
-    assert lights.light("mouth", entries["resnet18_mouth"])["light"] == expected
-    assert entries["resnet18_whole"]["value"] == 1 and entries[f"resnet18_{hurts}_mean"]["value"] == 0.5
-
-
-@pytest.mark.parametrize(("share", "expected"), [(0.99, "green"), (0.6, "red")])
-def test_other_source(share, expected):
-    labels = np.arange(400) % 2
-    right = np.random.default_rng(0).random(400) < share
-    probabilities = np.eye(2)[np.where(right, labels, 1 - labels)]
-    files = [str(index) for index in range(400)]
-    entry = sections.against_entry(labels, probabilities, np.arange(400), ("a", "b"), files, "there", 0.98, 0)
-    assert lights.light("other_source", entry, (0.93, 0.88))["light"] == expected
-    assert np.sum(entry["confusion"]) == 400 and len(entry["mistakes"]) == (~right).sum()
-
-
-@pytest.mark.parametrize(("sharpness", "expected"), [(1.0, "green"), (6.0, "red")])
-def test_calibration(sharpness, expected):
-    chance = np.random.default_rng(0)
-    logits = np.zeros((1500, 2))
-    logits[:, 0] = chance.normal(0, 3, 1500)
-    labels = (chance.random(1500) > 1 / (1 + np.exp(-logits[:, 0]))).astype(int)
-    entries = sections.calibration_entries(logits * sharpness, labels, np.arange(1500), "photos", 0)
-    assert lights.light("calibration", entries["ece"])["light"] == expected
-    assert entries["ece_scaled"]["temperature"] == pytest.approx(sharpness, rel=0.15)
-    assert entries["dont_know"]["value"] < 0.03 < 0.5 < entries["dont_know"]["answered"] + 0.3
-
-
-def test_judging_by_intervals():
-    assert lights.judge((0.0, 0.04), 0.05, 0.2) == "green" and lights.judge((0.3, 0.4), 0.05, 0.2) == "red"
-    assert lights.judge((0.04, 0.3), 0.05, 0.2) == "amber" and lights.judge(None, 0.05, 0.2) == "unknown"
-    assert lights.judge((0.7, 0.9), 2 / 3, 0.5) == "green" and lights.judge((0.2, 0.4), 2 / 3, 0.5) == "red"
 
 
 def test_the_recipe_is_report_yaml_s():
     import yaml
 
     settings = yaml.safe_load((paths.NOTEBOOKS / "report.yaml").read_text())
-    assert {name: settings[name.upper()] for name in claims.REPORT_RECIPE} == claims.REPORT_RECIPE
+    assert {name: settings[name.upper()] for name in REPORT_RECIPE} == REPORT_RECIPE
 
 
 # --- the whole audit ----------------------------------------------------------------------------
@@ -185,11 +61,11 @@ def whole(drawn, tmp_path_factory):
     out = tmp_path_factory.mktemp("out")
     patch = pytest.MonkeyPatch()
     patch.setattr(paths, "CACHE", out / "cache")
-    patch.setattr(sections, "N_SPLITS", 30)
+    patch.setattr(split_variance, "N_SPLITS", 30)
     elsewhere = fill(out / "elsewhere", folders.REPORT_CLASSES, 12, size_px=64)
     before = {path: path.read_bytes() for path in drawn.rglob("*.*")}
     result = audit.audit(
-        drawn, out, arch="mobilenet_v2", weights="packaged", compare="run", against=elsewhere, say=lambda _: None
+        drawn, out, arch="mobilenet_v2", weights="packaged", compare="run", against=elsewhere, log=lambda _: None
     )
     patch.undo()
     assert before == {path: path.read_bytes() for path in drawn.rglob("*.*")}
@@ -199,7 +75,7 @@ def whole(drawn, tmp_path_factory):
 def test_audit_json_is_complete_and_in_range(whole):
     result, out = whole
     assert json.loads((out / "audit.json").read_text()) == json.loads(json.dumps(result))
-    assert list(result["lights"]) == list(lights.TITLES)
+    assert list(result["lights"]) == [check.name for check in CHECKS if check.name]
     for section in ("splits", "leaks", "shortcuts", "regions", "against", "files", "calibration"):
         assert result[section], section
         for name, one in result[section].items():
@@ -208,6 +84,27 @@ def test_audit_json_is_complete_and_in_range(whole):
                 low, high = one["interval"]
                 assert 0 <= low <= one["value"] + 1e-9 and one["value"] <= high + 1e-9 <= 1 + 2e-9, name
     assert "width_height" in result["shortcuts"]
+
+
+def test_every_sentence_is_a_message_and_every_entry_has_a_name(whole):
+    result, _ = whole
+    for check in result["checks"]:
+        entries = result[check["section"]]
+        assert check["entries"].keys() == entries.keys() and set(check["look_for"]) == set(check["figures"])
+        for name in check["entries"].values():
+            assert messages.in_english(name["id"], name["values"])
+        for entry in (*entries.values(), *([result["lights"][check["name"]]] if check["name"] else ())):
+            assert messages.in_english(entry["message"]["id"], entry["message"]["values"]) == entry["sentence"]
+    assert [check["section"] for check in result["checks"]] == [check.section for check in CHECKS]
+
+
+def test_the_table_holds_every_sentence(whole):
+    result, _ = whole
+    rows = audit.table(result).splitlines()[2:]
+    assert len(rows) == sum(len(result[check.section]) for check in CHECKS)
+    assert rows[-1].startswith("| calibration | ") and rows[-1].endswith(
+        f"| {result['calibration']['dont_know']['sentence']} |"
+    )
 
 
 def test_what_was_planted_is_found(whole, drawn):
@@ -257,7 +154,7 @@ def test_every_figure_is_there_and_the_page_holds_them(whole):
             "calibration",
         )
     } <= names
-    text = audit_section.write(result, out).read_text()
+    text = page.write(result, out).read_text()
     assert text.count("data:image/png") >= 10 and "<b>" not in text.split("<body>")[1].replace("<b>", "", 0)
 
 
@@ -267,7 +164,7 @@ def test_the_network_that_cannot_be_had_is_unknown(drawn, tmp_path, monkeypatch)
 
     monkeypatch.setattr(pretrained, "find", nothing)
     monkeypatch.setattr(paths, "CACHE", tmp_path / "cache")
-    result = audit.audit(drawn, tmp_path / "out", say=lambda _: None)
+    result = audit.audit(drawn, tmp_path / "out", log=lambda _: None)
     assert "no network" in result["networks"]["resnet18"]["note"]
     assert result["lights"]["calibration"]["light"] == "unknown" == result["lights"]["split_luck"]["light"]
     assert "no network" in result["lights"]["mouth"]["sentence"]
@@ -282,7 +179,7 @@ def command(tmp_path, monkeypatch, capsys):
     """(exit code, what was said) of `maskkit audit` with packaged weights."""
     monkeypatch.setattr(paths, "CACHE", tmp_path / "cache")
     monkeypatch.setattr(paths, "RUNS", tmp_path / "runs")
-    monkeypatch.setattr(sections, "N_SPLITS", 3)
+    monkeypatch.setattr(split_variance, "N_SPLITS", 3)
 
     def run(*words):
         code = main.main(["audit", *map(str, words), "--out", str(tmp_path / "out")])
@@ -350,10 +247,3 @@ def test_three_classes(command, faces, tmp_path):
 
 def test_flat_is_what_shows_nothing():
     assert np.asarray(draw_photo(0)).std() > 10 * leaks.FLAT > np.asarray(Image.new("RGB", (9, 9))).std()
-
-
-@pytest.mark.parametrize(
-    ("n_photos", "n_classes", "expected"), [(200, 2, 1000), (2000, 2, 1000), (750, 30, 177), (5000, 100, 100)]
-)
-def test_an_audit_of_seconds_makes_fewer_splits_where_each_is_more_work(n_photos, n_classes, expected):
-    assert audit.instant_splits(n_photos, n_classes, 10) == expected

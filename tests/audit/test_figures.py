@@ -12,12 +12,33 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from maskkit import evaluate, plots
-from maskkit.audit import figures
+from maskkit import plots
+from maskkit.audit import figures, overview
+from maskkit.audit.checks import (
+    CHECKS,
+    calibration,
+    leaks,
+    other_source,
+    regions,
+    shortcuts,
+    split_variance,
+)
+from maskkit.audit.checks.check import Measured
+from maskkit.audit.checks.files import draw_sheet
+from maskkit.core import intervals
 
 REPORT = ("with_mask", "without_mask")
 ODD = ("a $cost$ of x_1", "mask \N{FACE WITH MEDICAL MASK}", "long_" * 20)
-FROM_AUDIT = ("lights", "splits", "leaks", "shortcuts", "regions", "against", "calibration")
+DRAW = {
+    "lights": overview.draw,
+    "splits": split_variance.draw,
+    "leaks": leaks.draw,
+    "shortcuts": shortcuts.draw,
+    "regions": regions.draw,
+    "against": other_source.draw,
+    "calibration": calibration.draw,
+}
+FROM_AUDIT = tuple(DRAW)
 FROM_IMAGES = ("region_examples", "maps", "odd_files")
 WHY = "the weights of this network lie on a server that could not be reached, and no file was given with --weights"
 PROBLEMS = ("undecodable", "black or flat", "the same bytes in two classes", "likely wrong label: without_mask")
@@ -33,7 +54,7 @@ def close_figures():
 
 
 def entry(value, n=960, light="green", sentence="It holds.", **more):
-    interval = list(evaluate.wilson(round(value * n), n))
+    interval = list(intervals.wilson(round(value * n), n))
     return {"value": value, "interval": interval, "n": n, "light": light, "sentence": sentence, **more}
 
 
@@ -67,7 +88,7 @@ def curve_bins(n_bins, bend):
     for k in range(n_bins):
         confidence, n = 0.525 + 0.95 * k / (2 * n_bins), (k + 1) * 12 if k else 0
         right = round(n * min(1, confidence + bend * (1 - confidence)))
-        interval = list(evaluate.wilson(right, n)) if n else None
+        interval = list(intervals.wilson(right, n)) if n else None
         bins.append({"confidence": confidence, "accuracy": right / n if n else None, "n": n, "interval": interval})
     return bins
 
@@ -105,7 +126,8 @@ def sample(kind="good", classes=REPORT):
     """A realistic audit: "good", "bad", "unknown" (mostly) or "instant"."""
     bad, archs = kind == "bad", ("resnet18", "mobilenet_v2")
     audit = {
-        "version": 1,
+        "version": 2,
+        "checks": [check.describe(Measured()) for check in CHECKS],
         "photos": "Kaggle 12K",
         "classes": list(classes),
         "n": 3792,
@@ -187,12 +209,12 @@ def photo(i, width=90, height=120):
 
 def draw(name, kind="good", classes=REPORT, photos="demo", n=3):
     if name in FROM_AUDIT:
-        return getattr(figures, name)({**sample(kind, classes), "photos": photos})
+        return DRAW[name]({**sample(kind, classes), "photos": photos})
     images = [photo(i, 90 + 30 * (i % 3)) for i in range(n)]
     if name == "region_examples":
         fills = {"blur": photo(1), "mean": photo(2)}
         hidden_parts = dict.fromkeys(("lower_half", "upper_half", "background"), fills)
-        return figures.region_examples({"whole": {"": photo(0)}, **hidden_parts})
+        return regions.draw_examples({"whole": {"": photo(0)}, **hidden_parts})
     if name == "maps":
         bump = np.array([np.exp(-((np.mgrid[:7, :7] - 3 - 0.3 * i) ** 2).sum(0) / 5) for i in range(n)])
         labels = np.arange(n) % len(classes)
@@ -200,11 +222,11 @@ def draw(name, kind="good", classes=REPORT, photos="demo", n=3):
         probabilities = np.full((n, len(classes)), 0.1 / (len(classes) - 1))
         probabilities[:, 0] = 0.9
         found = {title: (k + 1) * 0.1 * bump - 0.02 for k, title in enumerate(titles)}
-        return figures.maps(images, found, labels, probabilities, classes, photos)
+        return regions.draw_maps(images, found, labels, probabilities, classes, photos)
     files = [f"WithMask/{'M' * 30}{i}$_$.png" for i in range(n)]
     problems = [PROBLEMS[i % 4] for i in range(n)]
     images = [None if i % 4 == 0 else image for i, image in enumerate(images)]
-    return figures.odd_files(images, files, problems, photos)
+    return draw_sheet(images, files, problems, photos)
 
 
 def words(fig):
@@ -252,7 +274,7 @@ def test_caller_keeps_random_state_and_style_and_audit(name):
     if name in FROM_AUDIT:
         audit = sample("unknown")
         kept = copy.deepcopy(audit)
-        getattr(figures, name)(audit)
+        DRAW[name](audit)
         assert audit == kept
 
 
@@ -310,10 +332,10 @@ def check_layout(fig):
 @pytest.mark.parametrize("name", FROM_AUDIT)
 def test_what_is_not_measured_is_said_and_never_drawn(name, value):
     audit = sample()
-    for section in ("lights", *figures.LIGHT_OF):
+    for section in ("lights", *(name for name in FROM_AUDIT if name != "lights")):
         for one in audit[section].values():
             one.update(value=value, interval=None, n=0, light="unknown", sentence="the cat sat on it")
-    fig = getattr(figures, name)(audit)
+    fig = DRAW[name](audit)
     assert "not measured: the cat sat on it" in words(fig)
     for axes in fig.axes:
         marks = [line for line in axes.lines if line.get_marker() not in ("None", " ", "") and name != "lights"]
@@ -342,7 +364,7 @@ def test_a_network_that_cannot_be_had_is_a_sentence():
 def test_lights_are_told_apart_without_colour_and_show_value_interval_and_thresholds():
     audit = sample("bad")
     audit["lights"]["mouth"] = {**audit["lights"]["mouth"], **unknown("no network could be had")}
-    fig = figures.lights(audit)
+    fig = overview.draw(audit)
     track, page = fig.axes
     shown = {text.get_text() for text in page.texts}
     assert {"✗", "red", "!", "amber", "?", "unknown", "34.2 %", "29.2-39.9 %", "not measured"} <= shown
@@ -357,14 +379,14 @@ def test_lights_are_told_apart_without_colour_and_show_value_interval_and_thresh
 def test_a_lights_zones_follow_which_side_is_good():
     for name, order in (("leaks", ["green", "amber", "red"]), ("mouth", ["red", "amber", "green"])):
         fig, axes = plt.subplots()
-        figures.strip(axes, sample()["lights"][name], 0)
+        overview.draw_zones(axes, sample()["lights"][name], 0)
         hatches = [patch.get_hatch() for patch in sorted(axes.patches, key=lambda patch: patch.get_x())]
-        assert hatches == [figures.SIGNS[light][4] for light in order]
+        assert hatches == [overview.SIGNS[light][4] for light in order]
 
 
 def test_splits_draw_the_distribution_and_the_reports_mark():
     audit = sample()
-    upper, lower = figures.splits(audit).axes[:2]
+    upper, lower = split_variance.draw(audit).axes[:2]
     heights = [bar.get_height() for bar in upper.patches if hasattr(bar, "get_height")]
     assert np.allclose(heights, np.array(audit["splits"]["resnet18_last"]["distribution"]) / 10)
     for axes in (upper, lower):
@@ -380,7 +402,7 @@ def test_every_rate_has_the_interval_it_was_given():
     audit["against"]["backward"]["interval"] = [0.111, 0.222]
     audit["splits"]["resnet18_unseen"]["interval"] = [0.111, 0.222]
     for name in ("shortcuts", "regions", "leaks", "against", "splits"):
-        fig = getattr(figures, name)(audit)
+        fig = DRAW[name](audit)
         assert "11.1-22.2 %" in words(fig)
         lines = [line.get_xdata() for axes in fig.axes for line in axes.lines if len(line.get_xdata()) == 2]
         assert any(np.allclose(ends, (11.1, 22.2)) for ends in lines), name
@@ -406,7 +428,7 @@ def test_maps_state_their_scale_and_a_flat_or_broken_map_is_none():
     found = np.zeros((3, 7, 7))
     found[0, 2, 2], found[2, 0, 0] = 0.4, math.inf
     images = [photo(i) for i in range(3)]
-    fig = figures.maps(images, {"occlusion": found}, [0, 1, 0], np.full((3, 2), 0.5), REPORT, "demo")
+    fig = regions.draw_maps(images, {"occlusion": found}, [0, 1, 0], np.full((3, 2), 0.5), REPORT, "demo")
     overlaid = [len(axes.images) for axes in fig.axes if axes.images]
     assert overlaid == [1, 2, 1, 1, 1, 1]
     over = fig.axes[1].images[1]
@@ -427,7 +449,7 @@ def test_calibration_without_a_threshold_shows_its_curve_and_says_so():
     audit = sample()
     audit["calibration"]["dont_know"].update(unknown("no threshold brings the error to 1 %", threshold=None))
     audit["calibration"]["ece"]["bins"][-1]["interval"] = [0.111, 1.0]
-    fig = figures.calibration(audit)
+    fig = calibration.draw(audit)
     assert len(fig.axes) == 3 and "not measured: no threshold brings the error to 1 %" in words(fig)
     reliability = next(axes for axes in fig.axes if "sure the network" in axes.get_xlabel())
     ends = [segment[:, 1] for segment in reliability.collections[0].get_segments()]
@@ -454,7 +476,7 @@ def test_save_writes_the_same_bytes_twice(name, tmp_path):
 @pytest.mark.parametrize("n", [12, 30])
 def test_another_source_of_many_classes_shows_the_most_confused(n):
     classes = sorted(f"class {number}" for number in range(1, n + 1))
-    fig = figures.against(sample("good", classes))
+    fig = other_source.draw(sample("good", classes))
     assert fig.get_size_inches()[0] < 18
     ticks = [tick.get_text() for tick in fig.axes[0].get_yticklabels()]
     assert ticks[:2] == ["class 1", "class 2"]

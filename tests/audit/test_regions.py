@@ -5,8 +5,7 @@ import torch
 from torch import nn
 
 from maskkit import model, pretrained
-from maskkit.audit import drawing, regions, subject
-from maskkit.core import paths
+from maskkit.audit import regions
 
 pytestmark = pytest.mark.numeric
 
@@ -74,27 +73,3 @@ def test_grad_cam_leaves_the_network_frozen():
     regions.grad_cam(network, "resnet18", torch.zeros(1, 3, 64, 64), [0], CPU)
     assert [name for name, weight in network.named_parameters() if weight.requires_grad] == ["fc.weight", "fc.bias"]
     assert not network.layer4._forward_hooks and network.fc.weight.grad is None
-
-
-def test_occlusion_maps_are_kept_for_one_network_and_its_photos(tmp_path, monkeypatch):
-    monkeypatch.setattr(paths, "CACHE", tmp_path)
-    calls = []
-    monkeypatch.setattr(regions, "occlusion", lambda *given: calls.append(given) or np.ones((1, 7, 7), np.float32))
-    net = subject.Net(
-        "resnet18", "none", "", model.build(pretrained.Pretrained("resnet18", "none", None, ""), 2, seed=0)
-    )
-    photo, called = torch.zeros(1, 3, 64, 64), np.array([1])
-    for _ in range(2):
-        assert np.array_equal(drawing.occlusion_once(net, photo, called, CPU), np.ones((1, 7, 7)))
-    assert len(calls) == 1
-    drawing.occlusion_once(net, photo + 1, called, CPU)
-    drawing.occlusion_once(net, photo, 1 - called, CPU)
-    assert len(calls) == 3
-    with torch.no_grad():
-        net.head().bias += 1
-    drawing.occlusion_once(net, photo, called, CPU)
-    assert len(calls) == 4
-    with torch.no_grad():
-        net.network.layer4[0].conv1.weight += 1
-    drawing.occlusion_once(net, photo, called, CPU)
-    assert len(calls) == 5

@@ -172,7 +172,7 @@ def test_06_works_in_notebook_7(page, server, pictures):
 
 SWEEP = """
 from dask.distributed import Client
-from maskkit import sweep
+from maskkit.sweep import sweep
 
 grid = {"version": 1, "RUN": "seen", "DATA": "demo", "PER_CLASS": 20, "ARCH": "mobilenet_v2", "WEIGHTS": "none",
         "SIZE_PX": 64, "EPOCHS": 2, "LEARNING_RATE": [0.001, 0.01], "SEED": [0, 1]}

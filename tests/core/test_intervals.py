@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from maskkit import evaluate
 from maskkit.core import intervals
 
 REPEATS = 300  # a true coverage of 95 % then shows 91.2 to 98.0 % in 999 of 1,000 runs
@@ -48,7 +47,7 @@ def test_a_rate_s_interval_covers_95_percent(share, n_groups, size, alike):
 def test_ignoring_groups_would_not_cover():
     """What the cluster bootstrap is there for: Wilson's interval alone is right far less than 95 times of 100."""
     found = coverage(
-        lambda right, _: (None, evaluate.wilson(int(right.sum()), len(right))),
+        lambda right, _: (None, intervals.wilson(int(right.sum()), len(right))),
         0.9,
         lambda chance: simulate(0.9, 100, 5, 1, chance),
     )
@@ -58,13 +57,13 @@ def test_ignoring_groups_would_not_cover():
 def test_without_groups_it_is_wilson_s():
     right = np.arange(40) < 39
     value, interval = intervals.rate(right, np.arange(40), 0)
-    assert value == 0.975 and interval == pytest.approx(evaluate.wilson(39, 40), abs=0.02)
+    assert value == 0.975 and interval == pytest.approx(intervals.wilson(39, 40), abs=0.02)
 
 
 def test_all_right_is_still_uncertain_and_more_so_in_groups():
     alone, grouped = (intervals.rate(np.ones(40), groups, 0)[1] for groups in (np.arange(40), np.arange(40) // 4))
-    assert alone == pytest.approx(evaluate.wilson(40, 40))
-    assert grouped == pytest.approx(evaluate.wilson(10, 10))
+    assert alone == pytest.approx(intervals.wilson(40, 40))
+    assert grouped == pytest.approx(intervals.wilson(10, 10))
 
 
 def test_means_cover_too():
@@ -140,3 +139,22 @@ def test_answers_that_agree_narrow_a_paired_difference_by_the_corrected_correlat
     assert found == intervals.joined_shares(24, 40, 22, 40, correlation)
     (_, (low, high)), (_, (wide_low, wide_high)) = found, intervals.unpaired_shares(22, 40, 24, 40)
     assert wide_low < low < 0 < high < wide_high
+
+
+def test_wilson_gives_the_textbook_interval():
+    assert intervals.wilson(39, 40) == pytest.approx((0.8712, 0.9956), abs=1e-4)
+    assert intervals.wilson(0, 10) == pytest.approx((0, 0.2775), abs=1e-4)
+    assert intervals.wilson(40, 40)[1] == 1
+
+
+def test_wilson_covers_the_truth_about_95_times_in_100():
+    drawn = np.random.default_rng(0).binomial(40, 0.9, 4000)
+    found = [intervals.wilson(int(correct), 40) for correct in drawn]
+    covered = np.mean([low <= 0.9 <= high for low, high in found])
+    assert 0.93 < covered < 0.975
+
+
+@pytest.mark.parametrize(("correct", "n"), [(1, 0), (5, 4), (-1, 4)])
+def test_wilson_refuses_what_is_no_share(correct, n):
+    with pytest.raises(ValueError, match="is no share"):
+        intervals.wilson(correct, n)

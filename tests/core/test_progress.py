@@ -28,7 +28,7 @@ class Screen:
 def test_a_bar_is_seen_on_a_terminal_only(monkeypatch, terminal, show):
     screen = Screen(terminal)
     monkeypatch.setattr(sys, "stderr", screen)
-    monkeypatch.setattr(paths, "READ_ALONG", False)
+    monkeypatch.setattr(paths, "INTERACTIVE", False)
     assert list(progress.bar([1, 2], show=show, desc="reading", unit=" photos")) == [1, 2]
     assert ("reading" in screen.written and "photos" in screen.written) == (terminal and show)
 
@@ -36,7 +36,7 @@ def test_a_bar_is_seen_on_a_terminal_only(monkeypatch, terminal, show):
 def test_a_bar_is_seen_in_a_notebook_that_someone_has_open(monkeypatch):
     screen = Screen(terminal=False)
     monkeypatch.setattr(sys, "stdout", screen)
-    monkeypatch.setattr(paths, "READ_ALONG", True)
+    monkeypatch.setattr(paths, "INTERACTIVE", True)
     assert sum(progress.bar([1, 2], desc="reading")) == 3 and "reading" in screen.written
 
 
@@ -44,7 +44,7 @@ def test_a_bar_is_seen_in_a_notebook_that_someone_has_open(monkeypatch):
 def test_the_environment_says_whether_someone_has_it_open(variable, seen):
     ours = ("JPY_SESSION_NAME", "MASKKIT_BARS")
     environment = {name: value for name, value in os.environ.items() if name not in ours}
-    command = [sys.executable, "-c", "from maskkit.core import paths; print(paths.READ_ALONG)"]
+    command = [sys.executable, "-c", "from maskkit.core import paths; print(paths.INTERACTIVE)"]
     done = subprocess.run(command, env=environment | {variable: "1"}, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == seen
 

@@ -11,7 +11,7 @@ from conftest import draw_photo, same_answers
 
 from maskkit import __version__, checkpoint, model
 from maskkit.cli import main
-from maskkit.deploy import export, predict
+from maskkit.deploy import classifier, export
 
 pytestmark = pytest.mark.numeric
 
@@ -35,7 +35,7 @@ def command(capfd):
 
 def test_one_file_that_says_what_it_is(trained, exported):
     path, difference = exported
-    assert [file.name for file in path.parent.iterdir()] == ["model.onnx"] and 0 < difference <= export.LIMIT
+    assert [file.name for file in path.parent.iterdir()] == ["model.onnx"] and 0 < difference <= export.MAX_DIFFERENCE
     proto = onnx.load(path)
     onnx.checker.check_model(proto, full_check=True)
     said = {entry.key: entry.value for entry in proto.metadata_props}
@@ -55,9 +55,9 @@ def test_probabilities_are_those_of_torch(trained, exported, height, width):
     image = np.random.default_rng(height).integers(0, 256, (height, width, 3), dtype=np.uint8)
     with torch.inference_mode():
         wanted = network(description["transform"](image)[None]).softmax(1)[0].numpy()
-    classifier = predict.from_onnx(exported[0])
-    assert classifier.classes == ("with_mask", "without_mask")
-    assert classifier.classify([image])[0] == pytest.approx(wanted, abs=1e-4)
+    exported_model = classifier.from_onnx(exported[0])
+    assert exported_model.classes == ("with_mask", "without_mask")
+    assert exported_model.classify([image])[0] == pytest.approx(wanted, abs=1e-4)
 
 
 ALONE = """
@@ -119,8 +119,8 @@ class TwoViews(torch.nn.Module):
 def test_a_network_of_two_views_is_exported_too(small, tmp_path, monkeypatch):
     _, description = export.checkpoint.load("any")
     monkeypatch.setattr(export.checkpoint, "load", lambda run_dir: (TwoViews(small), description))
-    assert export.export("any", tmp_path / "m.onnx") <= export.LIMIT
-    assert predict.from_onnx(tmp_path / "m.onnx").classes == ("a", "b")
+    assert export.export("any", tmp_path / "m.onnx") <= export.MAX_DIFFERENCE
+    assert classifier.from_onnx(tmp_path / "m.onnx").classes == ("a", "b")
 
 
 def test_a_file_that_differs_from_torch_is_not_written(trained, small, tmp_path, monkeypatch, command):

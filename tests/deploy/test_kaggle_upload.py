@@ -19,7 +19,8 @@ from maskkit import model, pretrained
 from maskkit.cli import main
 from maskkit.core import paths
 from maskkit.deploy import kaggle_upload
-from maskkit.runner import reproduce
+from maskkit.runner import notebook_parameters
+from maskkit.runner.notebooks import find_report
 from maskkit.sources import folders, kaggle
 
 REPORT = paths.NOTEBOOKS / "report.yaml"
@@ -115,10 +116,10 @@ def test_the_notebook_is_the_three_with_the_report_s_values(tmp_path, quick):
     _, kernel = write(tmp_path, DATA="demo", RUN="a b")
     joined = nbformat.read(kernel / "maskkit-report.ipynb", 4)
     nbformat.validate(joined)
-    found = reproduce.declared(kernel / "maskkit-report.ipynb")
-    notebooks = [paths.NOTEBOOKS / name for name in reproduce.REPORT_NOTEBOOKS]
-    declared = {name: value for path in notebooks for name, value in reproduce.declared(path).items()}
-    report = reproduce.read_parameters(REPORT)
+    found = notebook_parameters.read_defaults(kernel / "maskkit-report.ipynb")
+    notebooks = find_report()
+    declared = {name: value for path in notebooks for name, value in notebook_parameters.read_defaults(path).items()}
+    report = notebook_parameters.read_file(REPORT)
     given = {"DATA": "demo", "RUN": "a b", "ARCH": "mobilenet_v2", "WEIGHTS": "packaged"}
     assert found == declared | report | given
     (cell,) = [cell for cell in joined.cells if "parameters" in cell.metadata.get("tags", [])]
@@ -142,7 +143,7 @@ def test_weights_of_a_file_go_along_and_are_found_by_name_where_kaggle_mounts_th
     network = model.skeleton("mobilenet_v2", 2, seed=0)
     model.torch.save(network.state_dict(), tmp_path / "mine.pth")
     dataset, kernel = write(tmp_path / "out", WEIGHTS=str(tmp_path / "mine.pth"))
-    assert reproduce.declared(kernel / "maskkit-report.ipynb")["WEIGHTS"] == "mine.pth"
+    assert notebook_parameters.read_defaults(kernel / "maskkit-report.ipynb")["WEIGHTS"] == "mine.pth"
     for place in ("maskkit-offline", "datasets/ann/maskkit-offline"):
         monkeypatch.setattr(paths, "KAGGLE_INPUT", tmp_path / place.replace("/", "-"))
         shutil.copytree(dataset, paths.KAGGLE_INPUT / place)
@@ -175,7 +176,7 @@ def test_kaggle_s_mounted_photos_are_found(tmp_path, monkeypatch, nested):
 
 
 def test_files_of_this_machine_and_wrong_names_are_refused(tmp_path, quick):
-    for name in kaggle_upload.LEFT_HERE:
+    for name in kaggle_upload.LOCAL_FILES:
         with pytest.raises(ValueError, match=f"{name}: .* stays on this machine"):
             write(tmp_path, **{name: "here"})
     with pytest.raises(ValueError, match="--user must be your Kaggle user name"):

@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-from html.parser import HTMLParser
 
 import pytest
 import safetensors.torch
@@ -15,37 +14,10 @@ from conftest import draw_photo
 from maskkit import checkpoint
 from maskkit.cli import main
 from maskkit.core import paths
-from maskkit.deploy import page, predict
+from maskkit.deploy import classifier, predict
+from tests.deploy.conftest import NASTY
 
-NASTY = "=<script>alert(1)</script> 😷 a\nb.png"
 NEXT = "next: the same with --html PAGE.html shows the photos beside the answers\n"
-
-
-@pytest.fixture
-def photos(tmp_path):
-    """A folder of three good files and three bad ones, with litter, in sub-folders, under names of all kinds."""
-    folder = tmp_path / "my photos"
-    (folder / "sub 😷").mkdir(parents=True)
-    for seed, name in enumerate(("a b.png", "sub 😷/שלום.jpg", NASTY.replace("/", "∕"))):
-        draw_photo(seed, size_px=40 + seed).save(folder / name)
-    (folder / "text.jpg").write_text("no photo")
-    (folder / "empty.png").touch()
-    (folder / "cut.png").write_bytes((folder / "a b.png").read_bytes()[:200])
-    (folder / ".DS_Store").touch()
-    return folder
-
-
-@pytest.fixture
-def command(capfd, monkeypatch):
-    """Run `maskkit predict`: (exit code, rows of the table, what was told)."""
-
-    def run(*arguments, stdin=b""):
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
-        code = main.main(["predict", *map(str, arguments)])
-        said = capfd.readouterr()
-        return code, list(csv.DictReader(io.StringIO(said.out, newline=""))), said.err
-
-    return run
 
 
 @pytest.mark.numeric
@@ -98,11 +70,6 @@ def test_utf_16_without_a_mark_is_refused_in_one_line(command, trained, encoding
     assert code == 2 and not rows and told.count("\n") == 1 and "UTF-16 without a byte order mark" in told
 
 
-def test_names_between_nuls_are_no_utf_16():
-    for names in ([b"./a", b"./b"], [b"abc", b"def", b"ghi"], [b"a", b"bcd"], ["é".encode(), b"\xfe\xff"], [b"a\nb"]):
-        assert predict.read_list(io.BytesIO(b"\0".join(names) + b"\0")) == [os.fsdecode(name) for name in names]
-
-
 def test_a_name_that_begins_with_a_dash_gets_a_hint(capsys, photos, trained, monkeypatch):
     monkeypatch.chdir(photos)
     (photos / "-x.jpg").write_bytes((photos / "a b.png").read_bytes())
@@ -113,7 +80,7 @@ def test_a_name_that_begins_with_a_dash_gets_a_hint(capsys, photos, trained, mon
 
 
 def test_an_argument_that_is_not_there_stops_before_any_work(command, photos, monkeypatch):
-    monkeypatch.setattr(predict, "from_run", lambda *_: pytest.fail("a model was loaded"))
+    monkeypatch.setattr(classifier, "from_run", lambda *_: pytest.fail("a model was loaded"))
     code, rows, told = command(photos, "nowhere", "--model", "any")
     assert code == 2 and not rows and told == "maskkit: there is no file or folder nowhere\n"
 
@@ -136,15 +103,6 @@ def test_what_would_never_end_is_passed_over(command, tmp_path, trained):
     code, rows, told = command(folder, "--model", trained)
     assert code == 0 and [os.path.basename(row["file"]) for row in rows if row["label"]] == ["good.png"]
     assert told.endswith("1 photo, 3 files skipped\n" + NEXT)
-
-
-def test_linked_folders_are_entered_once(tmp_path):
-    (tmp_path / "far").mkdir()
-    (tmp_path / "far" / "x.png").touch()
-    (tmp_path / "near").mkdir()
-    for name in ("one", "two"):
-        (tmp_path / "near" / name).symlink_to(tmp_path / "far")
-    assert list(predict.walk(str(tmp_path / "near"))) == [str(tmp_path / "near" / "one" / "x.png")]
 
 
 def test_a_spreadsheet_runs_no_name_and_a_reader_gets_every_name_back():
@@ -170,7 +128,7 @@ def test_bytes_that_are_not_utf8_survive(command, tmp_path, trained):
 def test_the_table_appears_whole_or_not_at_all(command, photos, trained, tmp_path, monkeypatch):
     target = tmp_path / "out.csv"
     target.write_text("earlier")
-    monkeypatch.setattr(predict, "rows_of", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    monkeypatch.setattr(predict, "make_rows", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
     code, _, told = command(photos, "--model", trained, "--csv", target)
     assert code == 1 and "disk full" in told and target.read_text() == "earlier"
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".out")] == []
@@ -226,62 +184,6 @@ def test_help_imports_nothing_heavy():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "set()\n"
 
 
-# --- the page -----------------------------------------------------------------------------------
-
-
-class Reader(HTMLParser):
-    def __init__(self, path):
-        super().__init__()
-        self.tags, self.words = [], ""
-        self.feed(path.read_text(encoding="utf-8"))
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.append((tag, dict(attributes)))
-
-    def handle_data(self, data):
-        self.words += data
-
-    def attributes(self, tag, name):
-        return [values.get(name, "") for own, values in self.tags if own == tag]
-
-
-def test_the_page_is_escaped_and_loads_nothing(command, photos, trained, tmp_path):
-    written = tmp_path / "page.html"
-    assert command(photos, "--model", trained, "--html", written)[0] == 0
-    found = Reader(written)
-    assert "3 photos, 3 files skipped" in found.words and "do not share it without" in found.words
-    assert not found.attributes("script", "src") and "<script>" in found.words.replace("∕", "/")
-    pictures = found.attributes("img", "src")
-    assert len(pictures) == 3 and all(source.startswith("data:image/jpeg;base64,") for source in pictures)
-    assert not found.attributes("link", "href") and "text.jpg" in found.words and str(trained.name) in found.words
-
-
-def test_the_page_shows_the_least_sure_and_says_how_many(tmp_path, monkeypatch):
-    monkeypatch.setattr(predict, "SHOWN", 5)
-    monkeypatch.setattr(predict, "NAMED", 2)
-    draw_photo(0, size_px=400).save(tmp_path / "x.png")
-    summary = predict.Summary(("a_b", "c"))
-    for step in range(20):
-        row = {"file": str(tmp_path / "x.png"), "label": "c", "probability": 0.99 - 0.02 * step, "note": ""}
-        summary.add(row)
-        summary.add({"file": f"bad {step}", "label": None, "probability": None, "note": "broken"})
-    assert [round(row["probability"], 2) for row in summary.least_sure] == [0.61, 0.63, 0.65, 0.67, 0.69]
-    found = Reader(page.write(summary, {"model": "m"}, tmp_path / "page.html"))
-    assert "This page shows 5 of the 20 photos" in found.words and "The first 2 of 20." in found.words
-    assert found.words.count("bad ") == 2
-    assert len(found.attributes("img", "src")[0]) < 20_000
-    assert sum(sum(levels.values()) for levels in summary.sureness.values()) == summary.n == 20
-
-
-def test_a_photo_that_vanished_is_shown_without_picture(tmp_path):
-    summary = predict.Summary(("a",))
-    summary.add({"file": "gone.png", "label": "a", "probability": 1.0, "note": ""})
-    found = Reader(page.write(summary, {"model": "m"}, tmp_path / "page.html"))
-    assert "no longer there" in found.words and not found.attributes("img", "src")
-
-
-# --- memory -------------------------------------------------------------------------------------
-
 # The kernel's own high-water mark: getrusage's would be that of pytest, from which this process was forked.
 MEASURE = """
 import sys
@@ -324,16 +226,3 @@ def test_memory_stays_flat(tmp_path, trained):
         assert code == 0 and len((tmp_path / "o.csv").read_text().splitlines()) == n + 1
         peaks.append(peak / 1024)
     assert peaks[1] < peaks[0] + 40  # MiB; 4,000 photos kept as tensors would be 49, as pixels 480
-
-
-def test_a_page_of_many_classes_counts_the_most_frequent_and_the_others_together():
-    classes = sorted(f"class {number}" for number in range(1, 31))
-    summary = predict.Summary(classes)
-    for place, name in enumerate(classes):
-        for _ in range(place + 1):
-            summary.add({"file": "a", "label": name, "probability": 0.9, "note": ""})
-    counts = page.counts(summary)
-    assert len(counts) == 14 and next(iter(counts)) == classes[-1]
-    assert counts["18 other classes"] == "171 (36.8 %)"
-    html = page.sureness(summary)
-    assert "All 30 classes as a table" in html and html.index("class 2<") < html.index("class 10<")

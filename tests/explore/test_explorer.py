@@ -12,6 +12,7 @@ from PIL import Image
 from maskkit import checkpoint, corrections, data, features, model, pretrained, runs, split, train
 from maskkit.core import disk, paths
 from maskkit.explore import figures, widgets
+from maskkit.explore import gallery as gallery_module
 from maskkit.explore.explorer import THUMBNAIL_PX, Explorer, count_answers
 from maskkit.sources import folders
 
@@ -93,16 +94,16 @@ def test_another_session_goes_on_and_undo_reaches_back(explorer, run_dir):
     explorer.change(place, 1)  # again: no second line
     explorer.change(first(explorer, 1, "val"), None)
     other = Explorer(run_dir, "cpu")
-    assert np.array_equal(other.labels, explorer.labels) and np.array_equal(other.aside, explorer.aside)
+    assert np.array_equal(other.labels, explorer.labels) and np.array_equal(other.excluded, explorer.excluded)
     assert other.undo()["action"] == "set_aside" and other.undo()["label"] == "without_mask" and other.undo() is None
     assert not other.changed.any() and repr(other.learned.history) == (run_dir / "history").read_text()
 
 
 def test_an_undo_that_would_leave_a_class_without_photos_takes_nothing_back(explorer):
     """Such a line may be another run's: here the label that it takes back is the class's last."""
-    places = np.flatnonzero((explorer.found == 0) & (explorer.parts == "val"))
+    places = np.flatnonzero((explorer.original_labels == 0) & (explorer.parts == "val"))
     explorer.change(first(explorer, 1, "val"), 0)
-    other, *_ = np.flatnonzero((explorer.found == 1) & (explorer.parts == "val") & (explorer.labels == 0))
+    other, *_ = np.flatnonzero((explorer.original_labels == 1) & (explorer.parts == "val") & (explorer.labels == 0))
     row = explorer.rows[other]
     for place in places:
         explorer.change(int(place), None)
@@ -126,21 +127,21 @@ def test_a_run_whose_last_stages_learned_too_says_what_is_not_known(run_dir):
     disk.write_json(model_json, about)
     explorer = Explorer(run_dir, "cpu")
     assert explorer.learned.unseen is None and not len(explorer.suspects)
-    assert explorer.judged[2] == "validation photos"
-    told = widgets.said(explorer)
+    assert explorer.threshold_photos[2] == "validation photos"
+    told = gallery_module.status_html(explorer)
     assert "only the head learns here" in told and "likely wrong labels cannot be told: the run" in told
 
 
 def test_a_change_of_the_exam_is_told_apart(explorer):
     place = first(explorer, 0, "val")
-    as_found = explorer.learned.as_found
+    original = explorer.learned.original_score
     called = int(explorer.learned.probabilities[place].argmax())
     explorer.change(place, 1)
     now = explorer.learned
-    assert now.as_found["n"] == now.kept["n"] == as_found["n"]
+    assert now.original_score["n"] == now.kept["n"] == original["n"]
     delta = {0: -1, 1: 1}[int(now.probabilities[place].argmax())]
-    assert now.kept["correct"] - now.as_found["correct"] == delta, called
-    assert "1 change in the validation part changed the exam itself" in widgets.said(explorer)
+    assert now.kept["correct"] - now.original_score["correct"] == delta, called
+    assert "1 change in the validation part changed the exam itself" in gallery_module.status_html(explorer)
 
 
 def test_what_would_empty_a_part_is_refused_and_nothing_is_written(explorer):
@@ -156,11 +157,11 @@ def test_what_would_empty_a_part_is_refused_and_nothing_is_written(explorer):
 def test_a_wrong_label_comes_to_the_top_and_filters_hold(explorer):
     place = first(explorer)
     explorer.change(place, 1)
-    knowing = np.where(np.arange(2) == explorer.found[:, None], 0.9, 0.1)  # heads that know every photo
+    knowing = np.where(np.arange(2) == explorer.original_labels[:, None], 0.9, 0.1)  # heads that know every photo
     explorer.learned = dataclasses.replace(explorer.learned, unseen=knowing)
     assert explorer.suspects.tolist() == [place] == explorer.select("likely wrong label")[:1]
     assert explorer.select(verdict="changed") == [place]
-    own = explorer.own(explorer.learned.probabilities)[explorer.select("loss")]
+    own = explorer.label_probability(explorer.learned.probabilities)[explorer.select("loss")]
     assert (np.diff(own) >= 0).all()
     validation = explorer.select("file name", label="with_mask", part="val")
     assert validation and all(explorer.parts[at] == "val" and explorer.labels[at] == 0 for at in validation)
@@ -178,7 +179,7 @@ def test_answers_are_counted_by_hand():
     assert count_answers(probabilities, labels, 0.5).tolist() == [[2, 1, 0], [0, 1, 0]]
     assert count_answers(probabilities, labels, 0.75).tolist() == [[1, 0, 2], [0, 1, 0]]
     said = widgets.answers_table(count_answers(probabilities, labels, 0.75), ("a<b", "c"), "photos")
-    assert '50.0 % "don\'t know"' in said and "a&lt;b" in said and "2 right, 0 wrong" in said
+    assert '50.0 % "don\'t know"' in said.unescape() and "a&lt;b" in said and "2 right, 0 wrong" in said
 
 
 # --- widgets ------------------------------------------------------------------------------------
@@ -189,52 +190,52 @@ def shown(gallery):
 
 
 def test_the_gallery_corrects_and_follows(explorer):
-    gallery = widgets.Gallery(explorer)
-    tile, said, curves = shown(gallery)[3], gallery.said.value, gallery.curves.value
-    tile.choice.value = 1 - tile.now()
-    assert explorer.changed[tile.place] and gallery.said.value != said and gallery.curves.value != curves
+    gallery = gallery_module.Gallery(explorer)
+    tile, said, curves = shown(gallery)[3], gallery.status.value, gallery.curves.value
+    tile.choice.value = 1 - tile.current()
+    assert explorer.changed[tile.place] and gallery.status.value != said and gallery.curves.value != curves
     lines = explorer.file.read_bytes()
-    tile.choice.value = tile.now()  # a second click on the same choice
+    tile.choice.value = tile.current()  # a second click on the same choice
     assert explorer.file.read_bytes() == lines
     gallery.undo.click()
-    assert not explorer.changed.any() and tile.choice.value == tile.now()
-    assert f"Taken back: {explorer.rows[tile.place]['source']}, " in gallery.problem.value
+    assert not explorer.changed.any() and tile.choice.value == tile.current()
+    assert f"Taken back: {explorer.rows[tile.place]['source']}, " in gallery.message.value
     gallery.undo.click()
-    assert "There is nothing to take back." in gallery.problem.value
-    gallery.forth.click()
-    assert gallery.where.value == "13-24 of 30 photos"
+    assert "There is nothing to take back." in gallery.message.value
+    gallery.next.click()
+    assert gallery.position.value == "13-24 of 30 photos"
     gallery.filters["verdict"].value = "set aside"
-    assert gallery.where.value == "no photo" and gallery.page == 0
+    assert gallery.position.value == "no photo" and gallery.page == 0
 
 
 def test_a_change_that_cannot_be_is_said_and_the_tile_shows_what_is(explorer, monkeypatch):
-    gallery = widgets.Gallery(explorer)
+    gallery = gallery_module.Gallery(explorer)
     tile = shown(gallery)[0]
-    before = tile.now()
+    before = tile.current()
     monkeypatch.setattr(corrections, "append", lambda *_, **__: (_ for _ in ()).throw(OSError("disk <full>")))
-    tile.choice.value = widgets.SET_ASIDE
-    assert "Nothing was changed: disk &lt;full&gt;" in gallery.problem.value and tile.choice.value == before
+    tile.choice.value = gallery_module.SET_ASIDE
+    assert "Nothing was changed: disk &lt;full&gt;" in gallery.message.value and tile.choice.value == before
 
 
 def test_names_are_escaped(explorer, monkeypatch):
     monkeypatch.setattr(explorer, "name", lambda place: '<img src=x onerror=alert(1)>".png')
-    tile = widgets.Tile(explorer, 0, None)
+    tile = gallery_module.Tile(explorer, 0, None)
     tile.show()
-    assert "<img src=x" not in tile.face.value and "&lt;img src=x onerror=alert(1)&gt;&quot;.png" in tile.face.value
+    assert "<img src=x" not in tile.photo.value and "&lt;img src=x onerror=alert(1)&gt;&#34;.png" in tile.photo.value
 
 
 @pytest.mark.numeric
 def test_a_face_dropped_in_is_answered_and_what_is_none_is_said(explorer):
     photo = explorer._photos.path(0).read_bytes()
-    said = widgets.answered(explorer, {"name": "<b>.png", "size": len(photo), "content": memoryview(photo)})
+    said = widgets.answer_html(explorer, {"name": "<b>.png", "size": len(photo), "content": memoryview(photo)})
     called = explorer.classes[int(explorer.learned.probabilities[0].argmax())]
     assert f"&lt;b&gt;.png: {called}" in said and "data:image/png;base64," in said
     found = explorer.explain(photo)
     assert found.probabilities == pytest.approx(explorer.learned.probabilities[0], abs=TOLERANCE)
     assert found.heat.shape == (2, 2) and found.heat.min() >= 0
     for content, problem in ((b"", "the file is empty"), (b"text", "not a photo of a known kind")):
-        assert problem in widgets.answered(explorer, {"name": "x", "size": len(content), "content": content})
-    assert "the limit here is" in widgets.answered(explorer, {"name": "x", "size": 10**9, "content": b""})
+        assert problem in widgets.answer_html(explorer, {"name": "x", "size": len(content), "content": content})
+    assert "the limit here is" in widgets.answer_html(explorer, {"name": "x", "size": 10**9, "content": b""})
 
 
 def test_thumbnails_are_small_pictures(explorer):

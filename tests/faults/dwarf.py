@@ -17,7 +17,7 @@ import nbformat
 
 from maskkit import plots, runs
 from maskkit.core import paths
-from maskkit.runner import reproduce
+from maskkit.runner import notebooks, reproduce
 
 NAME = "dwarf"
 PARAMETERS = {
@@ -55,18 +55,18 @@ def run(root, photos, kill=None, after=None):
 
 def work(root, photos, kill):
     paths.RUNS, paths.CACHE = root / "runs", root / "cache"
-    reproduce.execute, plots.save = execute, lambda *_: None
+    notebooks.REPORT, notebooks.execute = notebooks.REPORT[:2], execute
+    plots.save = lambda *_: None
     for draw in ("split_counts", "photos_grid", "training_curves"):
         setattr(plots, draw, lambda *_: None)
     Path.write_bytes = write_in_halves
     events = watch(root, kill)
     (root / "empty.yaml").touch()
-    notebooks = reproduce.REPORT_NOTEBOOKS[:2]
-    reproduce.reproduce(root / "empty.yaml", PARAMETERS | {"DATA": str(photos)}, notebooks, say=lambda words: None)
+    reproduce.reproduce(root / "empty.yaml", PARAMETERS | {"DATA": str(photos)}, print_line=lambda line: None)
     (root / "events.json").write_text(json.dumps(events))
 
 
-def execute(notebook, output, parameters, echo=False):
+def execute(notebook, output, parameters):
     """The notebook's cells here, in order; what papermill writes, it writes."""
     content, names = nbformat.read(notebook, 4), {}
     nbformat.write(content, output)

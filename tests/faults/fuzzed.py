@@ -173,7 +173,7 @@ class Reader:
 
 def main():
     from maskkit.audit import survey
-    from maskkit.deploy import predict
+    from maskkit.deploy import photo_files
     from maskkit.sources import decoding
 
     def peak():
@@ -184,7 +184,7 @@ def main():
     before = peak()
     for line in sys.stdin:
         path, answer = Path(line.rstrip("\n")), {}
-        for name, way in (("prepare", decoding.decode), ("predict", predict.read), ("audit", survey.measure)):
+        for name, way in (("prepare", decoding.decode), ("predict", photo_files.read_photo), ("audit", survey.measure)):
             signal.setitimer(signal.ITIMER_PROF, LIMIT)  # its signal ends the process, inside a decoder too
             try:
                 found = way(path)

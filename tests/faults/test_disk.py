@@ -15,6 +15,7 @@ from maskkit.audit import audit, leaks
 from maskkit.core import paths
 from maskkit.runner import reproduce
 from maskkit.sources import folders
+from maskkit.training_checkpoint import TrainingCheckpoint
 
 CALLS = ("mkstemp", "write", "replace")
 FAULTS = {"disk full": errno.ENOSPC, "permission denied": errno.EACCES}
@@ -46,20 +47,18 @@ def writers(curated, tmp_path):
     network = model.build(plain, 2, seed=0)
     transform = model.Transform(size_px=32)
     optimizer = train.torch.optim.Adam(network.classifier.parameters())
-    order = train.torch.Generator()
+    training = train.Training(network, optimizer, train.torch.Generator())
     cache = tmp_path / "cache"
     small = np.zeros((2, 8, 8, 3), np.float32)
     return {
         "split.csv": lambda: split.curate(source, run_dir, per_class=0, split="grouped", seed=0),
         "metrics.json": lambda: runs.record(run_dir, seed=1),
-        "tail.checkpoint": lambda: train.write_checkpoint(
-            run_dir / "tail.checkpoint", "mark", network, optimizer, order, [], {}, {}
-        ),
+        "tail.checkpoint": lambda: TrainingCheckpoint(run_dir / "tail.checkpoint", [], []).end_epoch(training),
         "model.safetensors": lambda: checkpoint.save(
             network, run_dir, source=plain, classes=["a", "b"], transform=transform, parameters={}
         ),
         "figures/x.svg": lambda: plots.save(plots.plt.figure(), run_dir, "x"),
-        "cache shard": lambda: features.write(cache, {"00" * 32: np.zeros(4, np.float32)}),
+        "cache shard": lambda: features.write_shard(cache, {"00" * 32: np.zeros(4, np.float32)}),
         "pairs in the cache": lambda: leaks.aligned_once(small, small[:, 0, 0], np.ones(2, bool), cache=cache),
     }
 
@@ -88,22 +87,20 @@ def contents(folder):
 
 @pytest.mark.fault("machine", "read-only output, found before training")
 def test_an_output_that_cannot_be_written_is_found_before_any_kernel(tmp_path, monkeypatch):
-    started = []
+    printed = []
     monkeypatch.setattr(paths, "RUNS", tmp_path / "runs")
-    monkeypatch.setattr(reproduce, "execute", lambda *_, **__: started.append(1))
-    monkeypatch.setattr(reproduce, "check_sources", lambda *_: started.append(1))
 
     def fail(*_, **__):
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
     monkeypatch.setattr(tempfile, "TemporaryFile", fail)
     with pytest.raises(OSError, match="runs could not be written .Read-only.*make the folder writable"):
-        reproduce.reproduce(paths.NOTEBOOKS / "report.yaml", {})
+        reproduce.reproduce(paths.NOTEBOOKS / "report.yaml", {"DATA": "demo"}, print_line=printed.append)
     with pytest.raises(OSError, match="runs/by-hand could not be written"):
         runs.folder("by-hand")  # what each notebook calls first
     with pytest.raises(OSError, match="audit could not be written"):
         audit.audit("no such folder", tmp_path / "audit")
-    assert not started
+    assert not printed  # not even the photos were looked for
 
 
 # What may write or remove beside `runs`, and why it may.
@@ -113,13 +110,13 @@ ALLOWED = {
     "sources/faces.py": "draws into a folder of its own, which is moved in place when whole",
     "split.py": "links photos into data-mask/; split.csv, which vouches for each by its hash, is written after them",
     "pretrained.py": "deletes weights of a wrong hash; torch.hub writes what it fetches under a temporary name",
-    "runner/reproduce.py": "papermill writes the executed notebook; then it is renamed",
-    "cli/main.py": "the table of predict, through runs.replacing; what was reached when a signal comes",
+    "runner/follow_up.py": "papermill writes the executed notebook; then it is renamed",
+    "cli/predict.py": "the table of predict, through disk.replacing; what was reached when a signal comes",
     "deploy/export.py": "through runs.replacing",
-    "train.py": "removes the checkpoint of a finished training",
+    "training_checkpoint.py": "removes the checkpoint of a finished training",
     "features.py": "removes what killed writers left in the cache",
-    "sweep/sweep.py": "removes the word of a broken recipe that is tried again",
-    "improve/benchmark_networks.py": "a temporary folder of its own, and /proc",
+    "sweep/folder.py": "removes the word of a broken recipe that is tried again",
+    "improve/network_memory.py": "/proc",
     "deploy/kaggle_upload.py": "both folders in a temporary one, which is moved in place when whole",
 }
 WRITES = re.compile(r"write_bytes|write_text|copyfile|copy2?|rename|replace|link|symlink_to|unlink|rmtree|touch|mkdir")

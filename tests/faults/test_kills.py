@@ -93,7 +93,7 @@ def test_an_earlier_run_comes_back_where_the_exchange_was_cut_off(tmp_path):
     for folder in (old, other, left):
         folder.mkdir()
     (left / runs.CHECKPOINT).write_bytes(b"epoch 3")
-    part = runs.workplace(tmp_path / "mine")
+    part = runs.working_folder(tmp_path / "mine")
     assert sorted(tmp_path.iterdir()) == sorted([tmp_path / "mine", other, part])
     assert (part / runs.CHECKPOINT).read_bytes() == b"epoch 3"
 
@@ -103,5 +103,5 @@ def test_what_killed_writers_left_in_the_cache_goes_after_a_day(tmp_path):
     for path in (old, fresh):
         path.touch()
     os.utime(old, (time.time() - 90_000,) * 2)
-    features.write(tmp_path, {"00" * 32: np.zeros(4, np.float32)})
+    features.write_shard(tmp_path, {"00" * 32: np.zeros(4, np.float32)})
     assert fresh.exists() and not old.exists()

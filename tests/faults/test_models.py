@@ -11,7 +11,7 @@ import torch
 
 from maskkit import checkpoint, model, pretrained
 from maskkit.cli import main
-from maskkit.deploy import predict
+from maskkit.deploy import classifier
 
 fault = lambda name: pytest.mark.fault("models", name)  # noqa: E731 (a mark's short name)
 
@@ -71,8 +71,8 @@ def test_a_pickle_is_refused_as_a_model_or_checkpoint_and_its_payload_never_runs
     assert "model.safetensors is damaged or holds more than tensors" in refused()
     with pytest.raises(ValueError, match="so it is not loaded"):
         pretrained.read_tensors(run_dir / "model.safetensors")
-    torch.save({"mark": "x", "network": Payload()}, tmp_path / "training.pt")
-    with pytest.raises(ValueError, match="so it is not loaded"):  # what `train.resume` reads a checkpoint by
+    torch.save({"fingerprint": "x", "network": Payload()}, tmp_path / "training.pt")
+    with pytest.raises(ValueError, match="so it is not loaded"):  # what `TrainingCheckpoint` reads it by
         pretrained.read_tensors(tmp_path / "training.pt")
     assert not (tmp_path / "payload_ran").exists()
 
@@ -119,7 +119,7 @@ def test_a_model_of_other_classes_names_both(run_dir):
     text = (run_dir / "model.json").read_text()
     (run_dir / "model.json").write_text(text.replace('"without_mask"', '"without_mask", "a third"'))
     with pytest.raises(ValueError, match="does not fit resnet18 with 3 classes"):
-        predict.from_run(run_dir)
+        classifier.from_run(run_dir)
 
 
 @fault("NaN weights")

@@ -11,13 +11,13 @@ import papermill.parameterize
 import pytest
 import torch
 from papermill.iorw import load_notebook_node
+from small_project import write_notebook
 from torch.utils.data import TensorDataset
 
-from maskkit import augment, runs, split, train
+from maskkit import runs, split, train
 from maskkit.cli import main
-from maskkit.core import disk, parameters, paths
-from maskkit.improve import benchmark_networks
-from maskkit.runner import reproduce
+from maskkit.core import disk, paths
+from maskkit.runner import notebook_parameters, reproduce
 from maskkit.sources import folders
 
 NOTEBOOKS = paths.NOTEBOOKS
@@ -25,17 +25,20 @@ fault = lambda name: pytest.mark.fault("parameters", name)  # noqa: E731 (a mark
 
 
 @pytest.fixture
-def refused(monkeypatch, capsys):
-    """Call `maskkit reproduce` with --set: exit code 2, one line, returned; nothing was started."""
-    for name in ("check_sources", "execute"):
-        monkeypatch.setattr(reproduce, name, lambda *_, **__: pytest.fail("it went on"))
+def refused(tmp_path, monkeypatch, capsys):
+    """Call `maskkit reproduce`, or another command, with --set: exit code 2, one line, returned; nothing was started.
 
-    def call(*settings):
+    A run that starts names its photos first, and makes its folder below runs/.
+    """
+    monkeypatch.setattr(paths, "RUNS", tmp_path / "runs")
+
+    def call(*settings, command="reproduce"):
         sets = [word for setting in settings for word in ("--set", setting)]
-        assert main.main(["reproduce", *sets]) == 2
-        said = capsys.readouterr().err
-        assert said.startswith("maskkit: ") and said.count("\n") == 1
-        return said
+        assert main.main([command, *sets]) == 2
+        out, error = capsys.readouterr()
+        assert error.startswith("maskkit: ") and error.count("\n") == 1
+        assert not out and not paths.RUNS.exists()
+        return error
 
     return call
 
@@ -55,17 +58,15 @@ def test_a_wrong_type_is_named_before_anything_starts(refused, setting, message)
 
 
 @fault("wrong type")
-def test_a_wrong_type_in_a_file_is_named_before_anything_starts(refused, tmp_path):
+def test_a_wrong_type_in_a_file_is_named_before_anything_starts(tmp_path):
     (tmp_path / "p.yaml").write_text("RUN: x\nLEARNING_RATE: 3e-4\n")
     with pytest.raises(TypeError, match="LEARNING_RATE of 02_train.ipynb must be float .* got '3e-4'"):
         reproduce.reproduce(tmp_path / "p.yaml", {})
 
 
 @fault("unknown language")
-def test_a_language_that_nobody_wrote_is_named_before_anything_starts(monkeypatch, capsys):
-    monkeypatch.setattr(reproduce, "execute", lambda *_, **__: pytest.fail("it went on"))
-    assert main.main(["reproduce", "--set", "LANGUAGE=fr", "--set", "DATA=demo"]) == 2
-    assert "LANGUAGE must be 'en' (English) or 'id' (Indonesian), got 'fr'" in capsys.readouterr().err
+def test_a_language_that_nobody_wrote_is_named_before_anything_starts(refused):
+    assert "LANGUAGE must be 'en' (English) or 'id' (Indonesian), got 'fr'" in refused("LANGUAGE=fr", "DATA=demo")
 
 
 @fault("unknown name")
@@ -153,30 +154,8 @@ def test_the_answer_needs_no_torch_and_leaves_nothing(tmp_path):
         ("improve", "TRY_VIEWS=0", "TRY_VIEWS must be at least 1, got 0"),
     ],
 )
-def test_further_notebooks_are_checked_too(monkeypatch, capsys, command, setting, message):
-    monkeypatch.setattr(reproduce, "execute", lambda *_, **__: pytest.fail("it went on"))
-    assert main.main([command, "--set", setting]) == 2
-    assert message in capsys.readouterr().err
-
-
-def test_every_parameter_that_is_no_path_has_a_rule_and_every_default_keeps_it():
-    declared = {
-        name: value for path in sorted(NOTEBOOKS.glob("0*.ipynb")) for name, value in reproduce.declared(path).items()
-    }
-    assert declared.keys() - {"AGAINST", "GROUPS", "CORRECTIONS"} == parameters.RULES.keys()  # these may be empty
-    for path in NOTEBOOKS.glob("0*.ipynb"):
-        parameters.check(reproduce.declared(path))
-    for path in NOTEBOOKS.glob("*.yaml"):
-        if path.name != "sweep.yaml":
-            parameters.check(reproduce.read_parameters(path))
-
-
-def test_choices_are_those_of_the_functions_that_take_them():
-    import torchvision
-
-    assert set(parameters.AUGMENT) == {"none", *augment.TRAINING}
-    assert tuple(benchmark_networks.ENGINES) == parameters.ENGINES
-    assert parameters.classifiers() == set(torchvision.models.list_models(module=torchvision.models))
+def test_further_notebooks_are_checked_too(refused, command, setting, message):
+    assert message in refused(setting, command=command)
 
 
 @pytest.mark.parametrize(
@@ -200,16 +179,11 @@ def test_a_batch_larger_than_the_set_is_the_whole_set():
 
 @fault("negative learning rate")
 @pytest.mark.parametrize(("error", "code"), [("ValueError('LEARNING_RATE ...')", 2), ("ZeroDivisionError('bug')", 1)])
-def test_a_user_s_mistake_found_in_a_cell_exits_with_2_and_a_fault_with_1(tmp_path, monkeypatch, capsys, error, code):
-    ename, evalue = error.removesuffix("')").split("('")
-
-    def fail(*_, **__):
-        raise papermill.PapermillExecutionError(3, 1, "", ename, evalue, [])
-
-    monkeypatch.setattr(papermill, "execute_notebook", fail)
-    monkeypatch.setattr(reproduce, "check_sources", lambda *_: None)
-    monkeypatch.setattr(paths, "RUNS", tmp_path)
+def test_a_user_s_mistake_found_in_a_cell_exits_with_2_and_a_fault_with_1(project, capsys, error, code):
+    defaults = f'RUN = "x"\nDATA = {str(project / "photos")!r}'
+    write_notebook(paths.NOTEBOOKS / "01_prepare.ipynb", defaults, "RUN", f"raise {error}")
     assert main.main(["reproduce", "--set", "RUN=x"]) == code
+    ename, evalue = error.removesuffix("')").split("('")
     assert f"01_prepare.ipynb, cell 4: {ename}: {evalue}" in capsys.readouterr().err
 
 
@@ -219,7 +193,7 @@ def test_a_user_s_mistake_found_in_a_cell_exits_with_2_and_a_fault_with_1(tmp_pa
 )
 def test_a_path_with_quotes_arrives_as_it_is(tmp_path, name):
     notebook = NOTEBOOKS / "01_prepare.ipynb"
-    checked = reproduce.check({}, {"DATA": str(tmp_path / name)}, [notebook])[notebook]
+    checked = notebook_parameters.check({}, {"DATA": str(tmp_path / name)}, [notebook])[notebook]
     cells = papermill.parameterize.parameterize_notebook(load_notebook_node(str(notebook)), checked).cells
     (injected,) = (cell for cell in cells if "injected-parameters" in cell.metadata.get("tags", []))
     assert ast.literal_eval(ast.parse(injected.source).body[-1].value) == str(tmp_path / name)

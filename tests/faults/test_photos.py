@@ -20,9 +20,10 @@ from odd_files import lzw, packed, tiff
 from PIL import Image, ImageFile, ImageOps
 
 from maskkit import data, split
-from maskkit.audit import sections, survey
+from maskkit.audit import survey
+from maskkit.audit.checks import files
 from maskkit.core import disk
-from maskkit.deploy import predict
+from maskkit.deploy import photo_files, predict
 from maskkit.sources import decoding, folders
 
 pillow_heif.register_heif_opener()  # so that Pillow writes HEIC here
@@ -68,7 +69,7 @@ def audit(folder, tmp_path):
 def classify(folder, tmp_path):
     shape = types.SimpleNamespace(classes=("a", "b"), prepare=np.asarray, batch=4)
     shape.classify = lambda images: np.full((len(images), 2), 0.5, np.float32)
-    files, _ = predict.find([str(folder)], None)
+    files, _ = photo_files.find_files([str(folder)], None)
     rows = list(predict.predict(files, shape))
     assert [row["file"] for row in rows] == files
     return {os.path.relpath(row["file"], folder): row["note"] for row in rows}
@@ -154,8 +155,8 @@ def test_what_is_no_photo_is_set_aside_with_its_reason(way, photos, tmp_path, co
 PEAK = """
 import sys
 from maskkit import runs
-from maskkit.audit import sections, survey
-from maskkit.deploy import predict
+from maskkit.audit import audit
+from maskkit.deploy import photo_files, predict
 from maskkit.sources import decoding
 def peak():
     return int(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
@@ -332,9 +333,9 @@ def test_the_same_bytes_in_both_classes_never_validate_and_are_named(photos, tmp
     rows, rejected = split.curate(folders.find(str(photos)), tmp_path / "run", per_class=0, split="grouped", seed=0)
     twins = [row for row in rows if row["source"] in ("with_mask/000.png", "without_mask/copy.png")]
     assert len({row["group"] for row in twins}) == 1 and [row["part"] for row in twins] == ["train", "train"]
-    assert "1 photos lie in two classes" in split.remarks(rows, rejected, 0)
+    assert "1 photos lie in two classes" in split.format_notes(rows, rejected, 0)
     found = survey.read(survey.find_files(folders.find(str(photos))))
-    odd = {row["file"] for row, _ in sections.odd_photos(found, None)["same_bytes_in_two_classes"]}
+    odd = {row["file"] for row, _ in files.find_odd_files(found)["same_bytes_in_two_classes"]}
     assert odd == {"with_mask/000.png", "without_mask/copy.png"}
 
 

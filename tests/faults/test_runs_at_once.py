@@ -28,7 +28,7 @@ from pathlib import Path
 from maskkit import features
 sys.stdin.readline()
 for start in range(int(sys.argv[2]), int(sys.argv[2]) + 60):
-    features.write(Path(sys.argv[1]), {f"{n:064x}": np.full(4, n, np.float32) for n in range(start, start + 5)})
+    features.write_shard(Path(sys.argv[1]), {f"{n:064x}": np.full(4, n, np.float32) for n in range(start, start + 5)})
 """
 
 
@@ -42,14 +42,13 @@ def python(code, *arguments):
 @pytest.mark.fault("machine", "stale lock")
 def test_the_second_run_refuses_and_a_dead_one_s_lock_holds_nobody_up(tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "RUNS", tmp_path)
-    looked = []
-    monkeypatch.setattr(reproduce, "check_sources", lambda *_: looked.append(1))
+    printed = []
     holder = python(HOLD, tmp_path / "mine")
     assert holder.stdout.readline() == "held\n"
     try:
         with pytest.raises(ValueError, match="RUN: another process is writing .*mine; wait for its end, or give"):
-            reproduce.reproduce(paths.NOTEBOOKS / "report.yaml", {"RUN": "mine"})
-        assert not looked
+            reproduce.reproduce(paths.NOTEBOOKS / "report.yaml", {"RUN": "mine", "DATA": "demo"}, printed.append)
+        assert not printed  # the photos were not looked for
         with runs.locked(tmp_path / "another"):
             pass
     finally:
@@ -68,9 +67,9 @@ def test_two_processes_fill_one_cache(tmp_path):
         writer.stdin.write("go\n")
         writer.stdin.flush()
     while any(writer.poll() is None for writer in writers):
-        check(features.read(tmp_path, 4))
+        check(features.read_shards(tmp_path, 4))
     assert [writer.wait() for writer in writers] == [0, 0]
-    found = features.read(tmp_path, 4)
+    found = features.read_shards(tmp_path, 4)
     check(found)
     assert len(found) == 94 and not list(tmp_path.glob(".*"))
 

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from maskkit import evaluate, split
 from maskkit.core import disk, environment, paths
-from maskkit.deploy import page, predict
+from maskkit.deploy import page
+from maskkit.deploy.summary import Summary
 from maskkit.sources import decoding, kaggle
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -137,7 +138,7 @@ NASTY = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'&|"
 def test_names_are_text_on_the_page_of_predict(tmp_path):
     draw_photo(0).save(tmp_path / "x.png")
     os.rename(tmp_path / "x.png", tmp_path / NASTY.replace("/", "∕"))
-    summary = predict.Summary((NASTY, "b"))
+    summary = Summary((NASTY, "b"))
     good = str(tmp_path / NASTY.replace("/", "∕"))
     summary.add({"file": good, "label": NASTY, "probability": 0.5, "note": ""})
     summary.add({"file": NASTY, "label": None, "probability": None, "note": NASTY})
@@ -148,8 +149,9 @@ def test_names_are_text_on_the_page_of_predict(tmp_path):
 @fault("HTML in a name")
 def test_a_class_name_is_text_in_a_notebook_s_table():
     row = {"class": NASTY, "precision": 1.0, "recall": 1.0, "f1": 1.0, "recall_interval": [0.5, 1.0], "n": 3}
-    table = evaluate.per_class_table([row])
-    assert "<" not in table and {line.count("|") for line in table.splitlines()} == {7}
+    table = evaluate.format_per_class([row])
+    borders = {len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}
+    assert "<" not in table and borders == {7}
 
 
 FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -160,9 +162,9 @@ names |= st.text(st.sampled_from("'=+-@\t\r\n\",; a"), max_size=8)
 @fault("formula in a CSV cell")
 @settings(max_examples=300, deadline=None, derandomize=True, database=None)
 @given(names)
-def test_a_defused_cell_runs_nothing_and_is_restored(name):
-    cell = disk.defuse(name)
-    assert not cell.startswith(FORMULAS) and disk.restore(cell) == name
+def test_an_escaped_cell_runs_nothing_and_is_restored(name):
+    cell = disk.escape(name)
+    assert not cell.startswith(FORMULAS) and disk.unescape(cell) == name
 
 
 @fault("formula in a CSV cell")

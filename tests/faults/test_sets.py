@@ -10,10 +10,10 @@ from conftest import draw_photo, fill
 
 from faults.test_photos import snapshot
 from maskkit import checkpoint, data, features, model, pretrained, split
-from maskkit.audit import audit, subject, survey
+from maskkit.audit import audit, classifiers, survey
 from maskkit.cli import main
 from maskkit.core import paths
-from maskkit.sources import decoding, folders
+from maskkit.sources import decoding, folders, listing
 
 fault = lambda name: pytest.mark.fault("sets", name)  # noqa: E731 (a mark's short name)
 
@@ -30,7 +30,7 @@ def test_an_empty_class_is_named(photo_folder, tmp_path):
     with pytest.raises(ValueError, match="with_mask holds 0 photos .* of 0 files; class 'with_mask' needs at least 10"):
         prepare(photo_folder, tmp_path / "run")
     with pytest.raises(ValueError, match="an audit needs photos of two classes"):
-        audit.read(str(photo_folder), say=str)
+        audit.read_photos(str(photo_folder), log=str)
 
 
 @fault("missing class")
@@ -46,11 +46,11 @@ def test_a_missing_class_is_an_error_that_lists_what_is_there(photo_folder, caps
 def test_a_third_folder_is_a_third_class_and_said(photo_folder, tmp_path, trained):
     shutil.copytree(photo_folder / "with_mask", photo_folder / "originals")
     rows, rejected = prepare(photo_folder, tmp_path / "run", split="random")
-    assert data.summary(rows).endswith("classes originals, with_mask, without_mask")
-    assert "15 photos lie in two classes or more" in split.remarks(rows, rejected, 0)
+    assert data.format_summary(rows).endswith("classes originals, with_mask, without_mask")
+    assert "15 photos lie in two classes or more" in split.format_notes(rows, rejected, 0)
     found = survey.read(survey.find_files(folders.find(str(photo_folder))))
     with pytest.raises(ValueError, match="trained on with_mask, without_mask, but the photos are originals, with_mask"):
-        subject.find_nets(trained, "auto", "auto", "run", found.classes)
+        classifiers.find_classifiers(trained, "auto", "auto", "run", found.classes)
 
 
 @fault("a third folder")
@@ -116,9 +116,9 @@ def test_folders_swapped_after_prepare_do_not_move_the_run_s_labels(photo_folder
 @fault("re-spelled class names")
 def test_kaggle_s_spelling_is_ours_and_another_one_another_class(photo_folder, trained):
     (photo_folder / "with_mask").rename(photo_folder / "WithMask")
-    assert tuple(folders.class_folders(photo_folder)) == folders.REPORT_CLASSES
+    assert tuple(listing.class_folders(photo_folder)) == folders.REPORT_CLASSES
     (photo_folder / "WithMask").rename(photo_folder / "With Mask")
-    classes = tuple(folders.class_folders(photo_folder))
+    classes = tuple(listing.class_folders(photo_folder))
     with pytest.raises(ValueError, match="trained on with_mask, without_mask, but the photos are With Mask, with"):
         checkpoint.load(trained, classes=classes)
     fill(photo_folder, ("with_mask", "WithMask"), 1)

@@ -9,12 +9,13 @@ import sys
 import time
 
 import pytest
+from small_project import make_project, write_notebook
 
 from maskkit.cli import main
+from maskkit.cli import runs as runs_command
 from maskkit.core import paths
 from maskkit.deploy import predict
-from maskkit.runner import reproduce
-from tests.runner.test_reproduce import notebook
+from maskkit.runner import notebooks
 
 WAIT = 120  # seconds until a test says that the signal was lost, rather than hang
 SIGNALS = {"SIGINT": (signal.SIGINT, 130), "SIGTERM": (signal.SIGTERM, 143)}
@@ -66,35 +67,20 @@ def test_coroutines_that_a_signal_cut_off_are_not_reported(monkeypatch, recwarn)
         begun = asyncio.sleep(1)
         raise KeyboardInterrupt(begun)
 
-    monkeypatch.setattr(main, "run_runs", listed)
+    monkeypatch.setattr(runs_command, "run", listed)
     assert main.main(["runs"]) == 130
     gc.collect()
     assert not [str(w.message) for w in recwarn if "never awaited" in str(w.message)]
 
 
-CHILD = """
-import sys
-from maskkit.cli import main
-from maskkit.core import paths
-from maskkit.runner import reproduce
-from pathlib import Path
-root = Path(sys.argv[1])
-paths.NOTEBOOKS, paths.RUNS = root / "notebooks", root / "runs"
-reproduce.check_sources = lambda *_: None
-reproduce.REPORT_NOTEBOOKS = ("a.ipynb",)
-run = reproduce.reproduce
-reproduce.reproduce = lambda file, texts: run(file, texts, ("a.ipynb",))
-sys.exit(main.main(["reproduce", str(root / "empty.yaml"), "--set", "RUN=x"]))
-"""
-
-
 @pytest.fixture
 def project(tmp_path):
-    """A notebook that waits for ever in its third cell, having told its process id."""
-    (tmp_path / "notebooks").mkdir()
-    (tmp_path / "empty.yaml").touch()
-    told = f"import os, pathlib\npathlib.Path({str(tmp_path / 'pid')!r}).write_text(str(os.getpid()))"
-    notebook(tmp_path / "notebooks" / "a.ipynb", 'RUN = "x"', told, "import time\ntime.sleep(10_000)")
+    """A project whose first notebook waits for ever in its third cell, having written its process id to a file."""
+    make_project(tmp_path)
+    defaults = f'RUN = "x"\nDATA = {str(tmp_path / "photos")!r}'
+    write_pid = f"import os, pathlib\npathlib.Path({str(tmp_path / 'pid')!r}).write_text(str(os.getpid()))"
+    first = tmp_path / "notebooks" / "01_prepare.ipynb"
+    write_notebook(first, defaults, write_pid, "import time\ntime.sleep(10_000)")
     return tmp_path
 
 
@@ -129,7 +115,8 @@ def test_killed_inside_a_notebook_the_kernel_ends_and_the_run_may_start_again(pr
 
 def start(project):
     return subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(project)],
+        [sys.executable, "-m", "maskkit", "reproduce", "--set", "RUN=x"],
+        cwd=project,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -155,6 +142,6 @@ def alive(pid):
 @pytest.mark.fault("machine", "a kernel dies")
 def test_a_kernel_that_dies_is_said_with_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "NOTEBOOKS", tmp_path)
-    path = notebook(tmp_path / "a.ipynb", 'RUN = "x"', "import os\nos.kill(os.getpid(), 9)")
-    with pytest.raises(reproduce.NotebookError, match="a.ipynb: its kernel died, .*out.ipynb shows how far it came"):
-        reproduce.execute(path, tmp_path / "out.ipynb", {})
+    path = write_notebook(tmp_path / "a.ipynb", 'RUN = "x"', "import os\nos.kill(os.getpid(), 9)")
+    with pytest.raises(notebooks.NotebookError, match="a.ipynb: its kernel died, .*out.ipynb shows how far it came"):
+        notebooks.execute(path, tmp_path / "out.ipynb", {})

@@ -1,46 +1,61 @@
-"""Both languages say the same: no text without a translation, the same placeholders, the same numbers."""
+"""Every language says the same: no text without a translation, the same placeholders, the same numbers."""
 
 import ast
 import re
+import string
 
-import nbformat
 import pytest
+from conftest import recorded_audit
 from test_page import read, run_dir  # noqa: F401 (a fixture)
 
-from maskkit import claims, page, runs
-from maskkit.audit import lights, sections, shortcuts
-from maskkit.core import disk, paths
-from maskkit.html import audit_section, indonesian, languages
-from tests.html.test_audit_section import AUDITS
+from maskkit import claims, evaluate, page, runs
+from maskkit.core import disk
+from maskkit.core.messages import message, said
+from maskkit.html import languages
+from tests.html import catalogue
+from tests.html.test_checks import AUDITS, MEASURED
 
-SPEAKERS = ("page", "html/audit_section", "html/markup")
-TABLES = [*indonesian.OWN.items(), *indonesian.STORED.items()]
-
-
-def placeholders(words):
-    return sorted(set(re.findall(r"\{(\w+)\}", words)))
+CATALOGUES = sorted(languages.LOCALE.glob("*/LC_MESSAGES/maskkit.po"))
+FOREIGN = "The words in the figures, names of files and settings"
 
 
-@pytest.mark.parametrize(("english", "words"), TABLES)
-def test_a_translation_keeps_the_placeholders(english, words):
-    assert words and placeholders(english) == placeholders(words)
+def placeholders(text):
+    """A template's placeholders with their formats."""
+    return sorted((name, form) for _, name, form, _ in string.Formatter().parse(text) if name)
 
 
-def constants(tree):
-    return {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+def constants():
+    """Every text in the package's Python files."""
+    for path in catalogue.PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield node.value
 
 
-def test_what_the_page_says_is_in_the_table_and_the_table_holds_nothing_else():
-    said, known = set(), set()
-    for name in SPEAKERS:
-        tree = ast.parse((paths.ROOT / "maskkit" / f"{name}.py").read_text(encoding="utf-8"))
-        known |= constants(tree)
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "say":
-                said |= constants(node.args[0]) if isinstance(node.args[0], ast.Constant) else set()
-    assert said and said <= set(indonesian.OWN)
-    known |= {words.replace("_", " ") for words in known}
-    assert set(indonesian.OWN) <= known
+@pytest.mark.parametrize("path", CATALOGUES, ids=lambda path: path.parts[-3])
+def test_a_catalogue_holds_every_text_and_no_other(path):
+    entries = {entry.id: entry for entry in catalogue.read(path) if entry.id}
+    used = catalogue.used_texts()
+    assert [f"{where}: {text}" for text, where in used.items() if text not in entries] == []
+    assert sorted(entries.keys() - used.keys() - set(constants())) == []
+    assert [text for text, entry in entries.items() if not entry.string or entry.fuzzy] == []
+
+
+@pytest.mark.parametrize("path", CATALOGUES, ids=lambda path: path.parts[-3])
+def test_a_translation_keeps_the_placeholders(path):
+    entries = [entry for entry in catalogue.read(path) if entry.id]
+    assert [entry.id for entry in entries if placeholders(entry.id) != placeholders(entry.string)] == []
+
+
+def test_a_catalogue_that_is_up_to_date_stays_as_it_is(tmp_path):
+    for path in CATALOGUES:
+        copy = tmp_path / path.parts[-3] / "LC_MESSAGES" / path.name
+        copy.parent.mkdir(parents=True)
+        copy.write_bytes(path.read_bytes())
+        before = {entry.id: entry.string for entry in catalogue.read(path) if entry.id}
+        catalogue.update(copy)
+        after = {entry.id: (entry.string, entry.fuzzy) for entry in catalogue.read(copy) if entry.id}
+        assert {text: after[text] for text in after} == {text: (before[text], False) for text in after}
 
 
 @pytest.mark.parametrize(
@@ -48,9 +63,8 @@ def test_what_the_page_says_is_in_the_table_and_the_table_holds_nothing_else():
     [("1,026", "1.026"), ("97.5 %", "97,5%"), ("87.1-99.6 %", "87,1-99,6%"), ("-0.05", "-0,05")],
 )
 def test_indonesian_has_a_decimal_comma(english, indonesian):
-    assert languages.number(english) == english
-    with languages.speaking("id"):
-        assert languages.number(english) == languages.translate(english) == indonesian
+    assert languages.get("en").localize(english) == english
+    assert languages.get("id").localize(english) == indonesian
 
 
 def test_a_language_that_is_none_of_ours_is_refused(run_dir):  # noqa: F811
@@ -59,36 +73,43 @@ def test_a_language_that_is_none_of_ours_is_refused(run_dir):  # noqa: F811
         page.write(run_dir)
 
 
-def sentences_of_05():
-    """Every sentence of the audit that the committed notebook shows."""
-    for cell in nbformat.read(paths.NOTEBOOKS / "05_trust.ipynb", 4).cells:
-        for output in cell.get("outputs", []):
-            for line in output.get("data", {}).get("text/markdown", "").splitlines()[2:]:
-                yield line.split(" | ")[-1].removesuffix(" |").strip()
+# --- what a run's files hold --------------------------------------------------------------------
 
 
-STORED = [
-    *sentences_of_05(), *lights.TITLES.values(), *lights.REASONS.values(), *sections.ODD.values(),
-    *sections.DETECTORS.values(), *(one.title for one in shortcuts.MEASURES.values()),
-    *(one.sees for one in shortcuts.MEASURES.values()),
-]  # fmt: skip
+def test_a_message_is_said_with_its_values_and_escaped():
+    record = said("{n:,} of {of:,} ({arch})", n=1026, of=11_177_538, arch="<b>")
+    assert languages.get("id").stored(record) == "1.026 dari 11.177.538 (&lt;b&gt;)"
+    assert languages.get("en").stored(record) == "1,026 of 11,177,538 (&lt;b&gt;)"
 
 
-@pytest.mark.parametrize("english", STORED)
-def test_what_audit_json_holds_is_said_in_indonesian_with_the_same_numbers(english):
-    if english.startswith(lights.NOT_YET):  # the page itself says that, with the command
-        english = english.removeprefix(f"{lights.NOT_YET} (so far: ").removeprefix(lights.NOT_YET).removesuffix(")")
-    with languages.speaking("id"):
-        said = languages.translate(english)
-    assert said is not None
-    shown = re.findall(r"\d+(?:\.\d+)?", english.replace(",", ""))
-    assert sorted(re.findall(r"\d+(?:,\d+)?", re.sub(r"(?<=\d)\.(?=\d{3})", "", said))) == sorted(
-        number.replace(".", ",") for number in shown
-    )
+def test_a_text_without_a_translation_is_marked_as_english():
+    spoken = languages.get("id")
+    assert spoken.stored({"sentence": "no <such> text"}) == '<span lang="en">no &lt;such&gt; text</span>'
+    half = said("undefined: {why}", why=message("no such {thing}", thing="text"))
+    assert spoken.stored(half) == '<span lang="en">undefined: no such text</span>'
+    assert spoken.stored({"verdict": "same"}, "verdict") == "sama"
+
+
+def numbers(text):
+    return sorted(re.findall(r"\d+(?:\.\d+)?", text.replace(",", "")))
+
+
+def entries_of(audit):
+    return [entry for part in ("lights", *(c["section"] for c in audit["checks"])) for entry in audit[part].values()]
+
+
+def test_what_the_audit_stored_is_said_in_indonesian_with_the_same_numbers():
+    spoken, plain = languages.get("id"), 0
+    for entry in entries_of(recorded_audit()):
+        words = spoken.stored(entry).unescape()
+        assert 'lang="en"' not in words, words
+        back = words.translate(str.maketrans(",.", ".,"))  # 1.234,5 -> 1,234.5
+        assert numbers(back) == numbers(entry["sentence"].replace(" %", "%")), words
+        plain += words == entry["sentence"]
+    assert plain == 0
 
 
 def test_every_claim_is_said_in_indonesian():
-    score = {"correct": 39, "n": 40, "accuracy": 0.975, "interval": [0.871, 0.996]}
     metrics = {
         "classes": ["with_mask", "without_mask"],
         "n_train": 160,
@@ -96,34 +117,33 @@ def test_every_claim_is_said_in_indonesian():
         "trainable": 2562,
         "total": 2_226_434,
         "arch": "mobilenet_v2",
-        "best": score,
+        "best": evaluate.score(39, 40),
         "confusion": [[20, 0], [1, 19]],
     }
     epoch = {"train_accuracy": 0.9, "val_accuracy": 0.8, "train_loss": 0.3, "val_loss": 0.4}
-    with languages.speaking("id"):
-        for length in (2, 10):
-            for row in claims.compare(metrics, [epoch] * length):
-                assert all(languages.translate(words) is not None for words in row.values()), row
+    for length in (2, 10):
+        for row in claims.compare(metrics, [epoch] * length):
+            said_so = [languages.get("id").stored(row, name) for name in claims.COLUMNS]
+            assert not any('lang="en"' in words for words in said_so), said_so
 
 
-@pytest.mark.parametrize("name", [name for name in AUDITS if name != "none"])
+# --- a whole page -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", MEASURED)
 def test_a_page_in_indonesian_holds_no_english_number(run_dir, name):  # noqa: F811
     disk.write_json(run_dir / "audit.json", AUDITS[name])
     runs.record(run_dir, language="id")
     reader, words = read(page.write(run_dir))
     assert dict(reader.tags)["html"] == {"lang": "id"}
     assert words.index("39 dari 40 (97,5%, interval kepercayaan 95% 87,1-99,6%)") < 300
-    assert page.FOREIGN not in words and indonesian.OWN[page.FOREIGN] in words
+    assert FOREIGN not in words and "Tulisan di dalam gambar" in words
     html = re.sub(r'<span lang="en">.*?</span>', "", (run_dir / "report.html").read_text(encoding="utf-8"))
     assert not re.findall(r".{40}\d\.\d %", html)
     assert "--set LANGUAGE=id" in words and "1.026 dari 11.177.538 bobot" in words
 
 
-def test_a_sentence_without_a_translation_is_marked_as_english(run_dir):  # noqa: F811
+def test_a_reason_without_a_translation_is_marked_as_english(run_dir):  # noqa: F811
     runs.record(run_dir, language="id")
     page.write(run_dir)
     assert '<span lang="en">truncated</span>' in (run_dir / "report.html").read_text(encoding="utf-8")
-
-
-def test_the_audit_s_own_page_stays_english(tmp_path):
-    assert '<html lang="en">' in audit_section.write(AUDITS["good"], tmp_path).read_text(encoding="utf-8")

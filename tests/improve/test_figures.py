@@ -9,7 +9,7 @@ import torch
 from conftest import draw_photo
 
 from maskkit.improve import figures
-from tests.improve.test_benchmark_networks import row
+from tests.improve.test_speed_table import row
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +36,7 @@ def test_speeds_are_labelled(n):
     assert [len(axis.patches) for axis in fig.axes] == [n, 2 * n]
 
 
-def test_what_was_not_measured_is_said():
+def test_what_was_not_measured_is_stated():
     rows = [row("a", {1: [10, 10, 10]}), row("b", {1: [10, 10, 10]})]
     rows[0]["speed"]["onnxruntime"] = rows[0]["speed"]["eager"]
     assert words(figures.speeds(rows)).count("not measured") == 2  # b's latency and throughput
@@ -54,7 +54,7 @@ def gain_of(value, low, high, answer):
         "answer": answer,
         "before": 0.9,
         "after": 0.9 + value,
-        "words": "a wish",
+        "words": "an extension",
         "exam": "unseen",
     }
 
@@ -62,8 +62,8 @@ def gain_of(value, low, high, answer):
 def test_gains_say_what_was_and_became_and_the_answer():
     unsure = gain_of(0.01, -0.02, 0.04, "no gain shown")
     found = {
-        "a wish": {"unseen": gain_of(0.05, 0.01, 0.09, "yes"), "street": unsure},
-        "another wish with a name that is long": {"unseen": gain_of(-0.03, -0.05, -0.01, "worse")},
+        "an extension": {"unseen": gain_of(0.05, 0.01, 0.09, "yes"), "street": unsure},
+        "another extension with a name that is long": {"unseen": gain_of(-0.03, -0.05, -0.01, "worse")},
     }
     fig = figures.gains(found, "demo")
     text = words(fig)

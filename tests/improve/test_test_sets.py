@@ -1,4 +1,4 @@
-"""Who learns and who is asked: nobody twice, and no version of a photo on both sides."""
+"""Training and test photos: no photo twice, and no version of a photo on both sides."""
 
 import shutil
 
@@ -28,14 +28,14 @@ def test_the_drawn_photos_are_split_anew_for_each_seed(drawn_faces):
     assert drawn_faces.y.tolist() == drawn_faces.photos.labels
 
 
-def test_exams_hold_no_version_of_a_drawn_photo(drawn_faces, face_source, tmp_path):
+def test_test_sets_hold_no_version_of_a_drawn_photo(drawn_faces, face_source, tmp_path):
     other = fill(tmp_path / "other", CLASSES, 6)
     known = {row["sha256"] for row in drawn_faces.photos.rows}
     first = next(i for i, row in enumerate(drawn_faces.photos.rows) if row["label"] == "with_mask")
     ImageOps.mirror(drawn_faces.photos.image(first)).save(face_source.folder / "with_mask" / "mirrored.png")
     shutil.copy(drawn_faces.photos.path(first), other / "with_mask")
     unseen, street, elsewhere = test_sets.find(drawn_faces, face_source, folders.find(str(other)), n=12, seed=0)
-    assert [exam.name for exam in (unseen, street, elsewhere)] == ["unseen", "street", "elsewhere"]
+    assert [each.name for each in (unseen, street, elsewhere)] == ["unseen", "street", "elsewhere"]
     files = {row["file"] for row in unseen.rows}
     assert len(unseen.rows) == 12 and "with_mask/mirrored.png" not in files
     assert not known & {row["sha256"] for row in unseen.rows + elsewhere.rows}
@@ -57,7 +57,7 @@ def test_another_source_needs_the_same_classes(drawn_faces, face_source, tmp_pat
         test_sets.find(drawn_faces, face_source, folders.find(str(other)), n=10, seed=0)
 
 
-def test_views_of_an_exam_are_shown_as_asked(drawn_faces, face_source):
+def test_the_street_set_shows_augmented_photos(drawn_faces, face_source):
     street = test_sets.find(drawn_faces, face_source, None, n=4, seed=0)[1]
     shown = street.dataset(CLASSES)
     plain = data.Photos(street.rows, CLASSES, model.Transform())

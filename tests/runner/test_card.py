@@ -2,9 +2,9 @@ import json
 
 import mistune
 import pytest
+from conftest import recorded_audit
 
 from maskkit import evaluate, runs
-from maskkit.audit import lights
 from maskkit.cli import main
 from maskkit.core import disk
 from maskkit.runner import card
@@ -70,16 +70,12 @@ def test_the_kept_epoch_is_named(run_dir, keep, n):
     assert f"| class, {keep} epoch |" in said and "among equals, the lowest validation loss" in said
 
 
-def test_the_audits_lights_are_in_it(run_dir):
-    entry = {"value": 0.1, "interval": [0.08, 0.12], "n": 40, "sentence": "4 of 40 | leak"}
-    found = {name: lights.unknown(name, "no second folder was given") for name in lights.TITLES}
-    found["leaks"] = lights.light("leaks", entry)
-    sections = dict.fromkeys(("splits", "leaks", "shortcuts", "regions", "against", "files", "calibration"), {})
-    head = {"version": 1, "classes": ["a"], "n": 40, "networks": {}, "lights": found}
-    disk.write_json(run_dir / "audit.json", head | sections)
-    said = card.write(run_dir).read_text(encoding="utf-8")
-    assert "| 🔴 red | Leaks between the parts | 4 of 40 \\| leak |" in said
-    assert said.count("| ⚪ unknown |") == 5
+def test_the_audits_results_are_in_it(run_dir):
+    audit = recorded_audit()
+    audit["lights"]["leaks"] |= {"light": "red", "sentence": "4 of 40 | leak"}
+    disk.write_json(run_dir / "audit.json", audit)
+    text = card.write(run_dir).read_text(encoding="utf-8")
+    assert "| 🔴 red | Leaks between the parts | 4 of 40 \\| leak |" in text and "6 questions of the audit." in text
     (run_dir / "audit.json").write_text("{")
     assert "audit.json cannot be used" in card.write(run_dir).read_text(encoding="utf-8")
 

@@ -1,14 +1,14 @@
 """Runs listed and compared: the numbers by hand, and folders that hold no finished run."""
 
 import pytest
+from conftest import recorded_audit
 
 from maskkit import evaluate, runs
-from maskkit.cli import main
 from maskkit.core import disk, paths
 from maskkit.runner import compare_runs
 
 
-def make(name, wrong=(), *, finished="2026-01-01", photos=range(40), **more):
+def make_run(name, wrong=(), *, finished="2026-01-01", photos=range(40), **more):
     """A run folder whose saved model is wrong on the photos `wrong`."""
     run_dir = paths.RUNS / name
     rows = [{"file": f"{i}.png", "part": "val", "sha256": f"{i:064}"} for i in photos]
@@ -42,66 +42,51 @@ def own_runs(tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "RUNS", tmp_path / "runs")
 
 
-def test_runs_are_listed_the_latest_first(capsys):
-    make("old", [3])
-    make("new", finished="2026-02-01")
+def test_runs_are_listed_the_latest_first():
+    make_run("old", [3])
+    make_run("new", finished="2026-02-01")
     disk.write_text(paths.RUNS / "broken" / "metrics.json", "{")
     runs.record(paths.RUNS / "begun", photos="demo")
     (paths.RUNS / "empty").mkdir()
-    rows = compare_runs.listing()
+    rows = compare_runs.list_runs()
     assert [row["run"] for row in rows][:2] == ["new", "old"] and len(rows) == 4
-    assert rows[1]["score"] == "39 of 40 (97.5 %, 95 % interval 87.1-99.6 %)" and rows[1]["lights"] == "-"
+    assert rows[1]["score"] == "39 of 40 (97.5 %, 95 % interval 87.1-99.6 %)" and rows[1]["checks"] == "-"
     said = {row["run"]: row["score"] for row in rows}
     assert "metrics.json cannot be used: ValueError" in said["broken"] and "is damaged" in said["broken"]
     assert said["begun"] == "not trained yet"
-    assert main.main(["runs"]) == 0
-    assert capsys.readouterr().out.splitlines()[-1].endswith("compare new old")
 
 
-def test_what_was_cut_off_is_listed_apart_and_not_compared(capsys):
-    make("old")
-    make("new.0123abcd.part", finished="2026-02-01")
+def test_what_was_cut_off_is_listed_apart():
+    make_run("old")
+    make_run("new.0123abcd.part", finished="2026-02-01")
     runs.record(paths.RUNS / "begun", photos="demo", run={"finished": "2026-03-01"})
     (paths.RUNS / "cut.89abcdef.part").mkdir()
-    assert [row["run"] for row in compare_runs.listing()] == ["begun", "old"]
+    assert [row["run"] for row in compare_runs.list_runs()] == ["begun", "old"]
     with runs.locked(paths.RUNS / "new"):
-        assert main.main(["runs"]) == 0
-    *_, heading, first, second, then = capsys.readouterr().out.splitlines()
-    assert heading == "unfinished:"
-    assert first.startswith("  cut.89abcdef.part  cut off") and second == "  new.0123abcd.part  under way"
-    assert then.endswith("trust --set RUN=old")
+        assert compare_runs.list_unfinished() == {"cut.89abcdef.part": False, "new.0123abcd.part": True}
 
 
-def test_lights_are_counted():
-    from tests.html.test_audit_section import sample
-
-    disk.write_json(make("audited") / "audit.json", sample())
-    assert sum(int(part.split()[0]) for part in compare_runs.entry(paths.RUNS / "audited")["lights"].split(", ")) == 6
+def test_results_of_checks_are_counted():
+    disk.write_json(make_run("audited") / "audit.json", recorded_audit())
+    counted = compare_runs.describe_run(paths.RUNS / "audited")["checks"]
+    assert sum(int(part.split()[0]) for part in counted.split(", ")) == 6
     disk.write_text(paths.RUNS / "audited" / "audit.json", "[]")
-    assert "audit.json cannot be used" in compare_runs.entry(paths.RUNS / "audited")["lights"]
+    assert "audit.json cannot be used" in compare_runs.describe_run(paths.RUNS / "audited")["checks"]
 
 
 def test_the_same_photos_are_compared_in_pairs():
-    found = compare_runs.compare(make("a", [1, 2, 3]), make("b", [3], learning_rate=0.1))
-    assert found["settings"] == [("learning_rate", "-", "0.1")]
-    assert "+5.0 points" in found["sentence"] and "2 right in the second only, 0 in the first only" in found["sentence"]
-    assert "could be chance alone" in found["sentence"] and "same 40 validation photos" in found["sentence"]
-    plain = compare_runs.compare(make("c", range(20)), make("d"))
-    assert "more than chance explains" in plain["sentence"] and "+50.0 points" in plain["sentence"]
+    comparison = compare_runs.compare(make_run("a", [1, 2, 3]), make_run("b", [3], learning_rate=0.1))
+    assert comparison.settings == [("learning_rate", "-", "0.1")]
+    assert (
+        "+5.0 points" in comparison.sentence
+        and "2 right in the second only, 0 in the first only" in comparison.sentence
+    )
+    assert "could be chance alone" in comparison.sentence and "same 40 validation photos" in comparison.sentence
+    clear = compare_runs.compare(make_run("c", range(20)), make_run("d"))
+    assert "more than chance explains" in clear.sentence and "+50.0 points" in clear.sentence
 
 
 def test_other_photos_are_not_paired():
-    found = compare_runs.compare(make("a", [1]), make("b", [39], photos=range(30, 60)))
-    assert "not paired: 10 of 40 and 30 validation photos are the same" in found["sentence"]
-    assert "-0.8 points" in found["sentence"]
-
-
-def test_compare_draws_both_curves_and_says_what_is_missing(capsys):
-    make("a", [1])
-    runs.record(paths.RUNS / "half", photos="demo")
-    make("b")
-    assert main.main(["compare", "a", "b"]) == 0
-    assert "trust --set RUN=a" in capsys.readouterr().out.splitlines()[-1]
-    assert (paths.RUNS / "compare-a-b" / "figures" / "curves.png").stat().st_size > 10_000
-    assert main.main(["compare", "a", "half"]) == 2
-    assert "run 03_evaluate.ipynb with the same RUN first" in capsys.readouterr().err
+    comparison = compare_runs.compare(make_run("a", [1]), make_run("b", [39], photos=range(30, 60)))
+    assert "not paired: 10 of 40 and 30 validation photos are the same" in comparison.sentence
+    assert "-0.8 points" in comparison.sentence

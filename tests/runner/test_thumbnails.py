@@ -4,12 +4,12 @@ import pytest
 from PIL import Image
 
 from maskkit.core import paths
-from maskkit.runner import reproduce, thumbnails
+from maskkit.runner import notebooks, thumbnails
 
 
-@pytest.mark.parametrize("name", reproduce.NOTEBOOKS)
+@pytest.mark.parametrize("name", notebooks.ALL)
 def test_readme_s_picture_is_the_committed_notebook_s_figure(tmp_path, name):
-    thumbnails.write(paths.NOTEBOOKS / name, tmp_path)
+    thumbnails.write_thumbnail(paths.NOTEBOOKS / name, tmp_path)
     picture = name.replace(".ipynb", ".png")
     fresh, committed = (
         np.asarray(Image.open(folder / picture).convert("RGB"), dtype=int)
@@ -24,4 +24,4 @@ def test_a_notebook_without_a_figure_to_stand_for_it_is_named(tmp_path):
     path = tmp_path / "07_other.ipynb"
     path.write_text(nbformat.writes(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1")])))
     with pytest.raises(ValueError, match="07_other.ipynb needs one cell tagged 'thumbnail'"):
-        thumbnails.write(path, tmp_path)
+        thumbnails.write_thumbnail(path, tmp_path)

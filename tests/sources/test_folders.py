@@ -8,13 +8,13 @@ from collections import Counter
 import pytest
 from conftest import draw_photo, fill
 
-from maskkit import data, split
+from maskkit import conflicts, data, split
 from maskkit.audit import survey
 from maskkit.cli import main
 from maskkit.core import disk, paths
 from maskkit.improve import test_sets
-from maskkit.runner import reproduce
-from maskkit.sources import faces, folders, kaggle
+from maskkit.runner import check_inputs, reproduce
+from maskkit.sources import faces, folders, kaggle, listing
 
 TWO = ("cat", "dog")
 PEOPLE = ("anna", "ben")
@@ -24,7 +24,7 @@ def found(folder):
     """{part: {class: photos}} of what DATA=folder means."""
     source = folders.find(str(folder))
     return {
-        part: {label: len(folders.list_photos(below)) for label, below in classes.items()}
+        part: {label: len(listing.list_photos(below)) for label, below in classes.items()}
         for part, classes in source.parts.items()
     }
 
@@ -151,11 +151,11 @@ def test_a_given_split_trains_on_one_part_and_validates_on_all_of_the_other(tmp_
         ("val", "val", "cat"): 4,
         ("val", "val", "dog"): 4,
     }
-    assert all((root / row["source"]).is_file() and split.found_label(row) == row["label"] for row in rows)
+    assert all((root / row["source"]).is_file() and split.folder_label(row) == row["label"] for row in rows)
     assert len({row["file"] for row in rows}) == 28 and len(data.read_split(tmp_path / "run")[1]) == 8
-    assert split.remarks(rows, rejected, 10).splitlines()[0] == "0 files set aside, named in rejected.csv"
+    assert split.format_notes(rows, rejected, 10).splitlines()[0] == "0 files set aside, named in rejected.csv"
     few, _ = curate(root, tmp_path / "few", split="given", per_class=100)
-    assert "cat: 15 photos are there, 100 were asked for; all are used" in split.remarks(few, [], 100)
+    assert "cat: 15 photos are there, 100 were asked for; all are used" in split.format_notes(few, [], 100)
 
 
 def test_a_given_split_takes_the_test_part_where_there_is_no_other_and_needs_one(tmp_path):
@@ -186,13 +186,13 @@ def test_corrections_reach_a_given_validation_part(tmp_path):
     root, file = parts(tmp_path / "photos", train=10, val=3), tmp_path / "corrections.csv"
     rows, _ = curate(root, tmp_path / "run", split="given")
     row = next(row for row in rows if row["source"] == "val/cat/001.png")
-    corrections.append(file, sha256=row["sha256"], source=row["source"], found=split.found_label(row), label="dog")
+    corrections.append(file, sha256=row["sha256"], source=row["source"], found=split.folder_label(row), label="dog")
     twin = next(row for row in rows if row["source"] == "train/cat/001.png")
     assert twin["sha256"] == row["sha256"]  # the same drawing in both parts: both are corrected
     after, rejected = curate(root, tmp_path / "again", split="given", correct_by=str(file))
     labels = {row["source"]: row["label"] for row in after}
     assert labels["val/cat/001.png"] == labels["train/cat/001.png"] == "dog" and len(after) == len(rows)
-    assert split.corrected(after, rejected) == {"relabelled": 2, "set_aside": 0}
+    assert split.count_corrections(after, rejected) == {"relabelled": 2, "set_aside": 0}
 
 
 def test_the_other_parts_serve_as_test_photos(tmp_path, monkeypatch, demo_set):
@@ -330,11 +330,11 @@ def test_only_litter_known_by_its_name_is_passed_over(photo_folder):
 
 
 def test_predict_takes_what_begins_with_two_underscores(tmp_path):
-    from maskkit.deploy import predict
+    from maskkit.deploy import photo_files
 
     folder = fill(tmp_path / "photos", ("__new", ".old", "__MACOSX"), 1, size_px=8)
     draw_photo(1).save(folder / "__a.png")
-    files, _ = predict.find([str(folder)], None)
+    files, _ = photo_files.find_files([str(folder)], None)
     assert [os.path.relpath(name, folder) for name in files] == ["__a.png", ".old/000.png", "__new/000.png"]
 
 
@@ -356,7 +356,7 @@ def test_a_name_that_is_not_utf_8_is_said_before_any_kernel(tmp_path, capsys, mo
 def reproduced(tmp_path, monkeypatch, capsys):
     """What `maskkit reproduce` says of a folder: (exit code, standard output, standard error); it runs no notebook."""
     monkeypatch.setattr(paths, "RUNS", tmp_path / "runs")
-    monkeypatch.setattr(reproduce, "run_all", lambda *_: (_ for _ in ()).throw(ValueError("kernel")))
+    monkeypatch.setattr(reproduce, "execute_all", lambda *_: (_ for _ in ()).throw(ValueError("kernel")))
 
     def run(folder, **settings):
         texts = {"DATA": folder, "ARCH": "mobilenet_v2", "WEIGHTS": "none"} | settings
@@ -450,7 +450,7 @@ def test_a_mounted_set_that_cannot_be_used_is_an_error(kaggle_input):
 
 
 def test_a_fallback_is_one_plain_sentence_and_the_reason_stands_below(kaggle_input, capsys):
-    reproduce.check_sources({"DATA": "auto", "ARCH": "mobilenet_v2", "WEIGHTS": "none"}, print)
+    check_inputs.check_inputs({"DATA": "auto", "ARCH": "mobilenet_v2", "WEIGHTS": "none"}, print)
     first, second, *_ = capsys.readouterr().out.splitlines()
     assert first.startswith(
         "FALLING BACK: Kaggle could not be reached, so this run uses synthetic faces. How to use the real photos: open "
@@ -489,15 +489,15 @@ def test_files_with_two_labels_are_named_drawn_or_not(tmp_path):
     rows, rejected = curate(root, tmp_path / "run", per_class=10, seed=0)
     drawn = {row["source"] for row in rows}
     assert not {"cat/003.png", "dog/copy.png"} <= drawn  # the draw alone would say nothing
-    conflicts = split.read_conflicts(tmp_path / "run")
-    assert [(row["source"], row["label"], row["drawn"]) for row in conflicts] == [
+    conflicting = conflicts.read(tmp_path / "run")
+    assert [(row["source"], row["label"], row["drawn"]) for row in conflicting] == [
         (name, name[:3], "yes" if name in drawn else "no") for name in ("cat/003.png", "dog/copy.png")
     ]
-    said = split.remarks(rows, rejected, 10, conflicts)
+    said = split.format_notes(rows, rejected, 10, conflicting)
     assert "1 photos lie in two classes or more with the same bytes" in said and "cat/003.png = dog/copy.png" in said
-    assert "two classes" not in split.remarks(rows, rejected, 10, [])
+    assert "two classes" not in split.format_notes(rows, rejected, 10, [])
     curate(fill(tmp_path / "none", TWO, 10, size_px=8), tmp_path / "run")
-    assert split.read_conflicts(tmp_path / "run") == [] and (tmp_path / "run" / "conflicts.csv").is_file()
+    assert conflicts.read(tmp_path / "run") == [] and (tmp_path / "run" / "conflicts.csv").is_file()
 
 
 def test_a_corrected_label_settles_the_conflict(tmp_path):

@@ -1,0 +1,191 @@
+"""What is audited: the photos, which of them are versions of one original, and the model with the photos it saw."""
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from maskkit import data, runs
+from maskkit.audit import leaks, recipes, splits, survey
+from maskkit.audit.classifiers import Classifier
+from maskkit.audit.recipes import Recipe
+from maskkit.core import disk, paths
+
+ENOUGH = 100  # unseen photos, from which on a rate of them is worth more than the 40 of the validation part
+
+
+@dataclasses.dataclass
+class Audited:
+    """The photos and the model of an audit.
+
+    versions: {detector: groups int (n,)} of photos that are versions of one original, "all" among them.
+    recipe: of the model; origin: who trained it, in words; arch: its key among `classifiers`.
+    training, validation: bool (n,), the photos its head learned from, and those its epoch was chosen by.
+    odd: {problem: [(row, detail)]}, as `checks.files.find_odd` returns it.
+    """
+
+    photos: survey.Survey
+    versions: dict[str, np.ndarray]
+    recipe: Recipe
+    origin: str
+    arch: str
+    classifiers: dict[str, Classifier]
+    training: np.ndarray
+    validation: np.ndarray
+    odd: dict[str, list[tuple[dict[str, Any], str]]] = dataclasses.field(default_factory=dict)
+
+    @property
+    def groups(self) -> np.ndarray:
+        """Groups of versions of one original, int (n,)."""
+        return self.versions["all"]
+
+    @property
+    def classifier(self) -> Classifier:
+        """The audited one."""
+        return self.classifiers[self.arch]
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Class indices int (n,)."""
+        return self.photos.labels
+
+    @property
+    def parts(self) -> np.ndarray:
+        """The part of its set that each photo lies in, text (n,); "" where the set has none."""
+        return self.photos.column("part")
+
+    @property
+    def pool(self) -> np.ndarray:
+        """bool (n,): photos that may be drawn, all but Test and Validation."""
+        return ~np.isin(self.parts, ("Test", "Validation"))
+
+    @property
+    def unseen(self) -> np.ndarray:
+        """bool (n,): photos of which the model has seen no version, in training or in choosing its epoch."""
+        seen = self.training | self.validation
+        return ~np.isin(self.groups, self.groups[seen])
+
+    @property
+    def judged(self) -> np.ndarray:
+        """Places of photos to judge the model by: unseen ones, else the validation photos its epoch was chosen by."""
+        places = np.flatnonzero(self.unseen)
+        some_of_each = len(np.unique(self.labels[places])) == len(self.photos.classes)
+        return places if len(places) >= ENOUGH and some_of_each else np.flatnonzero(self.validation)
+
+    @property
+    def trained(self) -> bool:
+        """Whether there is a model to judge."""
+        return self.classifier.network is not None and bool(self.training.any())
+
+    def out_of_fold(self, seed: int) -> np.ndarray:
+        """Logits (n, C) of every photo, each by a head of the recipe that learned from the other folds.
+
+        Raises:
+            ValueError: a class has too few photos for folds.
+        """
+        return recipes.out_of_fold(self.classifier.X, self.labels, self.groups, self.recipe, seed)
+
+
+def draw_evenly(places: np.ndarray, labels: np.ndarray, n: int, seed: int) -> np.ndarray:
+    """Up to n of the places, evenly from each class, drawn by seed."""
+    generator = np.random.default_rng(seed)
+    names = np.unique(labels[places])
+    drawn = [generator.permutation(places[labels[places] == name])[: n // len(names)] for name in names]
+    return np.sort(np.concatenate(drawn)) if drawn else places
+
+
+def find_versions(photos: survey.Survey, X: torch.Tensor | None) -> dict[str, np.ndarray]:
+    """{detector: groups int (n,)}: what each finds by itself, and "all" together; X: features, or None."""
+    usable = photos.column("deviation") >= leaks.FLAT
+    pairs = {
+        "sha256": leaks.exact(photos.column("sha256")),
+        "perceptual_hash": leaks.alike(photos.column("hash"), photos.column("hash_mirrored"), usable),
+        "alignment": leaks.aligned_once(
+            photos.small, photos.colours, usable, None if X is None else X.numpy(), cache=paths.CACHE
+        ),
+    }
+    versions = {name: leaks.components(len(photos), found) for name, found in pairs.items()}
+    return versions | {"all": leaks.components(len(photos), *pairs.values())}
+
+
+def parts_of_run(run: Path | None, photos: survey.Survey) -> tuple[np.ndarray, np.ndarray]:
+    """(training, validation) bool (n,): which of the photos the run's head learned from, and was chosen by."""
+    if not run:
+        return np.zeros(len(photos), dtype=bool), np.zeros(len(photos), dtype=bool)
+    rows = disk.read_csv(runs.need(run, "split.csv", "01_prepare.ipynb"))
+    digests = photos.column("sha256")
+    training, validation = (
+        np.isin(digests, [row["sha256"] for row in rows if row["part"] == part]) for part in data.PARTS
+    )
+    return training, validation
+
+
+def fit_heads(audited: Audited, run: Path | None, seed: int) -> None:
+    """Give every backbone the recipe's head, and note which photos it learned from.
+
+    A run's own head stays as it is, and the other backbones learn from the run's photos; without a run all learn
+    from a draw of the photos. Where a class has too few the heads stay untrained and `training` empty.
+    """
+    labels = audited.labels
+    if run:
+        drawn = np.flatnonzero(audited.training), np.flatnonzero(audited.validation)
+        if all(len(np.unique(labels[part])) == len(audited.photos.classes) for part in drawn):
+            for classifier in audited.classifiers.values():
+                if classifier is not audited.classifier:
+                    classifier.fit_head(labels, *drawn, audited.recipe, seed)
+        return
+    try:
+        ((train, val),) = splits.draw(
+            labels, audited.groups, audited.pool, per_class=audited.recipe["per_class"], n_splits=1, seed=seed
+        )
+    except ValueError as error:
+        audited.origin = f"none: {error}"
+        return
+    audited.training[train], audited.validation[val] = True, True
+    audited.origin = f"trained here on {len(train)} of them"
+    for classifier in audited.classifiers.values():
+        classifier.fit_head(labels, train, val, audited.recipe, seed)
+
+
+# --- a run by itself ----------------------------------------------------------------------------
+
+
+def read_run(run_dir: Path, classifier: Classifier, classes: Sequence[str], device: torch.device) -> Audited:
+    """A run's own photos and model, as far as they are known in seconds: equal bytes, sizes, cached features.
+
+    Raises:
+        FileNotFoundError, ValueError: as `data.read_split`.
+    """
+    rows = [row for part in data.read_split(run_dir) for row in part]
+    dataset = data.MaskDataset(rows, run_dir, tuple(classes), classifier.transform)
+    classifier.X = classifier.extract(dataset, device)
+    photos = survey_of_run(rows, dataset)
+    parts = photos.column("part")
+    return Audited(
+        photos,
+        {name: same_name(photos.column(column)) for name, column in (("sha256", "sha256"), ("all", "group"))},
+        recipes.recipe_of(runs.read_metrics(run_dir)),
+        "of this run",
+        classifier.arch,
+        {classifier.arch: classifier},
+        parts == "train",
+        parts == "val",
+    )
+
+
+def survey_of_run(rows: Iterable[dict[str, Any]], dataset: data.Photos) -> survey.Survey:
+    """A survey of a run's photos that holds their width and height, and nothing that needs their pixels."""
+    measured = []
+    for index, row in enumerate(rows):
+        (width, height), _ = survey.describe(dataset.path(index))
+        measured.append(row | {"path": dataset.path(index), "width": width, "height": height})
+    nothing = np.zeros((len(measured), 0), dtype=np.float32)
+    return survey.Survey(dataset.classes, measured, [], *[nothing] * len(survey.ARRAYS))
+
+
+def same_name(names: np.ndarray) -> np.ndarray:
+    """Groups int (n,) of photos with the same name, or hash."""
+    return leaks.components(len(names), leaks.exact(names))

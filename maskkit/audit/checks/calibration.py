@@ -1,0 +1,211 @@
+"""Is the model as often right as it is confident, and when should it say "don't know"?"""
+
+import math
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from maskkit.audit import calibration, figures, shortcuts, splits
+from maskkit.audit.audited import ENOUGH, Audited
+from maskkit.audit.checks.check import Audit, Check, Context, Measured
+from maskkit.audit.checks.regions import no_model
+from maskkit.audit.entries import Entry, Message, entry, rate, undefined, with_interval
+from maskkit.core.intervals import wilson
+from maskkit.core.messages import message, said
+from maskkit.plot_style import ACCENT, GREY, INK, figure, heading, percent, styled
+
+DONT_KNOW = 0.01  # error rate to reach by not answering
+MIN_PHOTOS = 30  # fewer leave bins of nothing
+
+
+# --- measuring ----------------------------------------------------------------------------------
+
+
+def measure(audited: Audited, context: Context) -> Measured:
+    """On photos the model has not seen where there are enough, else out of fold on all."""
+    if not audited.trained:
+        return Measured(judged=no_model(audited))
+    places, classifier = audited.judged, audited.classifier
+    if len(places) >= ENOUGH and not audited.validation[places].any():
+        logits = classifier.logits(classifier.X[places])
+        photos = message("{n:,} photos the model has not seen", n=len(places))
+    else:
+        places = np.arange(len(audited.photos))
+        try:
+            logits = audited.out_of_fold(context.seed)
+        except ValueError as error:
+            nothing = undefined(str(error))
+            return Measured({"ece": nothing}, nothing, names=entry_names())
+        photos = message("{n:,} photos, out of fold", n=len(places))
+    entries = entries_of(logits, audited.labels[places], audited.groups[places], photos, context.seed)
+    return Measured(entries, entries["ece"], names=entry_names())
+
+
+def entry_names() -> dict[str, Message]:
+    return {
+        "ece": message("gap between sureness and accuracy (ECE)"),
+        "ece_scaled": message("the same, after temperature scaling"),
+        "dont_know": message("errors among those answered, if it may say “don't know”"),
+    }
+
+
+def entries_of(
+    logits: np.ndarray, labels: np.ndarray, groups: np.ndarray, photos: Message, seed: int
+) -> dict[str, Entry]:
+    """How far stated confidence can be trusted, before and after temperature scaling, and what "don't know" gains.
+
+    Args:
+        logits: float (n, C) of photos the head has not seen; labels, groups: int (n,); photos: which ones, in words.
+    """
+    if len(labels) < MIN_PHOTOS:
+        why = message("{n} unseen photos are too few, {m} are needed", n=len(labels), m=MIN_PHOTOS)
+        return {"ece": undefined(why)}
+    try:
+        fold = splits.folds(labels, groups, shortcuts.N_FOLDS, seed)
+    except ValueError as error:
+        return {"ece": undefined(str(error))}
+    scaled, temperature = calibration.scale(logits, labels, fold)
+    probabilities = calibration.softmax(scaled)
+    return {
+        "ece": error_entry(calibration.softmax(logits), labels, groups, photos, None, seed),
+        "ece_scaled": error_entry(probabilities, labels, groups, photos, temperature, seed)
+        | {"temperature": temperature},
+        "dont_know": dont_know(probabilities, labels, groups, fold, seed),
+    }
+
+
+def error_entry(
+    probabilities: np.ndarray,
+    labels: np.ndarray,
+    groups: np.ndarray,
+    photos: Message,
+    temperature: float | None,
+    seed: int,
+) -> Entry:
+    """The expected calibration error; temperature: None before scaling."""
+    confidence, right = probabilities.max(1), probabilities.argmax(1) == labels
+    value, interval = calibration.expected_error(confidence, right, groups, seed)
+    words = {"points": 100 * value, "low": 100 * interval[0], "high": 100 * interval[1], "words": photos}
+    if temperature is None:
+        sentence = said(
+            "stated confidence and accuracy differ by {points:.1f} points on average (95 % interval "
+            "{low:.1f}-{high:.1f}) on {words}",
+            **words,
+        )
+    else:
+        sentence = said(
+            "stated confidence and accuracy differ by {points:.1f} points on average (95 % interval "
+            "{low:.1f}-{high:.1f}) on {words} after a temperature of {value:.2f}, fitted on other photos",
+            **words,
+            value=temperature,
+        )
+    return entry(value, interval, len(labels), sentence, bins=calibration.bins(confidence, right, groups, seed))
+
+
+def dont_know(probabilities: np.ndarray, labels: np.ndarray, groups: np.ndarray, fold: np.ndarray, seed: int) -> Entry:
+    """The threshold of confidence below which the model had better not answer."""
+    confidence, right = probabilities.max(1), probabilities.argmax(1) == labels
+    threshold, answered = calibration.choose_threshold(confidence, right, DONT_KNOW, fold)
+    curve, aim = calibration.risk_curve(confidence, right), 100 * DONT_KNOW
+    if threshold is None or not answered.any():
+        why = message("no threshold brings the error rate to {aim:.0f} %", aim=aim)
+        return undefined(why, threshold=None, curve=curve, answered=None)
+    share = float(answered.mean())
+    value, interval, n = rate(~right[answered], groups[answered], seed)
+    words = {"rate": with_interval(value, interval), "aim": aim}
+    if threshold:
+        sentence = said(
+            'saying "don\'t know" below {sure:percent} confidence answers {answered:percent} of the photos, with '
+            "{rate} of the answers wrong (aim: {aim:.0f} %)",
+            sure=threshold,
+            answered=share,
+            **words,
+        )
+    else:
+        sentence = said(
+            "no answer need be withheld: all are given, with {rate} of the answers wrong (aim: {aim:.0f} %)", **words
+        )
+    return entry(value, interval, n, sentence, threshold=threshold, curve=curve, answered=share)
+
+
+# --- the figure ---------------------------------------------------------------------------------
+
+
+@styled
+def draw(audit: Audit) -> Figure:
+    """Reliability before and after temperature scaling; what "don't know" costs and saves, over its threshold."""
+    before, after, refusal = (
+        figures.entry_of(audit, "calibration", name) for name in ("ece", "ece_scaled", "dont_know")
+    )
+    if not any(map(figures.is_measured, (before, after, refusal))):
+        return figures.without_data("Calibration", audit, "calibration", before)
+    fig, grid = figure(11, 5.4, 2, 2, width_ratios=(1, 1.1))
+    draw_reliability(figures.spanning(fig, grid, np.s_[:, 0]), before, after)
+    if any(row["n"] for row in refusal.get("curve", ())):
+        draw_refusals(grid[:, 1], refusal)
+    else:
+        figures.draw_reason(figures.spanning(fig, grid, np.s_[:, 1]), figures.why_unknown(refusal), 4.6)
+    heading(fig, "Calibration: does it know when it does not know?", figures.photos_and_model(audit))
+    return fig
+
+
+def draw_reliability(axis: Any, before: Entry, after: Entry) -> None:
+    """How often the network is right, over how confident it is."""
+    axis.plot((0, 100), (0, 100), color=GREY, lw=1.2, ls=(0, (4, 3)), zorder=1, label="as often right as it is sure")
+    scaled = f"temperature {after['temperature']:.2f}" if after.get("temperature") else "with a temperature"
+    for row, words, colour, more in (
+        (before, "as trained", figures.RED, {"marker": "s", "mfc": "white", "ls": (0, (1, 1.5))}),
+        (after, scaled, ACCENT, {"marker": "o", "ls": "-"}),
+    ):
+        bins = [part for part in row["bins"] if part["n"]] if figures.is_measured(row) else []
+        if not bins:
+            axis.plot([], [], " ", label=figures.wrap(f"{words}: {figures.why_unknown(row)}", 4, 9.5))
+            continue
+        x, y = (100 * np.array([part[key] for part in bins]) for key in ("confidence", "accuracy"))
+        ends = [part["interval"] or wilson(round(part["accuracy"] * part["n"]), part["n"]) for part in bins]
+        axis.vlines(x, *100 * np.array(ends).T, color=colour, lw=3.5, alpha=0.3)
+        error = f"{words}: off by {100 * row['value']:.1f} points on average ({figures.format_interval(row)[:-2]})"
+        axis.plot(x, y, color=colour, ms=6, lw=1.4, clip_on=False, label=error, **more)
+    axis.set(xlim=(0, 100), ylim=(0, 100), xlabel="how sure the network is (%)", ylabel="how often it is right (%)")
+    axis.set_title("sureness and truth, 95 % intervals")
+    axis.grid()
+    axis.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.13))  # below: the dots may lie anywhere
+
+
+def draw_refusals(axes: Any, refusal: Entry) -> None:
+    """Share answered and error rate among those answered against the threshold, each with its interval."""
+    rows, at = [row for row in refusal["curve"] if row["n"]], refusal["threshold"]
+    total = round(max(row["n"] / row["answered"] for row in rows))
+    rows = [row for row in rows if row["threshold"] >= 0.5] or rows
+    x, wrong = [100 * row["threshold"] for row in rows], [round(row["error"] * row["n"]) for row in rows]
+    answered = [wilson(row["n"], total) for row in rows]
+    errors = [row.get("interval") or wilson(k, row["n"]) for k, row in zip(wrong, rows, strict=True)]
+    for axis, key, ends in ((axes[0], "answered", answered), (axes[1], "error", errors)):
+        axis.fill_between(x, *100 * np.array(ends).T, color=ACCENT, alpha=0.18, lw=0)
+        axis.plot(x, [100 * row[key] for row in rows], color=ACCENT)
+        if at is not None:
+            axis.axvline(100 * at, color=INK, lw=1.3, ls=(0, (4, 3)))
+        axis.set(xlabel="least sureness to answer (%)", xlim=(min(x[0], 50), 100))
+        axis.grid(axis="y")
+    top = min(100, max(5, 5 * math.ceil(20 * max(high for _, high in errors))))
+    axes[0].set(ylim=(0, 100), ylabel="answered (%)", title=figures.wrap(figures.why_unknown(refusal), 4.6, 11, 2))
+    axes[1].set(ylim=(0, top), ylabel="wrong (%)" if top == 100 else f"wrong (%), axis to {top} %")
+    axes[1].set_title("error rate among those answered")
+    if figures.is_measured(refusal):
+        axes[0].set_title(f"from {100 * at:g} % on it answers {percent(refusal['answered'])} of the photos,")
+        axes[1].set_title(f"and is wrong in {percent(refusal['value'])} ({figures.format_interval(refusal)}) of these")
+
+
+CHECK = Check(
+    name="calibration",
+    section="calibration",
+    title="Calibration",
+    section_title="Whether it is as sure as it should be",
+    limits=(0.05, 0.10),
+    reason="5 points is what a reader overlooks in a stated confidence; at 10, one in ten of the sure answers "
+    "is wrong without a warning",
+    measure=measure,
+    draw=draw,
+    look_for={"calibration": "Look for points below the diagonal: there it is surer than it is right."},
+)

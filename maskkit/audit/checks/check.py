@@ -1,0 +1,142 @@
+"""What a check of the audit is: one question, its measurement, its limits, its figures and its words.
+
+To add a check, write one file in this folder that ends with `CHECK = Check(...)`, and add it to the list in
+`__init__.py`. The audit, its figures and the pages take everything from there.
+
+A page knows a check only by what `Check.describe` writes into audit.json, a list in the order of the page:
+
+    "checks": [
+        {
+            "name": "leaks",                   key of the check's result in "lights"; null where it has none
+            "section": "leaks",                key of its entries in audit.json
+            "title": "Leaks between the parts",            of the result; "" where there is none
+            "section_title": "Near copies in both parts",  heading of the page's section
+            "figures": ["leaks"],              figures/trust_<name>.png, the section's main figure first
+            "look_for": {"leaks": "Look for ..."},         {figure: a sentence below it}, one for each figure
+            "shown": {},                       {figure: what it shows}, for figures that do not show the entries
+            "entries": {"sha256": {"id": "the same bytes (SHA-256)", "values": {}}},
+                                               {key of every entry: its name as a message of `core.messages`}
+            "kinds": {}                        {an entry's "kind": words for it}
+        },
+        ...
+    ]
+
+Every entry, and every result in "lights", holds "sentence" (English) and, unless the sentence is free text such as the
+words of an exception, "message" ({"id", "values"} of `core.messages`). "title", "reason", "section_title", "look_for",
+"shown", "kinds" and an entry's "sees" are constant texts, so they are message ids themselves. An entry whose
+"measured_on" is made of a template has it in entry["messages"]["measured_on"].
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from matplotlib.figure import Figure
+
+from maskkit.audit.audited import Audited
+from maskkit.audit.entries import Entry, Message, judge, unknown
+from maskkit.audit.survey import Survey
+from maskkit.core.audit_file import NOT_YET, SO_FAR
+from maskkit.core.messages import message, said
+from maskkit.sources.folders import Source
+
+Audit = dict[str, Any]  # what audit.json holds
+Limits = tuple[float, float]  # green up to or from the first, red from or down to the second
+
+
+@dataclasses.dataclass(frozen=True)
+class Context:
+    """What a measurement needs beside photos and model; elsewhere: photos of another source, or None."""
+
+    device: torch.device
+    seed: int
+    elsewhere: tuple[Source, Survey] | None = None
+
+
+@dataclasses.dataclass
+class Measured:
+    """What a check found.
+
+    entries: by key; one with a "light" of its own keeps it, the others get the check's result.
+    judged: the entry that is judged; one without a value says why nothing was measured.
+    interval: what is judged, where that is not the judged entry's own; limits: where they depend on the photos.
+    names: of entries that have no "title"; partial: only part of the question was asked, so no answer clears it.
+    """
+
+    entries: dict[str, Entry] = dataclasses.field(default_factory=dict)
+    judged: Entry = dataclasses.field(default_factory=lambda: unknown(NOT_YET))
+    interval: Sequence[float] | None = None
+    limits: Limits | None = None
+    names: dict[str, Message] = dataclasses.field(default_factory=dict)
+    partial: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Check:
+    """One question of the audit; the words as `describe` writes them.
+
+    section, section_title: of its entries; name, title, limits, reason: of its result, none where it has no result.
+    step: a line for who waits, before the check begins.
+    measure: the measurement; measure_at_once: the part of it that takes seconds, for a run's own page.
+    draw: the main figure, trust_<section>, from audit.json alone; draw_photos: figures that show photos, by name.
+    """
+
+    section: str
+    section_title: str
+    measure: Callable[[Audited, Context], Measured]
+    look_for: Mapping[str, str]
+    step: str = ""
+    name: str | None = None
+    title: str = ""
+    limits: Limits = (0.0, 1.0)
+    reason: str = ""
+    measure_at_once: Callable[[Audited, Context], Measured] | None = None
+    draw: Callable[[Audit], Figure] | None = None
+    draw_photos: Callable[[Audit, Audited, Context], Iterator[tuple[str, Figure]]] | None = None
+    shown: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    kinds: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def result(self, measured: Measured) -> Entry:
+        """The result in audit.json's "lights"."""
+        judged = measured.judged
+        green, red = measured.limits or self.limits
+        light = judge(measured.interval or judged["interval"], green, red) if judged["value"] is not None else "unknown"
+        words: Message = {name: judged[name] for name in ("sentence", "message") if name in judged}
+        if measured.partial and light != "red":
+            so_far = words.get("message", words["sentence"])
+            light, words = "unknown", said(SO_FAR, sentence=so_far)
+        numbers = {name: judged[name] for name in ("value", "interval", "n")}
+        given = {"title": self.title, "thresholds": {"green": green, "red": red}, "reason": self.reason}
+        return numbers | {"light": light} | words | given
+
+    def judged_entries(self, measured: Measured, light: str) -> dict[str, Entry]:
+        """The entries, each with its "light": its own, or the check's result; unknown where it has no value."""
+        return {
+            key: entry | {"light": entry.get("light", light) if entry["value"] is not None else "unknown"}
+            for key, entry in measured.entries.items()
+        }
+
+    def describe(self, measured: Measured) -> dict[str, Any]:
+        """The check as an item of "checks" in audit.json."""
+        return {
+            "name": self.name,
+            "section": self.section,
+            "title": self.title,
+            "section_title": self.section_title,
+            "figures": list(self.look_for),
+            "look_for": dict(self.look_for),
+            "shown": dict(self.shown),
+            "entries": {
+                key: measured.names.get(key) or message(entry.get("title") or key.replace("_", " "))
+                for key, entry in measured.entries.items()
+            },
+            "kinds": dict(self.kinds),
+        }
+
+    def figures(self, audit: Audit, audited: Audited, context: Context) -> Iterator[tuple[str, Figure]]:
+        """(name, figure) of each figure that there is something for."""
+        if self.draw:
+            yield self.section, self.draw(audit)
+        if self.draw_photos:
+            yield from self.draw_photos(audit, audited, context)

@@ -1,0 +1,243 @@
+"""Does the model hold on photos of another source?"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from maskkit import evaluate, plots
+from maskkit.audit import calibration, figures, splits
+from maskkit.audit.audited import Audited, same_name
+from maskkit.audit.checks.check import Audit, Check, Context, Limits, Measured
+from maskkit.audit.checks.regions import no_model
+from maskkit.audit.entries import Entry, Message, entry, undefined, with_interval
+from maskkit.audit.recipes import fit_head
+from maskkit.audit.survey import Survey
+from maskkit.core import intervals
+from maskkit.core.messages import message, said
+from maskkit.plot_style import ACCENT, INK, figure, heading, label, of_classes, plural, styled
+from maskkit.plots import crosstab, tabulate
+from maskkit.sources import decoding
+
+LOSSES = (0.05, 0.10)  # below the accuracy on the set's own unseen photos
+MATRIX, SHOWN = 15, 12  # classes in each of two confusion matrices side by side; of more, the most confused
+SHEET_PHOTOS = 24
+DIRECTIONS = {"forward": "trained here,\nmeasured there", "backward": "trained there,\nmeasured here"}
+
+
+# --- measuring ----------------------------------------------------------------------------------
+
+
+def measure(audited: Audited, context: Context) -> Measured:
+    """Both directions; photos that both folders hold are left out. Trained here, measured there is judged."""
+    if context.elsewhere is None:
+        return Measured()
+    if not audited.trained:
+        return Measured(judged=no_model(audited))
+    source, others = context.elsewhere
+    X = audited.classifier.features(others.rows, audited.photos.classes, context.device)
+    groups = same_name(others.column("sha256"))
+    own = own_accuracy(audited)
+    entries = trained_here(audited, others, X, groups, own, context.seed)
+    entries["backward"] = trained_there(audited, others, X, groups, context.seed)
+    for measured in entries.values():
+        measured["folder"] = source.photos
+    limits: Limits = (own - LOSSES[0], own - LOSSES[1])
+    return Measured(entries, entries["forward"], limits=limits, names=entry_names(source.photos))
+
+
+def entry_names(folder: str) -> dict[str, Message]:
+    return {
+        "forward": message("trained here, measured on {folder}", folder=folder),
+        "forward_last": message("trained here to the last epoch, measured on {folder}", folder=folder),
+        "backward": message("trained on {folder}, measured here", folder=folder),
+    }
+
+
+def own_accuracy(audited: Audited) -> float:
+    """Balanced accuracy on the set's own photos that the model has not seen (`Audited.judged`)."""
+    places, classifier = audited.judged, audited.classifier
+    labels = audited.labels[places]
+    right = classifier.logits(classifier.X[places]).argmax(1) == labels
+    return float(np.mean([right[labels == index].mean() for index in np.unique(labels)]))
+
+
+def trained_here(
+    audited: Audited, others: Survey, X: Any, groups: np.ndarray, own: float, seed: int
+) -> dict[str, Entry]:
+    """The model, and the last epoch of the same recipe on the same photos, on the other photos with features X."""
+    classifier, labels = audited.classifier, audited.labels
+    new = ~np.isin(others.column("sha256"), audited.photos.column("sha256"))
+    last = fit_head(classifier.X, labels, np.flatnonzero(audited.training), audited.recipe, seed).last
+    answers = {
+        "forward": (classifier.logits(X[new]), message("trained here, measured there")),
+        "forward_last": (
+            last.logits(X[new])[0].numpy(),
+            message("trained here, measured there (last epoch instead of the best)"),
+        ),
+    }
+    return {
+        name: measure_direction(logits, others, new, groups, direction, own, seed)
+        for name, (logits, direction) in answers.items()
+    }
+
+
+def trained_there(audited: Audited, others: Survey, X: Any, groups: np.ndarray, seed: int) -> Entry:
+    """A head of the recipe that learned from the other photos, with features X, on the audited ones."""
+    everyone = np.ones(len(others), dtype=bool)
+    per_class = audited.recipe["per_class"]
+    try:
+        ((train, val),) = splits.draw(others.labels, groups, everyone, per_class=per_class, n_splits=1, seed=seed)
+    except ValueError as error:
+        return undefined(str(error), confusion=None, mistakes=[])
+    head = fit_head(X, others.labels, train, audited.recipe, seed, val).best
+    new = ~np.isin(audited.photos.column("sha256"), others.column("sha256"))
+    logits = head.logits(audited.classifier.X[new])[0].numpy()
+    direction = message("trained there, measured here")
+    return measure_direction(logits, audited.photos, new, audited.groups, direction, None, seed)
+
+
+def measure_direction(
+    logits: np.ndarray,
+    photos: Survey,
+    measured: np.ndarray,
+    groups: np.ndarray,
+    direction: Message,
+    own: float | None,
+    seed: int,
+) -> Entry:
+    """Balanced accuracy on photos of the source that a head did not learn from.
+
+    Args:
+        logits: (n_measured, C); photos: of that source; measured: bool (n,), which of them; groups: int (n,).
+        own: accuracy on unseen photos of the head's own source, or None.
+    """
+    labels, classes = photos.labels[measured], photos.classes
+    probabilities = calibration.softmax(logits)
+    predicted = probabilities.argmax(1)
+    matrix = evaluate.confusion(labels, predicted, len(classes))
+    value, interval = intervals.balanced_accuracy(labels, predicted, len(classes), groups[measured], seed)
+    rate = with_interval(value, interval)
+    if own is None:
+        sentence = said("{words}: balanced accuracy {rate}", words=direction, rate=rate)
+    else:
+        sentence = said(
+            "{words}: balanced accuracy {rate}; on its own source's unseen photos {own:percent}",
+            words=direction,
+            rate=rate,
+            own=own,
+        )
+    rows = [{"file": row["file"]} for row, taken in zip(photos.rows, measured, strict=True) if taken]
+    return entry(
+        value,
+        interval,
+        len(labels),
+        sentence,
+        confusion=matrix.tolist(),
+        per_class=evaluate.per_class(matrix, classes),
+        balanced=True,
+        own=own,
+        mistakes=evaluate.mistakes(rows, labels, probabilities, classes),
+    )
+
+
+# --- the figures --------------------------------------------------------------------------------
+
+
+@styled
+def draw(audit: Audit) -> Figure:
+    """Trained here and measured there, and the reverse: balanced accuracy, own accuracy, both confusion matrices."""
+    if not audit["against"]:
+        return figures.without_data("Another source", audit, "against")
+    entries, classes = [figures.entry_of(audit, "against", name) for name in DIRECTIONS], audit["classes"]
+    tables = [
+        tabulate(row["confusion"], classes, MATRIX, SHOWN, 4.5) if figures.is_measured(row) else None for row in entries
+    ]
+    slanted = len(classes) > 2 and sum(len(name) for name in classes) > 24
+    side = max([2.6] + [table.cell * len(table.names) + 0.9 for table in tables if table])
+    fig, grid = figure(max(9.5, 2 * side + 4.8), side + 3 + slanted, 2, 2, height_ratios=(1.7, side + 0.5 + slanted))
+    draw_accuracies(figures.spanning(fig, grid, np.s_[0, :]), entries)
+    for axis, row, table, words in zip(grid[1], entries, tables, DIRECTIONS.values(), strict=True):
+        if table:
+            crosstab(axis, table, slanted or len(classes) > 3)
+            axis.set_title(f"{words.replace(chr(10), ' ')}: {plural(int(np.sum(row['confusion'])), 'photo')}")
+        else:
+            figures.draw_reason(axis, figures.why_unknown(row), 3.4)
+    folder = next((f"there: {label(row['folder'], 40)} · " for row in entries if row.get("folder")), "")
+    n_shown = min((table.n_shown for table in tables if table), default=len(classes))
+    few = "each matrix: the classes in most mistakes · " if n_shown < len(classes) else ""
+    title = "Another source: does it hold elsewhere?" + of_classes(n_shown, classes, " ")
+    heading(fig, title, folder + few + figures.photos_and_model(audit))
+    return fig
+
+
+def draw_accuracies(axis: Any, entries: list[Entry]) -> None:
+    """Balanced accuracy of both directions, with a mark where the head is on photos of its own source."""
+    figures.draw_rows(axis, entries, [(ACCENT, "o", ""), (figures.RED, "s", "")], 5)
+    axis.set_yticklabels(DIRECTIONS.values())
+    axis.set(xlabel="balanced accuracy (%)", ylabel="direction", ylim=(1.6, -0.8))
+    owns = [
+        (y, 100 * row["own"])
+        for y, row in enumerate(entries)
+        if figures.is_measured(row) and row.get("own") is not None
+    ]
+    for y, own in owns:
+        line = {"color": INK, "lw": 2, "ls": (0, (2, 1)), "clip_on": False}
+        axis.plot((own, own), (y - 0.3, y + 0.3), label="own: where it was trained", **line)
+        axis.text(own, y - 0.34, f"own {own:.1f} %", fontsize=9, ha="right" if own > 50 else "left", va="bottom")
+    if owns:
+        axis.legend(
+            *([part[0]] for part in axis.get_legend_handles_labels()), loc="lower left", bbox_to_anchor=(0, 0.98)
+        )
+
+
+def draw_photos(audit: Audit, audited: Audited, context: Context) -> Iterator[tuple[str, Figure]]:
+    """The main figure where there is another source, and the most confident mistakes on it."""
+    if not audit["against"] or context.elsewhere is None:
+        return
+    yield "against", draw(audit)
+    forward = audit["against"]["forward"]
+    wrong = forward["mistakes"][:SHEET_PHOTOS]
+    if not wrong:
+        return
+    rows = {row["file"]: row for row in context.elsewhere[1].rows}
+    classes = audit["classes"]
+    images = [decoding.decode(rows[mistake["file"]]["path"]) for mistake in wrong]
+    labels = np.array([classes.index(mistake["label"]) for mistake in wrong])
+    files = [mistake["file"] for mistake in wrong]
+    probabilities = mistaken_probabilities(wrong, classes)
+    yield (
+        "against_mistakes",
+        plots.mistakes(images, labels, probabilities, files, classes, forward["folder"], audit["arch"]),
+    )
+
+
+def mistaken_probabilities(mistakes: list[dict[str, Any]], classes: list[str]) -> np.ndarray:
+    """Probabilities (n, C): each mistake's own for the predicted class, the rest evenly for the others."""
+    probabilities = np.zeros((len(mistakes), len(classes)))
+    for row, mistake in zip(probabilities, mistakes, strict=True):
+        row[:] = (1 - mistake["probability"]) / max(1, len(classes) - 1)
+        row[classes.index(mistake["predicted"])] = mistake["probability"]
+    return probabilities
+
+
+CHECK = Check(
+    name="other_source",
+    section="against",
+    title="Photos from elsewhere",
+    section_title="Photos from another source",
+    limits=LOSSES,
+    reason="limits lie 5 and 10 points below the accuracy on this set's own unseen photos: twice what chance "
+    "moves a score of some hundred photos by",
+    measure=measure,
+    draw_photos=draw_photos,
+    look_for={
+        "against": "Look for how much is lost on photos from elsewhere: they share neither camera nor near copies.",
+        "against_mistakes": "Look for what these mistakes share: another kind of mask, crop or light, or a wrong "
+        "label.",
+    },
+    shown={
+        "against_mistakes": "Photos that were called something else than they are; the tables below list them.",
+    },
+)

@@ -1,0 +1,329 @@
+"""Where the network looks: its answers with parts of the photo hidden, and maps of what counts."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from PIL import Image
+
+from maskkit import data, model
+from maskkit.audit import figures, regions
+from maskkit.audit.audited import Audited, draw_evenly
+from maskkit.audit.checks.check import Audit, Check, Context, Measured
+from maskkit.audit.classifiers import Classifier
+from maskkit.audit.entries import Entry, Message, entry, rate, undefined, unknown, with_interval
+from maskkit.core import paths
+from maskkit.core.cache import cached
+from maskkit.core.messages import message, said
+from maskkit.plot_style import (
+    ACCENT,
+    GREY,
+    INK,
+    LINE,
+    figure,
+    heading,
+    label,
+    picture,
+    plural,
+    styled,
+    verdict,
+)
+
+REGION_PHOTOS = 200  # unseen photos answered with parts hidden: intervals of some points, half a minute a network
+MAP_PHOTOS = 6
+REGIONS = {
+    "whole": message("nothing"),
+    "lower_half": message("lower half"),
+    "upper_half": message("upper half"),
+    "background": message("background"),
+}
+FILLS = {"blur": message("blurred"), "mean": message("mean colour")}
+STYLES = {"": (INK, "d", ""), "blur": (ACCENT, "o", ""), "mean": (figures.RED, "s", "")}
+HIDDEN = {  # in a sentence
+    ("whole", ""): message("the whole photo"),
+    ("lower_half", "blur"): message("the lower half hidden (blur)"),
+    ("lower_half", "mean"): message("the lower half hidden (mean)"),
+    ("upper_half", "blur"): message("the upper half hidden (blur)"),
+    ("upper_half", "mean"): message("the upper half hidden (mean)"),
+    ("background", "blur"): message("the background hidden (blur)"),
+    ("background", "mean"): message("the background hidden (mean)"),
+}
+Answers = Mapping[tuple[str, str], np.ndarray]  # {(region, fill): probabilities float (n, C)}
+
+
+# --- measuring ----------------------------------------------------------------------------------
+
+
+def measure(audited: Audited, context: Context) -> Measured:
+    """Every network's answers to unseen photos, each region hidden in each way."""
+    if not audited.trained:
+        return Measured(judged=no_model(audited))
+    labels, photos, measured = audited.labels, audited.photos, Measured()
+    places = draw_evenly(audited.judged, labels, REGION_PHOTOS, context.seed)
+    rows = [photos.rows[place] for place in places]
+    for classifier in audited.classifiers.values():
+        if classifier.network is None:
+            continue
+        answers = {("whole", ""): classifier.probabilities(classifier.X[places])}
+        for region in regions.REGIONS:
+            for fill in regions.FILLS:
+                hidden = regions.Hidden(classifier.transform, region, fill)
+                X = classifier.features(rows, photos.classes, context.device, hidden)
+                answers[region, fill] = classifier.probabilities(X)
+        measured.entries |= entries_of(classifier.arch, answers, labels[places], audited.groups[places], context.seed)
+        measured.names |= entry_names(classifier.arch)
+    measured.judged = measured.entries[f"{audited.arch}_mouth"]
+    return measured
+
+
+def no_model(audited: Audited) -> Entry:
+    """Why there is no model to judge."""
+    if audited.classifier.note:
+        return unknown(audited.classifier.note)
+    return undefined(message("no trained model ({words})", words=audited.origin))
+
+
+def entry_key(arch: str, region: str, fill: str) -> str:
+    return f"{arch}_{region}_{fill}" if fill else f"{arch}_{region}"
+
+
+def entry_names(arch: str) -> dict[str, Message]:
+    """The names of a network's entries."""
+    names = {f"{arch}_mouth": message("{arch}: photos that need the lower half more than the upper", arch=arch)}
+    for region, fill in HIDDEN:
+        words = {"arch": arch, "part": REGIONS[region]}
+        names[entry_key(arch, region, fill)] = (
+            message("{arch}: {part} hidden ({fill})", **words, fill=FILLS[fill])
+            if fill
+            else message("{arch}: nothing hidden", arch=arch)
+        )
+    return names
+
+
+def entries_of(arch: str, answers: Answers, labels: np.ndarray, groups: np.ndarray, seed: int) -> dict[str, Entry]:
+    """Accuracy with parts of the photo hidden, and how often the lower half costs more than the upper.
+
+    Args:
+        answers: ("whole", "") and every region and fill; labels, groups: int (n,).
+    """
+    entries = {}
+    for (region, fill), probabilities in answers.items():
+        value, interval, n = rate(probabilities.argmax(1) == labels, groups, seed)
+        sentence = said(
+            "{arch} with {words} is right for {rate} of {n} unseen photos",
+            arch=arch,
+            words=HIDDEN[region, fill],
+            rate=with_interval(value, interval),
+            n=n,
+        )
+        entries[entry_key(arch, region, fill)] = entry(
+            value, interval, n, sentence, arch=arch, hidden=region, fill=fill
+        )
+    entries[f"{arch}_mouth"] = mouth_entry(arch, answers, labels, groups, seed)
+    return entries
+
+
+def mouth_entry(arch: str, answers: Answers, labels: np.ndarray, groups: np.ndarray, seed: int) -> Entry:
+    """The share of photos whose true class loses more by a hidden lower half than by a hidden upper half."""
+    lower, upper = (
+        np.mean([answers[region, fill][np.arange(len(labels)), labels] for fill in regions.FILLS], 0)
+        for region in ("lower_half", "upper_half")
+    )
+    value, interval, n = rate(lower < upper, groups, seed)
+    sentence = said(
+        "hiding the lower half costs the true class more than hiding the upper half in {rate} of {n} unseen photos "
+        "({arch}); a model that does not care which would show 50 %",
+        rate=with_interval(value, interval),
+        n=n,
+        arch=arch,
+    )
+    return entry(value, interval, n, sentence, arch=arch)
+
+
+# --- the figures --------------------------------------------------------------------------------
+
+
+@styled
+def draw(audit: Audit) -> Figure:
+    """Per network: accuracy with a region hidden, by blur and by mean colour; below, what the mouth is worth."""
+    if not audit["regions"]:
+        return figures.without_data("Hidden regions", audit, "regions")
+    networks = sorted(
+        audit["networks"], key=lambda arch: not figures.is_measured(audit["regions"].get(f"{arch}_whole"))
+    )
+    fig, grid = figure(3.2 + 4.4 * len(networks), 4.6, 1, len(networks), sharey=True)
+    for axis, arch in zip(grid[0], networks, strict=True):
+        axis.set_title(label(arch))
+        draw_network(axis, arch, audit)
+    grid[0, 0].set_ylabel("what is hidden")
+    heading(fig, "Hidden regions: what the network needs to see", figures.photos_and_model(audit))
+    return fig
+
+
+def draw_network(axis: Any, arch: str, audit: Audit) -> None:
+    """One network's answers."""
+    entries = [figures.entry_of(audit, "regions", entry_key(arch, *hidden), arch) for hidden in HIDDEN]
+    entries.append(figures.entry_of(audit, "regions", f"{arch}_mouth", arch))
+    if not any(map(figures.is_measured, entries)):
+        figures.draw_reason(axis, figures.why_unknown(entries[0]), 3.2)
+        return
+    figures.draw_rows(axis, entries, [STYLES[fill] for _, fill in HIDDEN] + [(figures.BROWN, "P", "")], 4)
+    guess = audit["shortcuts"].get("guess")
+    if figures.is_measured(guess):
+        axis.plot([100 * guess["value"]] * 2, (-0.5, 6.5), color=GREY, lw=1.3, ls=(0, (2, 2)), zorder=1)
+        axis.text(100 * guess["value"] - 1.5, -0.62, "guessing", color=GREY, fontsize=9, ha="right", va="center")
+    for y in (0.5, 2.5, 4.5, 6.5):
+        axis.axhline(y, color=LINE, lw=1 if y < 6 else 2.5)
+    axis.set(xlabel="accuracy, last row share of photos (%)", ylim=(7.5, -0.95))
+    names = [
+        ", ".join(filter(None, (f"{REGIONS[region]['id']} hidden", fill and FILLS[fill]["id"])))
+        for region, fill in HIDDEN
+    ]
+    axis.set_yticklabels([*names, "lower half matters\nmore than upper half"])
+
+
+def draw_photos(audit: Audit, audited: Audited, context: Context) -> Iterator[tuple[str, Figure]]:
+    """Occlusion maps and Grad-CAM of some photos, mistakes first; the first of them in all its hidden versions."""
+    if not audited.trained:
+        return
+    labels, classifier, seed = audited.labels, audited.classifier, context.seed
+    places = audited.judged
+    wrong = classifier.logits(classifier.X[places]).argmax(1) != labels[places]
+    right = draw_evenly(places[~wrong], labels, MAP_PHOTOS, seed)
+    shown = np.concatenate([draw_evenly(places[wrong], labels, MAP_PHOTOS // 2, seed), right])[:MAP_PHOTOS]
+    rows, classes = [audited.photos.rows[place] for place in shown], audited.photos.classes
+    dataset = data.Photos(rows, classes, model.Transform())
+    images = [dataset.image(index) for index in range(len(dataset))]
+    maps = {}
+    for other in (other for other in audited.classifiers.values() if other.network is not None):
+        predicted = other.logits(other.X[shown]).argmax(1)
+        inputs = torch.stack([other.transform(image) for image in images])
+        maps[f"{other.arch}: occlusion"] = occlusion_maps(other, inputs, predicted, context.device)
+        maps[f"{other.arch}: Grad-CAM"] = regions.grad_cam(other.module, other.arch, inputs, predicted, context.device)
+    answers = classifier.probabilities(classifier.X[shown])
+    yield "maps", draw_maps(images, maps, labels[shown], answers, classes, audit["photos"])
+    yield "region_examples", draw_examples(hidden_versions(dataset[0][0]))
+
+
+def occlusion_maps(
+    classifier: Classifier, inputs: torch.Tensor, predicted: np.ndarray, device: torch.device
+) -> np.ndarray:
+    """`regions.occlusion`, from the cache where the same network answered the same photos before."""
+    head = [value.cpu().numpy() for value in classifier.head().state_dict().values()]
+    network = model.fingerprint(classifier.module, classifier.arch)
+    found = cached(
+        "occlusion",
+        [regions.STRIDE, regions.PATCH, regions.PLACES, classifier.arch, network, *head, inputs.numpy(), predicted],
+        lambda: {"maps": regions.occlusion(classifier.module, inputs, predicted, device)},
+        cache=paths.CACHE,
+    )
+    return found["maps"]
+
+
+def hidden_versions(photo: torch.Tensor) -> dict[str, dict[str, Image.Image]]:
+    """{region: {fill: image}} of a normalised photo float32 (3, H, W), the whole one among them with fill ""."""
+    versions = {"whole": {"": as_image(photo)}}
+    for region in regions.REGIONS:
+        versions[region] = {fill: as_image(regions.hide(photo, region, fill)) for fill in regions.FILLS}
+    return versions
+
+
+def as_image(photo: torch.Tensor) -> Image.Image:
+    """A normalised tensor (3, H, W) as a PIL image."""
+    transform = model.Transform()
+    std, mean = (torch.tensor(values)[:, None, None] for values in (transform.std, transform.mean))
+    pixels = (photo * std + mean).clamp(0, 1) * 255
+    return Image.fromarray(pixels.byte().permute(1, 2, 0).numpy())
+
+
+@styled
+def draw_examples(versions: dict[str, dict[str, Image.Image]]) -> Figure:
+    """One photo in all its `hidden_versions`."""
+    cells = [(region, fill, image) for region, fills in versions.items() for fill, image in fills.items()]
+    fig, grid = figure(max(7, 1.75 * len(cells)), 2.3, 1, max(1, len(cells)))
+    for axis, (region, fill, image) in zip(grid[0], cells, strict=False):
+        picture(axis, image, STYLES[fill][0], 1.4)
+        axis.set_xlabel(figures.fit(f"{REGIONS[region]['id']} hidden", 1.6, 9), fontsize=9, labelpad=4)
+        title = FILLS[fill]["id"] if fill else "as it is"
+        axis.set_title(figures.fit(title, 1.6, 9), fontsize=9, loc="center", color=GREY)
+    if not cells:
+        figures.draw_reason(grid[0, 0], "There is no photo to show.", 6)
+    below = f"1 photo in {plural(len(cells), 'version')}, as the network gets it"
+    heading(fig, "One photo, and what is hidden of it", below)
+    return fig
+
+
+@styled
+def draw_maps(
+    images: Sequence[Image.Image],
+    maps: dict[str, np.ndarray],
+    labels: Sequence[int] | np.ndarray,
+    probabilities: np.ndarray,
+    classes: Sequence[str],
+    photos: str,
+) -> Figure:
+    """Rows of photos: the photo with its verdict, then each map laid over it, scaled from its least to its most.
+
+    Args:
+        images: PIL images (n) as the network sees them; maps: {column title: float (n, h, w), larger mattered more};
+            labels: int (n,); probabilities: float (n, C); classes: C names; photos: for the title.
+    """
+    n, titles = len(images), list(maps)
+    fig, grid = figure(max(7, 2.15 * (len(titles) + 1) + 0.9), max(0.6, 2.3 * n), max(1, n), len(titles) + 1)
+    for axis in grid.flat:
+        axis.set_axis_off()
+    if not n:
+        grid[0, 0].text(0, 0.5, "There is no photo to show.", fontsize=11, va="center")
+    drawn = None
+    for i, (row, image) in enumerate(zip(grid, images, strict=False)):
+        verdict(row[0], image, labels[i], np.asarray(probabilities[i]), classes)
+        for axis, title in zip(row[1:], titles, strict=True):
+            drawn = draw_map(axis, image, np.asarray(maps[title][i], dtype=float)) or drawn
+    for axis, title in zip(grid[0], ["photo", *titles], strict=True):
+        axis.set_title(figures.wrap(title, 1.95, 10, lines=2) if n else "", fontsize=10, loc="center")
+    if drawn is not None:
+        bar = fig.colorbar(drawn, ax=grid, shrink=min(1, 2.6 / (2.3 * n)), aspect=22, ticks=(0, 0.5, 1))
+        bar.set_label("importance within a map\n(0 least, 1 most)", fontsize=9)
+        bar.outline.set_visible(False)
+    below = f"{plural(n, 'photo')} · below each map the range of its values · {label(photos, 48)}"
+    heading(fig, "Where the network looks", below)
+    return fig
+
+
+def draw_map(axis: Any, image: Image.Image, values: np.ndarray) -> Any:
+    """A map over its photo in grey; returns what a colour bar is made of, None where the map is flat or broken."""
+    picture(axis, image.convert("L"), GREY, 0.8)
+    low, high = (values.min(), values.max()) if np.isfinite(values).all() else (0, 0)
+    words = f"{low:.2g} to {high:.2g}" if high > low else "no map: the same everywhere"
+    axis.set_xlabel(words, fontsize=8.5, color=GREY, labelpad=4)
+    if high <= low:
+        return None
+    style = {"extent": axis.images[0].get_extent(), "interpolation": "bilinear", "alpha": 0.6}
+    return axis.imshow((values - low) / (high - low), cmap=figures.MAPS, vmin=0, vmax=1, **style)
+
+
+CHECK = Check(
+    name="mouth",
+    section="regions",
+    title="Looks at the mouth",
+    section_title="Where the network looks",
+    limits=(2 / 3, 1 / 2),
+    reason="a model that does not look at the mouth loses as much by a hidden upper half, in one photo of two; one "
+    "that does should lose more by the lower half in two photos of three",
+    step="parts of the photos hidden",
+    measure=measure,
+    draw=draw,
+    draw_photos=draw_photos,
+    look_for={
+        "regions": "Look for what costs most when hidden: that is where it looks. For masks it should be the lower "
+        "half.",
+        "region_examples": "Look for whether each filling hides what its name says, and nothing else.",
+        "maps": "Look for bright spots on mouth and nose; spots on the background point to a shortcut.",
+    },
+    shown={
+        "region_examples": "One photo with each of its regions hidden in each way.",
+        "maps": "Photos under a map of how much each of their regions counts for the network's answer.",
+    },
+)

@@ -1,0 +1,229 @@
+"""Shortcuts: how far does one get without seeing a mask?"""
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+
+from maskkit import model, pretrained
+from maskkit.audit import figures, shortcuts
+from maskkit.audit.audited import Audited
+from maskkit.audit.checks.check import Audit, Check, Context, Limits, Measured
+from maskkit.audit.classifiers import Classifier
+from maskkit.audit.entries import Entry, Message, entry, judge, rate, undefined, unknown, with_interval
+from maskkit.audit.recipes import Recipe, fit_head
+from maskkit.core.messages import in_english, message, said, translatable
+from maskkit.plot_style import ACCENT, GREY, figure, heading, label, styled
+
+KINDS = {  # words, style in the figure
+    "guess": ("guess: the most frequent class", (GREY, "v", "")),
+    "blind": ("blind: never sees the face", (figures.RED, "X", "")),
+    "weak": ("weak: sees little of the photo", ("#7a5c00", "s", "")),
+    "real": ("real: sees the whole photo", (ACCENT, "o", "")),
+}
+SHARES = (0.25, 0.50)  # of the way from guessing to the model
+GUESS = shortcuts.Measure("guess", "the commonest class", "nothing")
+
+
+# --- measuring ----------------------------------------------------------------------------------
+
+
+def measure(audited: Audited, context: Context) -> Measured:
+    """Every measure of `shortcuts.MEASURES`."""
+    photos = audited.photos
+    given = {name: shortcuts.values(photos, name) for name in shortcuts.MEASURES if name != "random_network"}
+    network = model.build(pretrained.Pretrained("resnet18", "none", None, ""), len(photos.classes), seed=0)
+    untrained = Classifier("resnet18", "none", "", network)
+    given["random_network"] = untrained.features(photos.rows, photos.classes, context.device).numpy()
+    return measure_rules(given, audited, context.seed)
+
+
+def measure_at_once(audited: Audited, context: Context) -> Measured:
+    """The size of the photos alone, which can only warn."""
+    measured = measure_rules({"width_height": shortcuts.values(audited.photos, "width_height")}, audited, context.seed)
+    measured.partial = True
+    return measured
+
+
+def measure_rules(given: dict[str, np.ndarray], audited: Audited, seed: int) -> Measured:
+    """How far each rule gets, beside guessing and the recipe's own head on the same photos; the best blind one is
+    judged.
+
+    Args:
+        given: {name of `shortcuts.MEASURES`: float32 (n, d)}.
+    """
+    labels, groups = audited.labels, audited.groups
+    try:
+        protocol = shortcuts.protocol(labels, groups, audited.parts, seed)
+    except ValueError as error:
+        nothing = undefined(str(error))
+        return Measured(dict.fromkeys(["guess", *given, "model"], nothing), unknown(sentence_of(nothing)))
+    rules: dict[str, tuple[shortcuts.Measure, Callable, np.ndarray]] = {
+        "guess": (GUESS, shortcuts.guess, np.zeros((len(labels), 1)))
+    }
+    for name, X in given.items():
+        rules[name] = (shortcuts.MEASURES[name], shortcuts.learner(X.shape[1]), X)
+    entries = {
+        name: rule_entry(rule, correct(protocol, learn, X, labels), protocol, groups, seed)
+        for name, (rule, learn, X) in rules.items()
+    }
+    if audited.classifier.network is None:
+        why = message("no backbone's weights can be had")
+        entries["model"] = undefined(why, kind="real", title=translatable("the recipe"), sees=translatable("all"))
+        return Measured(entries, unknown(sentence_of(entries["model"])))
+    right = correct(protocol, recipe_learner(audited.recipe, seed), audited.classifier.X.numpy(), labels)
+    entries["model"] = model_entry(audited.arch, right, protocol, groups, seed)
+    names = {"model": message("the recipe ({arch})", arch=audited.arch)}
+    return judge_rules(Measured(entries, names=names), where(protocol))
+
+
+def sentence_of(unmeasured: Entry) -> Message:
+    """The sentence of an entry, for another one."""
+    return {name: unmeasured[name] for name in ("sentence", "message") if name in unmeasured}
+
+
+def where(protocol: shortcuts.Protocol) -> Message:
+    """Which photos are measured, in a sentence."""
+    if protocol.measured_on.startswith(("the Test", "the Validation")):
+        return message("the test photos")
+    return message("the photos, each tested once")
+
+
+def correct(protocol: shortcuts.Protocol, learn: Callable, X: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Whether a rule is right on each photo that is tested, bool (n_tested,)."""
+    return protocol.predict(learn, X, y) == y[protocol.tested]
+
+
+def recipe_learner(recipe: Recipe, seed: int) -> Callable:
+    """The recipe's head, of the last epoch, on features, as `Protocol.predict` takes a learner."""
+
+    def learn(X: np.ndarray, y: np.ndarray, X_test: np.ndarray) -> np.ndarray:
+        heads = fit_head(torch.as_tensor(X), y, np.arange(len(y)), recipe, seed).last
+        return heads.logits(torch.as_tensor(X_test))[0].argmax(1).numpy()
+
+    return learn
+
+
+def rule_entry(
+    rule: shortcuts.Measure, right: np.ndarray, protocol: shortcuts.Protocol, groups: np.ndarray, seed: int
+) -> Entry:
+    """A rule's accuracy."""
+    value, interval, n = rate(right, groups[protocol.tested], seed)
+    sentence = said(
+        "a rule on {title} alone is right for {share:percent} of {where}",
+        title=message(rule.title),
+        share=value,
+        where=where(protocol),
+    )
+    words = {"kind": rule.kind, "title": rule.title, "sees": rule.sees}
+    return entry(value, interval, n, sentence, **words, **measured_on(protocol))
+
+
+def model_entry(arch: str, right: np.ndarray, protocol: shortcuts.Protocol, groups: np.ndarray, seed: int) -> Entry:
+    """The accuracy of the recipe on the same photos."""
+    value, interval, n = rate(right, groups[protocol.tested], seed)
+    sentence = said(
+        "the recipe itself ({arch}) is right for {rate} of {where}",
+        arch=arch,
+        rate=with_interval(value, interval),
+        where=where(protocol),
+    )
+    words = {"kind": "real", "title": f"the recipe ({arch})", "sees": "the whole photo"}
+    return entry(value, interval, n, sentence, **words, **measured_on(protocol))
+
+
+def measured_on(protocol: shortcuts.Protocol) -> dict[str, str | dict[str, Message]]:
+    """Which photos are measured, as keys of an entry."""
+    words = message("{n} folds", n=shortcuts.N_FOLDS)
+    for part in ("Test", "Validation"):
+        if protocol.measured_on.startswith(f"the {part} part"):
+            words = message("the {part} part, learned from Train photos without a version in it", part=part)
+    return {"measured_on": in_english(words["id"], words["values"]), "messages": {"measured_on": words}}
+
+
+def judge_rules(measured: Measured, where: Message) -> Measured:
+    """Judge all rules by limits on the way from guessing to the model, and take the best blind one as the result."""
+    guess, real = (measured.entries[name]["value"] for name in ("guess", "model"))
+    if real <= guess:
+        measured.judged = undefined(message("the recipe itself does no better than guessing"))
+        return measured
+    limits: Limits = (guess + SHARES[0] * (real - guess), guess + SHARES[1] * (real - guess))
+    for rule in measured.entries.values():
+        if rule["kind"] != "real":
+            rule["light"] = judge(rule["interval"], *limits)
+        if rule["kind"] == "blind" and rule["light"] != "green":
+            rule |= said(
+                "a rule on {title} alone is right for {share:percent} of {where}: that part of any score may not be "
+                "about masks",
+                title=message(rule["title"]),
+                share=rule["value"],
+                where=where,
+            )
+    blind = [rule for rule in measured.entries.values() if rule["kind"] == "blind"]
+    measured.judged, measured.limits = max(blind, key=lambda rule: rule["value"]), limits
+    return measured
+
+
+# --- the figure ---------------------------------------------------------------------------------
+
+
+@styled
+def draw(audit: Audit) -> Figure:
+    """Accuracy of what cannot or hardly see a mask, beside guessing and the audited network."""
+    section = {name: rule for name, rule in audit["shortcuts"].items() if "kind" in rule}
+    if not section:
+        return figures.without_data("Shortcuts", audit, "shortcuts")
+    rows: list[Entry | None] = []
+    heads = {}
+    for kind, (words, _) in KINDS.items():
+        heads[len(rows)] = words
+        rules = [rule for rule in section.values() if rule["kind"] == kind]
+        rows += [None, *(rules or [figures.missing_entry(audit, "shortcuts")])]
+    styles = [KINDS[row.get("kind", "guess")][1] if row else None for row in rows]
+    fig, [[axis]] = figure(10.5, 0.43 * len(rows) + 0.9, 1, 1)
+    figures.draw_rows(axis, rows, styles, 6.2, size=8.5)
+    axis.set(xlabel="accuracy (%)", ylim=(len(rows) - 0.4, -0.55), yticks=[])
+    for y, row in enumerate(rows):
+        if row is None:
+            axis.axhspan(y - 0.36, y + 0.36, color="#eef1f4", lw=0, zorder=2)
+            axis.text(1, y, heads[y], fontsize=9.5, weight="bold", va="center", zorder=3)
+        else:
+            figures.label_row(
+                axis, y, figures.fit(row.get("title", ""), 3.6, 10), figures.fit(row.get("sees", ""), 3.6, 8.5)
+            )
+    for name, style in (("guess", (0, (2, 2))), ("model", "-")):
+        if figures.is_measured(section.get(name)):
+            colour = KINDS[section[name]["kind"]][1][0]
+            axis.axvline(100 * section[name]["value"], color=colour, lw=1.3, ls=style, zorder=1.5)
+    heading(
+        fig,
+        "Shortcuts: how far one gets without seeing a mask",
+        below(section.values()) + figures.photos_and_model(audit),
+    )
+    return fig
+
+
+def below(rules: Iterable[Entry]) -> str:
+    """Which photos are measured, for the line below the heading."""
+    photos = sorted({rule["measured_on"] for rule in rules if rule.get("measured_on")})
+    return f"measured on {label(', '.join(photos), 40)} · " if photos else ""
+
+
+CHECK = Check(
+    name="shortcuts",
+    section="shortcuts",
+    title="Shortcuts that see no mask",
+    section_title="What can be guessed without the face",
+    limits=SHARES,
+    reason="limits lie a quarter and half of the way from guessing to the model's accuracy: beyond half, a rule "
+    "that cannot see a mask does most of what the model does",
+    step="shortcuts",
+    measure=measure,
+    measure_at_once=measure_at_once,
+    draw=draw,
+    look_for={
+        "shortcuts": "Look for a rule that never sees a face and still comes close to the network: it may use it too."
+    },
+    kinds={kind: words for kind, (words, _) in KINDS.items()} | {"real": "real: the audited network"},
+)

@@ -1,0 +1,35 @@
+"""What several commands print: the next command, paths as the caller would type them, the audit's checks."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def print_next(*words: str) -> None:
+    """The next command, as it can be pasted: by the program that runs now."""
+    program = Path(sys.argv[0]).absolute()
+    if program.stem == "maskkit":
+        call = [str(short_path(program))]
+    else:
+        call = [str(short_path(Path(sys.executable))), "-m", "maskkit"]
+    print(f"next: {shlex.join([*call, *words])}")
+
+
+def short_path(path: Path) -> Path:
+    """The path, relative to the caller's folder if it lies below it."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def print_checks(audit: dict[str, Any]) -> None:
+    """One line for each check of an audit: its result, title and sentence."""
+    for check in audit["lights"].values():
+        print(f"{check['light']:8}{check['title']}: {check['sentence']}")
+
+
+def print_message(text: str) -> None:
+    """A line on standard error, above a progress bar; characters that would steer a terminal are spelled out."""
+    from maskkit.core import progress
+
+    spelled = "".join(x if x.isprintable() else x.encode("unicode_escape", "surrogatepass").decode() for x in text)
+    progress.print_above_bars(spelled)

@@ -1,0 +1,162 @@
+"""`maskkit predict`: photos classified with a trained model."""
+
+import argparse
+import contextlib
+import io
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO, cast
+
+from maskkit.cli import shared
+from maskkit.cli.output import print_message, short_path
+
+if TYPE_CHECKING:
+    from maskkit.deploy.classifier import Classifier
+    from maskkit.deploy.summary import Summary
+
+NAMES_AS_THEY_ARE = "surrogateescape"  # also those that are not UTF-8
+MAX_SKIPPED = 10  # skipped files named on the terminal; the table names all
+
+
+def add(commands: shared.Commands) -> None:
+    command = commands.add_parser(
+        "predict",
+        help="classify photos, or folders of them, with a trained model",
+        description="Classify photos, or every file below folders. One row each: file, label, probability, note (why a "
+        "file was skipped). Needs nothing but the run's model.safetensors and model.json, or an exported file.",
+        epilog="example: maskkit predict my_photos --model report --csv predictions.csv --html predictions.html",
+    )
+    command.add_argument("photos", nargs="+", metavar="PHOTO_OR_FOLDER", help="- reads a list of them from stdin")
+    which = command.add_mutually_exclusive_group(required=True)
+    which.add_argument("--model", metavar="RUN", help="a run's name or folder")
+    which.add_argument("--onnx", metavar="FILE", help="a file of `maskkit export`, run by ONNX Runtime")
+    command.add_argument("--csv", metavar="FILE", help="where the rows go (default: standard output)")
+    command.add_argument("--html", metavar="FILE", help="a page with counts and the photos of lowest confidence")
+    command.add_argument("--device", default="auto", help="auto, cpu or cuda; for --model")
+    command.add_argument("--out", metavar="DIR", help="a folder or address: a table per partition, manifest.json")
+    command.add_argument("--format", choices=("csv", "parquet"), default="csv", help="of these tables")
+    shared.add_cluster(command)
+    command.set_defaults(
+        run=run,
+        interrupted="the rows printed so far hold; of a --csv file what was reached is in FILE.part; with --out the "
+        "same command goes on from the tables that are finished",
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    if arguments.out or arguments.workers or arguments.cluster:
+        write_partitions(arguments)
+    else:
+        write_table(arguments)
+
+
+def write_table(arguments: argparse.Namespace) -> None:
+    """One table of all photos, and with `--html` a page."""
+    from maskkit.core import disk, progress
+    from maskkit.deploy import page, predict
+    from maskkit.deploy.summary import Summary
+
+    if arguments.html:
+        disk.check_writable(Path(arguments.html).parent)  # not after thousands of photos
+    files = find_photos(arguments)
+    classifier = load_classifier(arguments)
+    summary = Summary(classifier.classes)
+    with open_table(arguments.csv) as table:
+        rows = predict.write_csv(predict.predict(files, classifier), table)
+        apart = bool(arguments.csv) or not sys.stdout.isatty()  # a table on the terminal and a bar would mix
+        for row in progress.bar(rows, show=apart, total=len(files), desc="predicting", unit=" files"):
+            summary.add(row)
+            if row["label"] is None and summary.skipped <= MAX_SKIPPED:
+                print_message(f"skipped {row['file']}: {row['note']}")
+    if summary.skipped > MAX_SKIPPED:
+        print_message(f"... and {summary.skipped - MAX_SKIPPED:,} more skipped files, named in the table")
+    if arguments.html:
+        print_message(f"read {short_path(page.write(summary, classifier.about, arguments.html).resolve())}")
+    print_counts(summary)
+    if summary.n and not arguments.html:
+        print_message("next: the same with --html PAGE.html shows the photos beside the answers")
+
+
+def find_photos(arguments: argparse.Namespace) -> list[str]:
+    """The files that the command was given; folders that hold none are named on standard error."""
+    from maskkit.deploy import photo_files
+
+    files, empty = photo_files.find_files(arguments.photos, sys.stdin)
+    for name in empty:
+        print_message(f"{name} holds no file")
+    return files
+
+
+def load_classifier(arguments: argparse.Namespace) -> "Classifier":
+    from maskkit import runs
+    from maskkit.deploy import classifier
+
+    if arguments.model is None:
+        return classifier.from_onnx(Path(arguments.onnx).expanduser())
+    return classifier.from_run(runs.find(arguments.model), arguments.device)
+
+
+@contextlib.contextmanager
+def open_table(path: str | None) -> Iterator[TextIO]:
+    """A text stream for the rows: a file that appears whole when the block ends, or standard output.
+
+    If a signal ends the command, the rows so far stay in <path>.part.
+    """
+    from maskkit.core import disk
+
+    if not path:
+        standard_output = cast(io.TextIOWrapper, sys.stdout)
+        standard_output.reconfigure(encoding="utf-8", errors=NAMES_AS_THEY_ARE, newline="")
+        yield standard_output
+        return
+    with (
+        disk.replacing(path) as temporary,
+        open(temporary, "w", encoding="utf-8", errors=NAMES_AS_THEY_ARE, newline="") as file,
+    ):
+        try:
+            yield file
+        except (KeyboardInterrupt, SystemExit):  # SIGINT, SIGTERM
+            file.flush()
+            os.replace(temporary, f"{path}.part")
+            raise
+
+
+def print_counts(summary: "Summary") -> None:
+    from maskkit.core.messages import plural
+
+    print_message(", ".join(f"{n:,} {name}" for name, n in summary.counts.items()))
+    print_message(f"{plural(summary.n, 'photo')}, {plural(summary.skipped, 'file')} skipped")
+
+
+def write_partitions(arguments: argparse.Namespace) -> None:
+    """`--out`: a table per partition, here or on a cluster."""
+    from maskkit import runs
+    from maskkit.core import progress
+    from maskkit.deploy import partitions
+    from maskkit.sweep import cluster
+
+    if arguments.model is None or arguments.csv or arguments.html or not arguments.out:
+        raise ValueError(
+            "--workers, --cluster and --out write partitions: they need --model RUN and --out DIR, and "
+            "go without --onnx, --csv and --html"
+        )
+    files = find_photos(arguments)
+    with (
+        cluster.open_client(arguments.cluster, arguments.workers) as client,
+        progress.bar(total=len(files), desc="predicting", unit=" files") as bar,
+    ):
+        manifest = partitions.predict_partitions(
+            client,
+            runs.find(arguments.model),
+            files,
+            arguments.out,
+            kind=arguments.format,
+            device=arguments.device,
+            progress=lambda entry: bar.update(entry["files"]),
+        )
+    tables = manifest["partitions"]
+    photos, skipped = (sum(table[name] for table in tables) for name in ("photos", "skipped"))
+    print_message(f"{photos:,} photos, {skipped:,} files skipped, {len(tables):,} partitions in {arguments.out}")
+    print_message(f"next: read {arguments.out}/{partitions.MANIFEST}, which lists the tables")

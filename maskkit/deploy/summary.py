@@ -1,0 +1,52 @@
+"""What a page and the last line say of predictions, in bounded memory."""
+
+import collections
+import heapq
+from collections.abc import Iterable
+
+from maskkit.deploy.predict import Row
+
+SHOWN = 96  # the photos of lowest confidence that a page shows: enough to judge by eye, under a megabyte of pictures
+NAMED = 100  # skipped files that a page names; the table names all
+CONFIDENCE_LEVELS = ("below 70 %", "70-90 %", "90-99 %", "99 % and more")
+
+
+class Summary:
+    """Counts of rows, and the rows that a page shows.
+
+    counts: photos by label. confidence: {label: photos by level}. skipped: number of files that are no photo,
+    `skipped_rows`: the first NAMED of them.
+    """
+
+    def __init__(self, classes: Iterable[str]) -> None:
+        self.counts: collections.Counter[str] = collections.Counter(dict.fromkeys(classes, 0))
+        self.confidence: dict[str, collections.Counter[str]] = {name: collections.Counter() for name in self.counts}
+        self.skipped = 0
+        self.skipped_rows: list[Row] = []
+        self._heap: list[tuple[float, int, Row]] = []  # the highest confidence on top, replaced first
+
+    def add(self, row: Row) -> None:
+        label, probability = row["label"], row["probability"]
+        if label is None or probability is None:
+            self.skipped += 1
+            self.skipped_rows += [row] if len(self.skipped_rows) < NAMED else []
+            return
+        self.counts[label] += 1
+        self.confidence[label][confidence_level(probability)] += 1
+        entry = (-probability, -self.n, row)  # among equals the earlier one stays
+        (heapq.heappush if len(self._heap) < SHOWN else heapq.heappushpop)(self._heap, entry)
+
+    @property
+    def n(self) -> int:
+        """Photos."""
+        return self.counts.total()
+
+    @property
+    def least_confident(self) -> list[Row]:
+        """Rows of up to SHOWN photos, the lowest confidence first."""
+        return [row for _, _, row in sorted(self._heap, reverse=True)]
+
+
+def confidence_level(probability: float) -> str:
+    """Which of CONFIDENCE_LEVELS a probability falls into."""
+    return CONFIDENCE_LEVELS[sum(probability >= limit for limit in (0.7, 0.9, 0.99))]

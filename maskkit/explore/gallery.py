@@ -1,0 +1,214 @@
+"""The gallery of 06_explore: photos sorted and filtered, each with its label to choose; curves and confusion matrix.
+
+It shows an `Explorer` and passes clicks on to it. Text such as file names is escaped by `markup.element`.
+"""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import ipywidgets as widgets
+from markupsafe import Markup
+
+from maskkit import data, evaluate, plots
+from maskkit.core import class_names
+from maskkit.core.messages import plural
+from maskkit.explore.explorer import ANY, SORTS, VERDICTS, Explorer
+from maskkit.explore.widgets import figure_html, frame, html
+from maskkit.html.markup import element, image
+from maskkit.html.render import class_list
+from maskkit.plot_style import percent
+
+PER_PAGE = 12
+SET_ASIDE = -1  # the choice "set aside" beside the indices of classes
+MOST_BUTTONS = 4  # classes: more are chosen from a list
+MOST_SPELLED = 10  # classes whose matrix is spelled out in words
+
+
+class Gallery:
+    """Photos to view, correct and exclude, with the results of training below them.
+
+    Each photo keeps its own tile: a late second click still refers to the same photo, and choosing a label again
+    changes nothing.
+    """
+
+    def __init__(self, explorer: Explorer) -> None:
+        self.explorer, self.page = explorer, 0
+        self.tiles: dict[int, Tile] = {}
+        labels = (ANY, *class_names.by_name(explorer.classes, str))
+        choices = {"sort": SORTS, "label": labels, "part": (ANY, *data.PARTS), "verdict": (ANY, *VERDICTS)}
+        names = {"sort": "Sorted by", "label": "Class", "part": "Part", "verdict": "Show"}
+        self.filters = {name: make_dropdown(names[name], options) for name, options in choices.items()}
+        for dropdown in self.filters.values():
+            dropdown.observe(lambda _: self.show_page(0), "value")
+        self.status, self.message = html("", "mk-status"), html()
+        self.position = html()
+        self.previous, self.next = make_button("previous", "arrow-left"), make_button("next", "arrow-right")
+        self.undo = make_button("undo", "undo")
+        self.previous.on_click(lambda _: self.show_page(self.page - 1))
+        self.next.on_click(lambda _: self.show_page(self.page + 1))
+        self.undo.on_click(lambda _: self.undo_last())
+        self.grid = widgets.GridBox(
+            layout={
+                "grid_template_columns": "repeat(auto-fill, minmax(150px, 1fr))",
+                "grid_gap": "8px",
+                "width": "100%",
+            }
+        )
+        self.curves, self.matrix = html("", "mk-figure"), html("", "mk-figure")
+        self.curves.layout.flex, self.matrix.layout.flex = "1 1 420px", "1 1 360px"
+        charts = widgets.Box([self.curves, self.matrix], layout={"flex_flow": "row wrap", "width": "100%"})
+        row = {"flex_flow": "row wrap", "align_items": "center"}
+        self.widget = frame(
+            self.status,
+            self.message,
+            widgets.Box([*self.filters.values()], layout=row),
+            widgets.Box([self.previous, self.next, self.undo, self.position], layout=row),
+            self.grid,
+            charts,
+        )
+        explorer.listen(self.show)
+        self.show()
+
+    def do(self, action: Callable, *arguments: Any) -> Any:
+        """Run the action of a click and return its result; show an error above the photos."""
+        self.message.value = ""
+        try:
+            return action(*arguments)
+        except (ValueError, OSError) as error:
+            self.message.value = element("p", f"Nothing was changed: {error}", class_="mk-problem", role="alert")
+            self.show_page(self.page)  # tiles show the current labels, not what was clicked
+
+    def undo_last(self) -> None:
+        """Undo, and show what was undone: the last line may be of another day, or of another run's photo."""
+        undone = self.do(self.explorer.undo)
+        if undone:
+            line = f"Taken back: {undone['source']}, {undone['label'] or 'set aside'}"
+            self.message.value = element("p", line, class_="mk-soft", aria_live="polite")
+        elif not self.message.value:
+            nothing = "There is nothing to take back."
+            self.message.value = element("p", nothing, class_="mk-soft", aria_live="polite")
+
+    def show(self) -> None:
+        """Show the results: the numbers first, the figures, which take longest, last."""
+        self.status.value = status_html(self.explorer)
+        self.show_page(self.page)
+        learned, metrics = self.explorer.learned, self.explorer.metrics
+        counts = f", rows true: {learned.confusion.tolist()}" if len(learned.confusion) <= MOST_SPELLED else ""
+        self.matrix.value = figure_html(
+            plots.confusion(learned.confusion, self.explorer.classes, metrics["photos"], metrics["network"]),
+            f"Confusion matrix of {class_list(self.explorer.classes)}{counts}",
+        )
+        self.curves.value = figure_html(
+            plots.training_curves(learned.history, metrics["photos"], metrics["network"]),
+            f"Loss and accuracy over {len(learned.history)} epochs; best: {evaluate.format_score(learned.best)}",
+        )
+
+    def show_page(self, page: int) -> None:
+        """Show a page of the photos that pass the filters."""
+        places = self.explorer.select(**{name: dropdown.value for name, dropdown in self.filters.items()})
+        last = max(0, (len(places) - 1) // PER_PAGE)
+        self.page = min(max(page, 0), last)
+        shown = places[self.page * PER_PAGE : (self.page + 1) * PER_PAGE]
+        for place in shown:
+            if place not in self.tiles:
+                self.tiles[place] = Tile(self.explorer, place, functools.partial(self.do, self.explorer.change))
+            self.tiles[place].show()
+        self.grid.children = [self.tiles[place].widget for place in shown]
+        self.previous.disabled, self.next.disabled = self.page == 0, self.page == last
+        first, n = self.page * PER_PAGE, plural(len(places), "photo")
+        self.position.value = f"{first + 1}-{first + len(shown)} of {n}" if shown else "no photo"
+
+
+class Tile:
+    """One photo with its predictions, and its label to choose."""
+
+    def __init__(self, explorer: Explorer, place: int, change: Callable[[int, int | None], Any]) -> None:
+        self.explorer, self.place, self._change = explorer, place, change
+        names = class_names.natural_order(explorer.classes)
+        options = [*((explorer.classes[at], at) for at in names), ("set aside", SET_ASIDE)]
+        kind = widgets.ToggleButtons if len(explorer.classes) <= MOST_BUTTONS else widgets.Dropdown
+        self.choice = kind(options=options, value=self.current(), layout={"width": "100%", "margin": "0"})
+        self.choice.observe(self.choose, "value")
+        self.photo = html()
+        self.photo.layout.margin = "0"
+        self.widget = widgets.VBox([self.photo, self.choice])
+        self.widget.add_class("mk-tile")
+
+    def current(self) -> int:
+        """The option of the photo's current label."""
+        return SET_ASIDE if self.explorer.excluded[self.place] else int(self.explorer.labels[self.place])
+
+    def choose(self, change: dict[str, Any]) -> None:
+        """Pass a new choice on to the explorer."""
+        if change["new"] != self.current():
+            self._change(self.place, None if change["new"] == SET_ASIDE else change["new"])
+
+    def show(self) -> None:
+        """Show the explorer's current state."""
+        explorer, place, learned = self.explorer, self.place, self.explorer.learned
+        self.choice.value = self.current()
+        predicted = int(learned.probabilities[place].argmax())
+        wrong = predicted != explorer.labels[place] and not explorer.excluded[place]
+        lines = [
+            f"{'✗' if wrong else '✓'} {percent(learned.probabilities[place, predicted])} {explorer.classes[predicted]}"
+        ]
+        if explorer.excluded[place]:
+            lines[0] = f"set aside; {explorer.classes[predicted]}?"
+            lines.append("learns and counts nowhere")
+        elif learned.unseen is not None:
+            lines.append(f"unseen: label {percent(explorer.label_probability(learned.unseen)[place])}")
+        original = explorer.classes[explorer.original_labels[place]]
+        lines.append(f"was {original}" if explorer.changed[place] else f"{explorer.parts[place]} · {original}")
+        lines.append(explorer.name(place))
+        for name, active in (("mk-wrong", wrong), ("mk-aside", explorer.excluded[place])):
+            (self.widget.add_class if active else self.widget.remove_class)(name)
+        paragraphs = Markup("").join(
+            element("p", line, class_="mk-soft" if number > 1 else "", title=line) for number, line in enumerate(lines)
+        )
+        picture = image(f"data:image/jpeg;base64,{explorer.thumbnail(place)}", explorer.name(place))
+        self.photo.value = picture + paragraphs
+
+
+def status_html(explorer: Explorer) -> str:
+    """The current score, the run's score, and the file of changes."""
+    learned, metrics = explorer.learned, explorer.metrics
+    keep = explorer.parameters.get("keep", "best")
+    n_aside = int(explorer.excluded.sum())
+    n_labels = int((explorer.changed & ~explorer.excluded).sum())
+    n_val = int((explorer.changed & (explorer.parts == "val")).sum())
+    lines = [
+        element("b", evaluate.format_score(learned.kept))
+        + f" of the validation photos, {keep} epoch {learned.kept['epoch']}",
+        f"the run as it was made: {evaluate.format_score(metrics[keep])}",
+        f"{plural(n_labels, 'label')} changed, {plural(n_aside, 'photo')} set aside, kept in "
+        + element("code", explorer.file.name)
+        + f" · {plural(len(explorer.suspects), 'label')} likely wrong",
+        element("span", f"learned in {learned.seconds:.2f} s", class_="mk-soft"),
+    ]
+    if n_val:
+        lines.insert(
+            2,
+            f"{plural(n_val, 'change')} in the validation part changed the exam itself; by the labels as "
+            f"found: {evaluate.format_score(learned.original_score)}",
+        )
+    if explorer.tuned:
+        lines.append("only the head learns here: the run's last stages stay as they were, a new run tunes them anew")
+    if learned.why:
+        lines.append(f"likely wrong labels cannot be told: {learned.why}")
+    return element("div", *(element("p", line, class_="mk-said") for line in lines), role="status")
+
+
+def make_dropdown(name: str, options: Sequence[str]) -> widgets.Dropdown:
+    return widgets.Dropdown(
+        options=options, description=name, layout={"width": "14rem"}, style={"description_width": "initial"}
+    )
+
+
+def make_button(name: str, icon: str) -> widgets.Button:
+    return widgets.Button(description=name, icon=icon, layout={"width": "7rem"})
+
+
+def gallery(explorer: Explorer) -> widgets.Widget:
+    """Photos sorted and filtered, each with its label to choose; curves and confusion matrix that follow."""
+    return Gallery(explorer).widget

@@ -1,0 +1,138 @@
+"""Engines that run a network: torch, torch.compile, ONNX Runtime and CUDA, each checked against torch's outputs."""
+
+import contextlib
+import copy
+import importlib.util
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+Run = Callable[[torch.Tensor], torch.Tensor]  # images (N, 3, H, W) to logits (N, C), both on the CPU
+
+ENGINES = {"eager": "torch, eager", "compiled": "torch.compile", "onnxruntime": "ONNX Runtime", "cuda": "CUDA, eager"}
+TOLERANCE = 1e-4  # an engine's logits against eager's; relative to the largest one if that is above 1
+CUDA_TOLERANCE = 1e-2  # cuDNN's convolutions use TF32 numbers, ten bits of mantissa, by default
+
+
+def make_engine(
+    engine: str,
+    network: torch.nn.Module,
+    images: dict[int, torch.Tensor],
+    path: Path,
+    threads: int,
+    device: torch.device,
+) -> Run:
+    """Return an engine that runs the network, after a pass of each batch size.
+
+    Args:
+        engine: one of ENGINES; network: in eval mode; images: {batch size: images}.
+        path: of the ONNX file that "onnxruntime" writes and reads; threads: of ONNX Runtime; device: of "cuda".
+
+    Raises:
+        ImportError, RuntimeError, OSError: the engine is not available here, or its outputs differ from eager's.
+    """
+    if engine == "eager":
+        return network
+    if engine == "compiled":
+        run = compile_network(network)
+    elif engine == "onnxruntime":
+        run = run_onnx(network, path, threads, next(iter(images.values())).shape[-1])
+    else:
+        run = run_on_cuda(network, device)
+    check_outputs(run, network, images, CUDA_TOLERANCE if engine == "cuda" else TOLERANCE)
+    return run
+
+
+def compile_network(network: torch.nn.Module) -> Run:
+    """torch.compile for any batch size; with `fullgraph`, a part that cannot be compiled is an error."""
+    torch.compiler.reset()  # else networks of one class reach the limit of compiled versions
+    return torch.compile(network, dynamic=True, fullgraph=True)
+
+
+def run_onnx(network: torch.nn.Module, path: Path, threads: int, size_px: int) -> Run:
+    """ONNX Runtime on the CPU, from a file that is written here."""
+    for name in ("onnx", "onnxscript", "onnxruntime"):  # the exporter would name only the first one it misses
+        if importlib.util.find_spec(name) is None:
+            raise ImportError(f"{name} is not installed: pip install -e '.[onnx]'")
+    write_onnx(network, torch.zeros(2, 3, size_px, size_px), path)
+    return open_onnx(path, threads)
+
+
+def write_onnx(network: torch.nn.Module, images: torch.Tensor, path: Path) -> None:
+    """Write the bare network as ONNX, weights inside; images (batch, 3, H, W) to logits, any batch size."""
+    batch = torch.export.Dim("batch")
+    with warnings.catch_warnings(), contextlib.redirect_stdout(sys.stderr):
+        warnings.simplefilter("ignore")  # the exporter's notes on its own future
+        program = torch.onnx.export(
+            network,
+            (images,),
+            dynamo=True,
+            dynamic_shapes=({0: batch},),
+            input_names=["images"],
+            output_names=["logits"],
+            verbose=False,
+        )
+        assert program is not None  # with dynamo=True
+        program.save(path, external_data=False)
+
+
+def open_onnx(path: str | Path, threads: int) -> Run:
+    """Open an ONNX file with ONNX Runtime.
+
+    Its threads sleep between passes: by default they spin, which would take the cores from the engine measured next.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.add_session_config_entry("session.force_spinning_stop", "1")
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return lambda images: torch.from_numpy(session.run(None, {"images": images.numpy()})[0])
+
+
+def run_on_cuda(network: torch.nn.Module, device: torch.device) -> Run:
+    """A copy of the network on the GPU; copying the outputs to the CPU waits until they are computed."""
+    on_device = copy.deepcopy(network).to(device)
+    return lambda images: on_device(images.to(device)).cpu()
+
+
+@torch.inference_mode()
+def check_outputs(run: Run, network: torch.nn.Module, images: dict[int, torch.Tensor], tolerance: float) -> None:
+    """Pass each batch size once, which also warms the engine up, and compare the outputs with eager's.
+
+    Raises:
+        RuntimeError: they differ by more than `tolerance`, relative to the largest one if that is above 1.
+    """
+    for batch in images.values():
+        expected = network(batch)
+        difference = ((run(batch) - expected).abs().max() / expected.abs().max().clamp(min=1)).item()
+        if not difference <= tolerance:
+            raise RuntimeError(f"outputs differ from eager's by {difference:.1e}, over {tolerance:.0e}")
+
+
+@torch.inference_mode()
+def count_multiply_adds(network: torch.nn.Module, image: torch.Tensor) -> int:
+    """Count the multiply-adds of one photo (1, 3, H, W) in convolutions and matrix products."""
+    with FlopCounterMode(display=False) as counter:
+        network(image)
+    return counter.get_total_flops() // 2
+
+
+@torch.inference_mode()
+def set_norm_statistics(network: torch.nn.Module, images: torch.Tensor) -> None:
+    """Compute the batch-norm statistics of a network with random weights.
+
+    Without them activations shrink from layer to layer (MobileNetV2's features to 1e-11), and two engines that differ
+    in them would still have equal outputs: the head's bias.
+    """
+    norms = [m for m in network.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    if len(images) < 2 or not norms:
+        return
+    for norm in norms:
+        norm.train().momentum = 1.0
+    network(images)
+    network.eval()

@@ -1,0 +1,114 @@
+"""The gain of a changed recipe over the plain one: paired differences with intervals, a table, improve.json."""
+
+from pathlib import Path
+from typing import Any
+
+from maskkit import evaluate
+from maskkit.audit.classifiers import Classifier
+from maskkit.audit.entries import entry
+from maskkit.core import disk, environment, intervals, markdown
+from maskkit.improve.recipes import Trained
+from maskkit.improve.test_sets import TestSet
+
+VERSION = 1  # of improve.json
+Gains = dict[str, dict[str, dict[str, Any]]]  # {extension: {test set: entry of `gain`}}
+
+
+def accuracy(trained: Trained, test_set: TestSet, seed: int) -> dict[str, Any]:
+    """The accuracy of a recipe on a test set, as of `evaluate.score`.
+
+    The mean over all splits, with an interval for photos that come in groups.
+    """
+    right = trained.right[test_set.name].mean(0)
+    share, interval = intervals.rate(right, test_set.groups, seed)
+    return evaluate.score(round(right.sum()), len(right)) | {"accuracy": share, "interval": interval}
+
+
+def gain(words: str, new: Trained, plain: Trained, test_set: TestSet, seed: int) -> dict[str, Any]:
+    """The gain of a changed recipe on a test set: the paired difference of right answers over splits and photos.
+
+    Returns:
+        an entry: value and interval are differences of fractions, -1..1; `answer` is "yes" if the interval lies above
+        0, "worse" if it lies below, else "no gain shown".
+    """
+    before, after = plain.right[test_set.name], new.right[test_set.name]
+    value, interval = intervals.paired(after.astype(float) - before, test_set.groups, seed)
+    answer = "yes" if interval[0] > 0 else "worse" if interval[1] < 0 else "no gain shown"
+    n_splits, n = after.shape
+    low, high = (format_points(end) for end in interval)
+    sentence = (
+        f"{words}: {answer}; {format_points(value)} points ({low} to {high}), from {100 * before.mean():.1f} to "
+        f"{100 * after.mean():.1f} % of {n} {test_set.words}, paired over {n_splits} splits"
+    )
+    return entry(
+        value,
+        interval,
+        n,
+        sentence,
+        exam=test_set.name,
+        words=words,
+        splits=n_splits,
+        answer=answer,
+        before=float(before.mean()),
+        after=float(after.mean()),
+    )
+
+
+def format_points(difference: float) -> str:
+    """+0.012 -> '+1.2': a difference of fractions in percentage points."""
+    return f"{100 * difference:+.1f}"
+
+
+def compare(words: str, new: dict[str, Trained], plain: dict[str, Trained], sets: list[TestSet], seed: int) -> Gains:
+    """{"architecture, words": {test set: `gain`}} of a changed recipe, for each architecture."""
+    found: Gains = {}
+    for arch in plain:
+        title = f"{arch}, {words}"
+        found[title] = {each.name: gain(title, new[arch], plain[arch], each, seed) for each in sets}
+    return found
+
+
+def compare_networks(trained: dict[str, Trained], sets: list[TestSet], seed: int) -> Gains:
+    """The gain of MobileNetV2 over ResNet18, as of `compare`; empty if one of them was not trained."""
+    words, pair = "mobilenet_v2 instead of resnet18", ("mobilenet_v2", "resnet18")
+    if any(arch not in trained for arch in pair):
+        return {}
+    light, heavy = (trained[arch] for arch in pair)
+    return {words: {each.name: gain(words, light, heavy, each, seed) for each in sets}}
+
+
+def format_table(gains: Gains) -> str:
+    """The gains as a Markdown table."""
+    rows = []
+    for entries in gains.values():
+        for gain in entries.values():
+            low, high = gain["interval"]
+            measured_on = f"{gain['n']} {gain['exam']} photos, {gain['splits']} splits"
+            shares = [f"{100 * gain[name]:.1f} %" for name in ("before", "after")]
+            points = f"{format_points(gain['value'])} ({format_points(low)} to {format_points(high)})"
+            rows.append([gain["words"], measured_on, *shares, points, gain["answer"]])
+    columns = ("proposed extension", "measured on", "before", "after", "gain (95 % interval)", "answer")
+    return markdown.table(columns, rows)
+
+
+def write_improve_json(
+    run_dir: Path,
+    *,
+    gains: Gains,
+    networks: list[dict[str, Any]],
+    sets: list[TestSet],
+    nets: dict[str, Classifier],
+    recipe: dict[str, Any],
+) -> None:
+    """Write improve.json: the gains, the comparison of networks, the test sets, and the weights that were used."""
+    content = {
+        "version": VERSION,
+        "gains": gains,
+        "networks": networks,
+        "exams": {each.name: {"words": each.words, "n": len(each.rows)} for each in sets},
+        "weights": {arch: net.weights for arch, net in nets.items()},
+        "notes": {arch: net.note for arch, net in nets.items() if net.note},
+        "recipe": recipe,
+        "versions": environment.versions(),
+    }
+    disk.write_json(run_dir / "improve.json", content)

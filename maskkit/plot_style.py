@@ -1,0 +1,303 @@
+"""What all figures share: one style, headings, pictures, intervals, the style of classes, and texts that can be drawn.
+
+Classes are told apart by colour, marker and hatch, right and wrong by sign and frame; rates carry their Wilson 95 %
+interval.
+"""
+
+import functools
+import math
+import unicodedata
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, ParamSpec
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib import font_manager
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from PIL import Image
+
+from maskkit.core import class_names
+from maskkit.core.intervals import wilson
+
+Parameters = ParamSpec("Parameters")
+ClassStyle = tuple[str, str, str]  # colour, marker and hatch of a class
+MAX_CLASSES = 12  # with a row each; a figure of more says which it shows, and sums up the others where it can
+TILE_PX = 320  # pictures are drawn at most this large, so that a figure of phone photos stays small
+INK, GREY, LINE, ACCENT = "#1d2733", "#5b6673", "#cfd6de", "#0f6674"
+TURNING = frozenset(range(0x202A, 0x202F))  # marks of writing from right to left and back
+OTHERS_STYLE = (GREY, "o", "")  # of classes summed up
+FIXED_STYLES = {"with_mask": ("#0a6ab0", "o", ""), "without_mask": ("#c2500a", "s", "////")}
+COLOURS = (
+    "#00795a",
+    "#a8447f",
+    "#5b4bb5",
+    "#7a5c00",
+    "#1f8fb8",
+    "#8c1d3f",
+    "#4d4d4d",
+    "#7b8f00",
+    "#b0700a",
+    "#2b3a8c",
+)
+MARKERS = "^Dv<>pPX*h"
+HATCHES = ("....", "xxxx", "\\\\\\\\", "----", "++++", "oo", "||||", "**", "//..", "xx..")
+STYLE: Any = {  # a dict; matplotlib's types know the name of every setting
+    "font.family": "DejaVu Sans",  # comes with matplotlib: the same letters, and bytes, on every machine
+    "font.size": 10,
+    "text.color": INK,
+    "text.usetex": False,
+    "axes.edgecolor": GREY,
+    "axes.labelcolor": INK,
+    "axes.titlesize": 11,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.facecolor": "white",
+    "axes.grid": False,
+    "figure.facecolor": "white",
+    "figure.dpi": 100,
+    "grid.color": LINE,
+    "grid.linewidth": 0.7,
+    "hatch.linewidth": 0.8,
+    "legend.frameon": False,
+    "legend.fontsize": 9.5,
+    "lines.linewidth": 1.8,
+    "savefig.facecolor": "auto",
+    "savefig.bbox": None,  # the figure's own size: a "tight" box would depend on the letters in it
+    "svg.fonttype": "path",
+    "svg.hashsalt": "maskkit",
+    "xtick.color": GREY,
+    "ytick.color": GREY,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+}
+
+
+@functools.cache
+def load_backend() -> None:
+    """Let matplotlib load its backend now: JupyterLab's switches interactive mode on as it loads.
+
+    Loaded inside a style's context that would be undone with it, and a notebook would show its first figure only.
+    """
+    plt.switch_backend(plt.rcParams["backend"])
+
+
+def styled(draw: Callable[Parameters, Figure]) -> Callable[Parameters, Figure]:
+    """Draw in our style, leave the caller's alone, and fix the layout: each save gives the same bytes."""
+
+    @functools.wraps(draw)
+    def wrapper(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Figure:
+        load_backend()
+        kept = {name: plt.rcParams[name] for name in ("backend", "interactive")}
+        settings: Any = {**plt.rcParamsDefault, **STYLE, **kept}
+        with plt.rc_context(settings):
+            fig = draw(*args, **kwargs)
+            fig.draw_without_rendering()
+            fig.set_layout_engine("none")
+            return fig
+
+    return wrapper
+
+
+def figure(width: float, height: float, rows: int, columns: int, **options: Any) -> tuple[Figure, np.ndarray]:
+    """A figure of fixed size in inches, `height` without the heading's, and its axes (rows, columns)."""
+    head = 0.62
+    fig, grid = plt.subplots(
+        rows,
+        columns,
+        figsize=(width, height + head),
+        squeeze=False,
+        layout="constrained",
+        gridspec_kw={key: options.pop(key) for key in ("width_ratios", "height_ratios") if key in options},
+        **options,
+    )
+    fig.get_layout_engine().set(rect=(0, 0, 1, height / (height + head)), w_pad=0.1, h_pad=0.06)
+    for axis in grid.flat:  # said here, or the number of ticks would follow the caller's font size
+        axis.tick_params(labelsize=STYLE["font.size"])
+    return fig, grid
+
+
+def heading(fig: Figure, title: str, below: str) -> None:
+    """What the figure shows, and a smaller line that says of which photos."""
+    width, height = fig.get_size_inches()
+    at = {"x": 0.12 / width, "ha": "left", "va": "baseline"}
+    fig.suptitle(title, y=1 - 0.3 / height, fontsize=min(13.5, 108 * width / len(title)), weight="bold", **at)
+    fig.text(s=below, y=1 - 0.52 / height, fontsize=min(9.5, 118 * width / len(below)), color=GREY, **at)
+
+
+def tiles(n: int, caption_lines: int) -> tuple[Figure, list[Axes]]:
+    """A figure with n cells for pictures, five a row, and room for a caption below each."""
+    columns = min(5, max(1, n))
+    rows = math.ceil(n / columns) or 1
+    fig, grid = figure(max(7, 2 * columns), rows * (1.85 + 0.23 * caption_lines) if n else 0.5, rows, columns)
+    for axis in grid.flat:
+        axis.set_axis_off()
+        axis.set_anchor("N")  # what height a picture leaves is its caption's
+    return fig, list(grid.flat)[:n]
+
+
+def picture(axis: Axes, image: Image.Image, colour: str, width: float = 1.0, dashed: bool = False) -> None:
+    """An image of any size and shape in a frame."""
+    image = image.copy()
+    image.thumbnail((TILE_PX, TILE_PX))
+    axis.set_axis_on()
+    axis.imshow(np.asarray(image.convert("RGB")), interpolation="antialiased")
+    axis.set(xticks=[], yticks=[])
+    for spine in axis.spines.values():
+        spine.set(visible=True, color=colour, linewidth=width, linestyle=(0, (3, 1.5)) if dashed else "-")
+
+
+def verdict(
+    axis: Axes, image: Image.Image, true: int, probability: np.ndarray, classes: Sequence[str], file: str | None = None
+) -> None:
+    """A picture above its predicted class and probability; a wrong one has a thick dashed frame and ✗."""
+    predicted = int(probability.argmax())
+    wrong = predicted != true
+    styles = class_styles(classes)
+    picture(axis, image, INK if wrong else styles[predicted][0], 3.2 if wrong else 1.4, dashed=wrong)
+    sign, weight = ("✗", "bold") if wrong else ("✓", "normal")
+    lines = [f"{sign} {class_labels(classes, 15)[predicted]}, {percent(probability[predicted])}"]
+    if wrong:
+        lines.append(f"is {class_labels(classes, 20)[int(true)]}")
+    if file is not None:
+        lines.append(label(Path(file).name, 24))
+    axis.set_xlabel(lines[0], color=styles[predicted][0], fontsize=9, weight=weight, labelpad=4)
+    for i, line in enumerate(lines[1:]):
+        axis.annotate(
+            line,
+            (0.5, 0),
+            (0, -17 - 12 * i),
+            xycoords="axes fraction",
+            textcoords="offset points",
+            ha="center",
+            va="top",
+            fontsize=8.5,
+            color=INK if i == 0 else GREY,
+        )
+
+
+def intervals(axis: Axes, rows: Sequence[tuple[int, int, ClassStyle]], one_line: bool = False) -> None:
+    """One horizontal 95 % interval per row (correct, n, style) on a 0-100 axis, its numbers right of it."""
+    shares = [(correct / n, wilson(correct, n)) if n else (None, None) for correct, n, _ in rows]
+    ranges(axis, [(*share, format_rate(*row[:2]), row[2]) for share, row in zip(shares, rows, strict=True)], one_line)
+
+
+def ranges(
+    axis: Axes, rows: Sequence[tuple[float | None, Sequence[float] | None, str, ClassStyle]], one_line: bool = False
+) -> None:
+    """`intervals` ready-made: rows (fraction, (low, high), words, style); what is None is not drawn."""
+    for y, (value, interval, text, (colour, marker, _)) in enumerate(rows):
+        if interval is not None:
+            low, high = interval
+            axis.plot((100 * low, 100 * high), (y, y), color=colour, lw=4, alpha=0.35, solid_capstyle="butt")
+            text += (", " if one_line else "\n") + f"{100 * low:.1f}-{100 * high:.1f} %"
+        if value is not None:
+            axis.plot(100 * value, y, marker, color=colour, ms=6 if one_line else 8, clip_on=False, zorder=4)
+        axis.annotate(
+            text,
+            (1, y),
+            (12, 0),
+            xycoords=axis.get_yaxis_transform(),
+            textcoords="offset points",
+            va="center",
+            fontsize=9,
+            annotation_clip=False,
+        )
+    axis.set(xlim=(0, 100), xticks=range(0, 101, 25))
+    axis.grid(axis="x")
+
+
+def class_styles(classes: Sequence[str]) -> list[ClassStyle]:
+    """(colour, marker, hatch) of each class: the report's two keep theirs, others take the next by order.
+
+    Each ten classes pair the colours with other markers and hatches than the ten before: a hundred differ.
+    """
+    others = [name for name in classes if name not in FIXED_STYLES]
+    shapes = [(i + i // 10) % 10 for i in range(len(others))]
+    styles = {
+        name: (COLOURS[i % 10], MARKERS[shape], HATCHES[shape])
+        for i, (name, shape) in enumerate(zip(others, shapes, strict=True))
+    }
+    return [FIXED_STYLES.get(name) or styles[name] for name in classes]
+
+
+def class_labels(classes: Sequence[str], length: int = 24) -> list[str]:
+    """`label` of all classes at once: no two are alike, so that each can be recognised in every figure."""
+    return list(cached_labels(tuple(classes), length))
+
+
+@functools.lru_cache(64)
+def cached_labels(classes: tuple[str, ...], length: int) -> tuple[str, ...]:
+    return tuple(map(plain, class_names.shorten(classes, length, replace_undrawable)))
+
+
+def select_classes(classes: Sequence[str], values: Sequence[float]) -> tuple[list[int], list[int]]:
+    """(places shown, places of the others): all classes in natural order, or of more than 12 those of least value."""
+    order = class_names.natural_order(classes)
+    if len(order) <= MAX_CLASSES:
+        return order, []
+    order.sort(key=lambda index: values[index])
+    return order[:MAX_CLASSES], order[MAX_CLASSES:]
+
+
+def format_selection(rule: str, others: Sequence[int], values: Sequence[float]) -> str:
+    """What a heading says of the rule by which `select_classes` left others out: names decide among equal values."""
+    if not others:
+        return ""
+    return (rule if min(values) < max(values) else "the first classes by name") + " · "
+
+
+def of_classes(n_shown: int, classes: Sequence[str], after: str = ": ") -> str:
+    """What a title says of classes that are left out: ': 12 of 30 classes shown', or nothing."""
+    return f"{after}{n_shown} of {len(classes)} classes shown" if n_shown < len(classes) else ""
+
+
+def other_classes(places: Sequence[int]) -> str:
+    return f"{len(places)} others" if len(places) > 1 else "1 other"
+
+
+def tint(colour: str) -> tuple[float, float, float]:
+    """A light shade of a colour, so that a hatch shows on it."""
+    red, green, blue = (1 - 0.45 * (1 - int(colour[i : i + 2], 16) / 255) for i in (1, 3, 5))
+    return red, green, blue
+
+
+def label(text: object, length: int = 24) -> str:
+    """A name as it can be drawn: cut in the middle, unknown characters as □, `$` not read as mathematics."""
+    return plain(replace_undrawable(class_names.cut(str(text), length)))
+
+
+def replace_undrawable(text: str) -> str:
+    """A text as our font draws it: □ in place of characters that it does not have."""
+    return "".join(letter if ord(letter) in drawable() else "□" for letter in text)
+
+
+@functools.cache
+def drawable() -> frozenset[int]:
+    """The characters our font has, without those that would turn all that follows them."""
+    return frozenset(font_manager.get_font(font_manager.findfont("DejaVu Sans")).get_charmap()) - TURNING
+
+
+def plain(text: str) -> str:
+    """A text that stays as it is within a line of English: `$` is no mathematics, and letters that run from right to
+    left turn no other words."""
+    if any(unicodedata.bidirectional(letter) in ("R", "AL", "AN") for letter in text):
+        text = f"\u200e{text}\u200e"
+    return text.replace("$", r"\$")
+
+
+def plural(n: int, noun: str) -> str:
+    return f"{n:,} {noun}" + ("" if n == 1 else "s")
+
+
+def percent(fraction: float) -> str:
+    """0.987 -> "98.7 %"; never "100 %" for what is not certain."""
+    return "> 99.9 %" if 0.9995 <= fraction < 1 else f"{100 * fraction:.1f} %"
+
+
+def format_rate(correct: int, n: int) -> str:
+    """'39 of 40 (97.5 %)'."""
+    return f"{correct} of {n} ({100 * correct / n:.1f} %)" if n else "no photo"

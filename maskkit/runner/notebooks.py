@@ -1,0 +1,87 @@
+"""Which notebooks there are, and one of them executed through papermill."""
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from maskkit.core import disk, paths
+
+REPORT = ("01_prepare.ipynb", "02_train.ipynb", "03_evaluate.ipynb")
+IMPROVE, TRUST, EXPLORE = "04_improve.ipynb", "05_trust.ipynb", "06_explore.ipynb"
+ALL = (*REPORT, IMPROVE, TRUST, EXPLORE)
+QUIET_KERNEL = ["--IPKernelApp.log_level=50"]  # its own log; a cell's errors come another way
+
+
+class NotebookError(Exception):
+    """A cell failed: the message names the notebook, the cell and the error.
+
+    `is_mistake`: the cell raised what stands for a user's mistake, such as a ValueError.
+    """
+
+    def __init__(self, message: str, is_mistake: bool = False) -> None:
+        super().__init__(message)
+        self.is_mistake = is_mistake
+
+
+def find(name: str) -> Path:
+    """The path of one of our notebooks.
+
+    Raises:
+        FileNotFoundError: it is not there.
+    """
+    path = paths.NOTEBOOKS / name
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing; run maskkit inside its source tree (a clone)")
+    return path
+
+
+def find_report() -> list[Path]:
+    """The paths of notebooks 01-03, in the order in which they run."""
+    return [find(name) for name in REPORT]
+
+
+def execute(notebook: Path, output: Path, parameters: dict[str, Any], show_output: bool = False) -> None:
+    """One notebook through papermill, in the notebooks' folder, with a bar of its cells on a terminal.
+
+    Args:
+        notebook, output: its path, and that of the executed notebook.
+        parameters: {name: value} for the cell tagged `parameters`.
+        show_output: repeat here what its cells print, as they print it, and on a terminal their own progress bars
+            instead of that of the cells: for a notebook with cells that take minutes.
+
+    Raises:
+        NotebookError: a cell failed, or the kernel died.
+        OSError: the executed notebook could not be written.
+    """
+    import papermill
+    from nbclient.exceptions import DeadKernelError
+
+    logging.getLogger("papermill").setLevel(logging.ERROR)
+    if show_output and sys.stdout.isatty():
+        os.environ[paths.BARS] = "1"  # for the kernel, which inherits it
+    try:
+        papermill.execute_notebook(
+            notebook,
+            output,
+            parameters=parameters,
+            kernel_name="python3",
+            cwd=str(paths.kernel_folder()),
+            extra_arguments=QUIET_KERNEL,
+            progress_bar=not show_output and sys.stderr.isatty() and {"desc": notebook.stem},
+            stdout_file=sys.stdout if show_output else None,
+        )
+    except papermill.PapermillExecutionError as error:
+        raise NotebookError(
+            f"{notebook.name}, cell {error.cell_index + 1}: {error.ename}: {error.evalue}\n"
+            f"The executed notebook with the whole traceback is {output}",
+            is_mistake=error.ename in ("FileNotFoundError", "ValueError", "TypeError"),
+        ) from error
+    except DeadKernelError as error:
+        raise NotebookError(
+            f"{notebook.name}: its kernel died, as it does where memory runs out; {output} shows how far it came. "
+            "Close other programs or take fewer photos, then run it again"
+        ) from error
+    except OSError as error:
+        raise disk.not_written(output, error) if error.errno in disk.WRITE_FAULTS else error from error

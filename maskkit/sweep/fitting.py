@@ -1,0 +1,93 @@
+"""One recipe, trained by the notebooks' own steps on cached features: no kernel, and no network is saved."""
+
+import functools
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from maskkit.sweep.recipe_inputs import Draw, FeatureSettings
+from maskkit.sweep.recipes import Recipe
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
+
+    from maskkit.train import Fit
+
+    Labelled = tuple[Tensor, Tensor]  # features float32 (n, n_features), labels int64 (n,)
+
+
+def fit_recipe(recipe: Recipe, draw: Draw, settings: FeatureSettings) -> dict[str, Any]:
+    """A recipe's numbers, by the steps of 02_train; a job.
+
+    Returns:
+        n_train, n_val, best and last (scores with their epoch), history, and `right`: "1" for each validation photo,
+        in the draw's order, that the last epoch's head gets right, else "0".
+    """
+    import torch
+
+    from maskkit import data, model, train
+
+    views, val = load_features(draw, settings)
+    head = model.new_head(val[0].shape[1], len(data.classes(draw.rows)), recipe["SEED"])
+    fit = train.fit_features(head, views, val, epochs=recipe["EPOCHS"], **fit_settings(recipe))
+    with torch.inference_mode():
+        right = (head(val[0]).argmax(1) == val[1]).numpy()
+    if recipe["TAIL_EPOCHS"]:
+        fit, right = fit_last_stages(recipe, draw, settings, fit)
+    return {
+        "n_train": len(views[0][1]),
+        "n_val": len(val[1]),
+        "best": fit.best,
+        "last": fit.last,
+        "history": fit.history,
+        "right": "".join("01"[hit] for hit in right.astype(int)),
+    }
+
+
+def fit_settings(recipe: Recipe) -> dict[str, Any]:
+    """The arguments of `train.fit`, beside epochs, that a recipe gives."""
+    return {name.lower(): recipe[name] for name in ("BATCH_SIZE", "LEARNING_RATE", "SEED")}
+
+
+@functools.lru_cache(maxsize=4)
+def load_features(draw: Draw, settings: FeatureSettings) -> "tuple[list[Labelled], Labelled]":
+    """(each view of the training photos, the validation photos); computed if the cache lacks them."""
+    from maskkit import features, model
+
+    views, val = settings.datasets(draw)
+    backbone, device = settings.backbone, model.device(settings.device)
+    X, _ = features.extract_each(
+        backbone.network(), backbone.arch, [*views, val], cache=Path(settings.cache), device=device
+    )
+    labels = views[0].label_tensor()
+    return [(view, labels) for view in X[:-1]], (X[-1], val.label_tensor())
+
+
+def fit_last_stages(recipe: Recipe, draw: Draw, settings: FeatureSettings, head_fit: "Fit") -> "tuple[Fit, np.ndarray]":
+    """Unfreeze the last stages after the head is trained: (both trainings joined, bool (n_val,) who is right)."""
+    from torch.utils.data import DataLoader
+
+    from maskkit import data, evaluate, fine_tuning, model, pretrained
+
+    backbone, device = settings.backbone, model.device(settings.device)
+    source = pretrained.find(backbone.arch, backbone.weights)
+    network = model.build(
+        source, len(data.classes(draw.rows)), recipe["SEED"]
+    )  # not the shared one: its weights change
+    model.head(network, backbone.arch).load_state_dict(head_fit.state(recipe["KEEP"]))
+    views, val = settings.datasets(draw)
+    tail_fit = fine_tuning.fit_tail(
+        network,
+        backbone.arch,
+        views,
+        val,
+        tail_learning_rate=recipe["TAIL_LEARNING_RATE"],
+        tail_share=recipe["TAIL_SHARE"],
+        keep="last",
+        device=device,
+        epochs=recipe["TAIL_EPOCHS"],
+        **fit_settings(recipe),
+    )
+    loader: DataLoader[Any] = DataLoader(val, recipe["BATCH_SIZE"])  # type: ignore[arg-type]  # has the methods of a Dataset
+    probabilities, labels = evaluate.predict(network, loader, device)
+    return fine_tuning.joined(head_fit, tail_fit), probabilities.argmax(1) == labels

@@ -1,0 +1,39 @@
+"""Split variance: green where every split tells the truth, red where the score is chance."""
+
+import pytest
+
+from maskkit.audit.checks import split_variance
+from tests.audit.synthetic import CONTEXT, audited, features
+
+
+@pytest.mark.parametrize(("distance", "expected"), [(6.0, "green"), (0.3, "red")])
+def test_the_result_says_how_often_a_split_misleads(distance, expected):
+    measured = split_variance.measure_splits(audited(*features(400, distance)), CONTEXT, 200)
+    assert split_variance.CHECK.result(measured)["light"] == expected
+    best, last = measured.entries["resnet18_best"], measured.entries["resnet18_last"]
+    assert sum(best["distribution"]) == 200 and len(best["distribution"]) == 41
+    assert best["value"] >= last["value"] and best["flattery"] >= -0.01
+    assert (best["flattery"] > 0.01) == (expected == "red")  # choosing flatters where epochs differ
+    assert abs(measured.entries["resnet18_unseen"]["value"] - last["value"]) < 0.05
+
+
+def test_without_photos_left_over_there_is_no_accuracy_on_them():
+    measured = split_variance.measure_splits(audited(*features(60, 6.0)), CONTEXT, 5)
+    unseen = measured.entries["resnet18_unseen"]
+    assert unseen["value"] is None and "left over" in unseen["sentence"]
+    assert measured.entries["resnet18_best"]["flattery"] is None and measured.judged["value"] == 0
+
+
+def test_a_network_that_learned_from_these_photos_is_not_measured():
+    subject = audited(*features(60, 6.0))
+    subject.classifier.tuned = True
+    measured = split_variance.measure(subject, CONTEXT)
+    assert split_variance.CHECK.result(measured)["sentence"].startswith("not measured: the network's last stages")
+    assert list(measured.entries) == ["resnet18_last"] and measured.entries["resnet18_last"]["value"] is None
+
+
+@pytest.mark.parametrize(
+    ("n_photos", "n_classes", "expected"), [(200, 2, 1000), (2000, 2, 1000), (750, 30, 177), (5000, 100, 100)]
+)
+def test_at_once_fewer_splits_are_made_where_each_is_more_work(n_photos, n_classes, expected):
+    assert split_variance.affordable_splits(n_photos, n_classes, 10) == expected

@@ -1,0 +1,68 @@
+"""audit.json: what is damaged or of another version is refused, with the place and what to do."""
+
+import json
+
+import pytest
+from conftest import recorded_audit
+
+from maskkit.core import audit_file, disk
+
+
+def put(*path_and_value):
+    *path, last, value = path_and_value
+
+    def change(audit):
+        for key in path:
+            audit = audit[key]
+        audit[last] = value
+
+    return change
+
+
+DAMAGE = {
+    "version": (put("version", 1), "its version is 1"),
+    "no results": (put("lights", {}), "lights.split_luck is missing"),
+    "no checks": (put("checks", []), "checks must contain at least 1 items"),
+    "section": (put("leaks", []), "leaks must be object"),
+    "value": (put("lights", "leaks", "value", "high"), "lights.leaks.value must be number or null"),
+    "infinite": (put("splits", "mobilenet_v2_last", "value", float("inf")), "Infinity is not JSON"),
+    "no number": (put("splits", "mobilenet_v2_last", "value", float("nan")), "NaN is not JSON"),
+    "interval": (put("lights", "mouth", "interval", [0.5]), "lights.mouth.interval must contain at least 2"),
+    "colour": (put("calibration", "ece", "light", ["green"]), "calibration.ece.light must be one of"),
+    "bins": (put("calibration", "ece", "bins", [{}]), "calibration.ece.bins[0] must contain"),
+    "files": (put("files", "near_grey", "files", [1]), "files.near_grey.files[0] must be string"),
+    "entry": (put("against", "forward", 0.9), "against.forward must be object"),
+    "message": (put("against", "forward", "message", {"id": 1}), "against.forward.message must contain"),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_a_damaged_audit_is_refused_with_its_place(tmp_path, name):
+    change, place = DAMAGE[name]
+    audit = recorded_audit()
+    change(audit)
+    # json.dumps of the standard library, unlike write_json, lets what is no number through
+    disk.write_text(tmp_path / "audit.json", json.dumps(audit))
+    found, problem = audit_file.read(tmp_path, "check")
+    assert found is None and place in problem["sentence"]
+    assert problem["sentence"].endswith("Remove the file, then: make trust RUN=check")
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "null", "1", "[" * 100_000, '{"version": 2}'])
+def test_what_is_no_audit_is_refused(tmp_path, content):
+    assert audit_file.read(tmp_path) == (None, None)
+    (tmp_path / "audit.json").write_text(content)
+    found, problem = audit_file.read(tmp_path)
+    assert found is None and problem["sentence"].startswith("audit.json cannot be used")
+
+
+def test_a_good_audit_is_read_as_it_is(tmp_path):
+    disk.write_json(tmp_path / "audit.json", recorded_audit())
+    assert audit_file.read(tmp_path) == (recorded_audit(), None)
+
+
+def test_what_was_not_wholly_measured_says_what_was_found():
+    nothing, found = audit_file.NOT_YET, {"sentence": "0 of 40 photos"}
+    assert audit_file.so_far(recorded_audit()["lights"]["leaks"]) is None and audit_file.so_far(nothing) == {}
+    partly = {"sentence": "", "message": {"id": audit_file.SO_FAR, "values": found}}
+    assert audit_file.so_far(partly) == found

@@ -1,0 +1,306 @@
+"""audit.html and the audit's part of report.html: complete, escaped, self-contained, plain about what is missing."""
+
+import copy
+import re
+
+import pytest
+from conftest import recorded_audit
+from PIL import Image
+from test_page import NASTY, read
+
+from maskkit import runs
+from maskkit.audit import page
+from maskkit.core import audit_file, disk
+from maskkit.html.render import render
+
+ODD = "caf\udce9.png"  # a file name that is no UTF-8
+PRIVACY = "This page may show faces: do not share it without the consent of those shown."
+SIGNS = {"green": "✓", "amber": "!", "red": "✗", "unknown": "?"}
+LIGHTS = list(recorded_audit()["lights"])
+FIGURES = [name for check in recorded_audit()["checks"] for name in check["figures"]] + ["lights"]
+
+
+def coloured(*colours):
+    """The recorded audit with results of other colours; unknown ones have no value."""
+    audit = recorded_audit()
+    for light, colour in zip(audit["lights"].values(), colours, strict=True):
+        light["light"] = colour
+        if colour == "unknown":
+            light |= {"value": None, "interval": None, "sentence": "Unknown: too few photos."}
+            del light["message"]
+    return audit
+
+
+def at_once():
+    """What 03_evaluate measures by itself: splits, equal bytes, photo sizes."""
+    audit = recorded_audit() | {"scope": "instant"}
+    for name in LIGHTS[1:]:
+        audit["lights"][name] |= {"value": None, "interval": None, "light": "unknown"} | audit_file.NOT_YET
+    kept = {"splits": None, "leaks": ["sha256"], "shortcuts": ["width_height"]}
+    for check in audit["checks"]:
+        section = audit[check["section"]]
+        keys = kept.get(check["section"], [])
+        audit[check["section"]] = section if keys is None else {key: section[key] for key in keys}
+    return audit
+
+
+def without_figures(folder):
+    for path in (folder / "figures").glob("*"):
+        path.unlink()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with every figure, all blank."""
+    (tmp_path / "figures").mkdir()
+    for name in FIGURES:
+        Image.new("RGB", (30, 20)).save(tmp_path / "figures" / f"trust_{name}.png")
+    return tmp_path
+
+
+def check_headings(reader):
+    levels = [int(tag[1]) for tag, _ in reader.tags if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1 and levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False)), levels
+
+
+def check_links(reader):
+    """Nothing runs, nothing comes from afar, and links lead to what is on the page, ids being unique."""
+    assert {tag for tag, _ in reader.tags}.isdisjoint({"script", "link", "iframe", "object", "base", "form"})
+    ids = [attributes["id"] for _, attributes in reader.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    for tag, attributes in reader.tags:
+        assert not any(name.startswith("on") for name in attributes), tag
+        assert attributes.get("src", "data:").startswith("data:") and "srcset" not in attributes
+        assert attributes.get("href", "#") == "#" or attributes["href"].removeprefix("#") in ids
+
+
+def html_of(audit, folder):
+    return page.write(audit, folder).read_text(encoding="utf-8")
+
+
+def words_of(audit, folder):
+    return read(page.write(audit, folder))[1]
+
+
+AUDITS = {
+    "recorded": recorded_audit(),
+    "good": coloured(*["green"] * 6),
+    "unknown": coloured(*["unknown"] * 5, "amber"),
+    "at once": at_once(),
+    "none": None,
+}
+MEASURED = [name for name, audit in AUDITS.items() if audit]
+
+
+@pytest.mark.parametrize("name", AUDITS)
+def test_page_is_whole_and_needs_nothing_else(folder, name):
+    path = page.write(AUDITS[name], folder)
+    assert path == folder / "audit.html"
+    reader, words = read(path)
+    check_headings(reader)
+    check_links(reader)
+    html = re.sub("<style>.*?</style>", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert not any(afar in html for afar in ("@import", "url("))
+    tags = [tag for tag, _ in reader.tags]
+    assert dict(reader.tags)["html"] == {"lang": "en"} and tags.count("main") == 1
+    assert words.count(PRIVACY) == 2  # in the head, and at the end
+    assert tags.count("caption") == tags.count("table") and tags.count("figcaption") == tags.count("figure")
+    assert all(attributes.get("scope") in ("col", "row") for tag, attributes in reader.tags if tag == "th")
+    assert all(len(attributes["alt"]) > 20 for tag, attributes in reader.tags if tag == "img")
+    assert "None" not in words and "nan" not in words.split() and "{" not in words
+
+
+@pytest.mark.parametrize(
+    ("colours", "headline"),
+    [
+        (["green"] * 6, "6 lights: 6 green, 0 amber, 0 red, 0 unknown"),
+        (["green", "amber", "red", "green", "amber", "green"], "6 lights: 3 green, 2 amber, 1 red, 0 unknown"),
+        (["amber", *["unknown"] * 5], "6 lights: 0 green, 1 amber, 0 red, 5 unknown"),
+        (None, "Nothing measured yet"),
+    ],
+)
+def test_headline_counts_the_lights(folder, colours, headline):
+    words = words_of(colours and coloured(*colours), folder)
+    assert headline in words[: len(headline) + 150]
+
+
+def test_results_come_first_with_their_limits_and_reason(folder):
+    audit = recorded_audit()
+    words = words_of(audit, folder)
+    titles = ["The 6 lights", *(check["section_title"] for check in audit["checks"])]
+    order = [words.rindex(title) if title == "Calibration" else words.index(title) for title in titles]
+    assert order == sorted(order)
+    luck, mouth = audit["lights"]["split_luck"], audit["lights"]["mouth"]
+    low, high = (100 * end for end in mouth["interval"])
+    for expected in (
+        f"{SIGNS[mouth['light']]} {mouth['light']} {100 * mouth['value']:.1f} % 95 % interval {low:.1f}-{high:.1f} %",
+        f"Green up to 5 %, red from 20 %: {luck['reason']}",  # small is good
+        f"Green from 66.7 %, red up to 50 %: {mouth['reason']}",  # large is good
+        "A light judges the 95 % interval unless its reason says otherwise",
+    ):
+        assert expected in words, expected
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_no_light_is_a_colour_alone(folder, name):
+    html = html_of(AUDITS[name], folder)
+    marks = re.findall(r'<span class="light (\w+)"><span class="sign" aria-hidden="true">(.)</span> (\w+)</span>', html)
+    assert len(marks) == html.count('class="sign"') == html.count('class="light ') >= 6
+    assert all(word == colour and sign == SIGNS[colour] for colour, sign, word in marks)
+
+
+def test_every_section_has_its_figures_numbers_and_lists(folder):
+    audit = recorded_audit()
+    audit["calibration"]["ece_scaled"]["temperature"] = 0.613
+    audit["calibration"]["dont_know"] |= {"threshold": 0.9, "answered": 0.94}
+    audit["splits"]["mobilenet_v2_best"] |= {"flattery": 0.009, "flattery_interval": [0.006, 0.012]}
+    audit["against"]["forward"]["mistakes"] *= 60
+    n = len(audit["against"]["forward"]["mistakes"])
+    audit["files"]["near_grey"]["files"] = [f"with_mask/{place:04d}.png" for place in range(140)]
+    reader, words = read(page.write(audit, folder))
+    assert sum(tag == "img" for tag, _ in reader.tags) == len(FIGURES)
+    for check in audit["checks"]:
+        assert all(sentence in words for sentence in check["look_for"].values())
+    for section in [check["section"] for check in audit["checks"]]:
+        assert all(" ".join(entry["sentence"].split()) in words for entry in audit[section].values())
+    for expected in (
+        "mobilenet_v2: last epoch, mean over the splits 93.1 %",
+        "1,000 splits",
+        "The best epoch flatters by 0.9 points (95 % interval 0.6-1.2 %).",
+        "pairs across parts 0",
+        "the same bytes (SHA-256)",
+        "width and height blind: never sees the face; the photo's size in pixels; 5 folds",
+        "mobilenet_v2: lower half hidden (blurred)",
+        "trained here, measured on elsewhere",
+        "trained on elsewhere, measured here",
+        "called with_mask called without_mask true with_mask",
+        f"mistakes, the first 100 of {n}",
+        "Temperature 0.61.",
+        "It answers 94.0 % where it must be 90.0 % sure.",
+        "without colour: 140 files",
+        "and 40 more: suspects.csv, beside this page, lists all.",
+        "faces: 123 could be read",
+        "mobilenet_v2: every photo is drawn in every split, so none is left over.",
+        "weights: packaged",
+        "time for audit",
+        audit["run"]["finished"],
+    ):
+        assert expected in words, expected
+    assert "with_mask/0099.png" in words and "with_mask/0100.png" not in words
+
+
+def test_long_tables_are_folded_away(folder):
+    words = words_of(recorded_audit(), folder)
+    assert "All 10 numbers as a table" in words and "All 6 numbers" not in words
+
+
+def test_figures_that_were_not_drawn_are_left_out(folder):
+    without_figures(folder)
+    audit = recorded_audit()
+    reader, words = read(page.write(audit, folder))
+    look_for = audit["checks"][0]["look_for"]["splits"]
+    assert "img" not in {tag for tag, _ in reader.tags} and look_for in words
+
+
+def test_what_was_not_measured_says_what_to_run(folder):
+    without_figures(folder)
+    words = words_of(at_once() | {"run": {"name": "my run"}}, folder)
+    assert words.count("not measured yet: make trust RUN='my run'") == 5 + 4 + 2  # results, empty, half empty
+    assert words.count("not measured yet") == 11
+    assert "not measured yet: make trust" in words_of(None, folder)
+
+
+def test_another_source_needs_a_folder_of_it(folder):
+    audit = recorded_audit() | {"against": {}}
+    missing = {"value": None, "interval": None, "light": "unknown"} | audit_file.NOT_YET
+    audit["lights"]["other_source"] |= missing
+    words = words_of(audit, folder)
+    assert words.count("not measured yet: make trust RUN=recorded AGAINST=ANOTHER_FOLDER") == 2  # card, section
+    assert words.count("Green ") == 5 and words.count(audit["lights"]["other_source"]["reason"]) == 1
+
+
+def test_an_empty_section_gives_the_reason_of_its_result(folder):
+    audit = coloured(*["unknown"] * 6) | {"calibration": {}, "files": {}}
+    audit["lights"]["calibration"]["sentence"] = "undefined: no trained model"
+    html = " ".join(html_of(audit, folder).split())
+    titles = {check["section"]: check["section_title"] for check in audit["checks"]}
+    assert f"<h2>{titles['calibration']}</h2> <p>undefined: no trained model.</p>" in html
+    assert f"<h2>{titles['files']}</h2> <p>not measured yet: make trust RUN=recorded</p>" in html
+
+
+def test_a_check_measured_in_part_keeps_what_was_found(folder):
+    audit = at_once()
+    so_far = {"id": audit_file.SO_FAR, "values": {"sentence": "0 of 40 photos"}}
+    audit["lights"]["leaks"] |= {"value": 0.03, "interval": [0.01, 0.05], "message": so_far}
+    words = words_of(audit, folder)
+    assert "3.0 % 95 % interval 1.0-5.0 %" in words
+    assert "not measured yet: make trust RUN=recorded (so far: 0 of 40 photos)" in words
+
+
+def test_a_seventh_check_needs_no_change_of_the_page(folder):
+    audit = recorded_audit()
+    audit["checks"].append(audit["checks"][1] | {"name": "blur", "section": "blur", "section_title": "Blurred photos"})
+    audit["lights"]["blur"] = audit["lights"]["leaks"] | {"title": "Blur"}
+    audit["blur"] = audit["leaks"]
+    assert audit_file.find_fault(audit) == ""
+    words = words_of(audit, folder)
+    assert "7 lights: " in words and "Blurred photos" in words
+
+
+def test_an_unknown_value_reads_undefined_with_its_reason(folder):
+    entry = recorded_audit()["splits"]["resnet18_last"]
+    words = words_of(recorded_audit(), folder)
+    expected = f"undefined - 0 photos ? unknown {' '.join(entry['sentence'].split())}"
+    assert f"resnet18: last epoch, mean over the splits {expected}" in words
+
+
+def nasty(value):
+    """The same audit with every text that is no key of ours replaced."""
+    if isinstance(value, dict):
+        ours = ("light", "scope", "hidden", "fill", "kind", "section", "name", "figures", "message", "messages")
+        return {key: content if key in ours else nasty(content) for key, content in value.items() if key != "message"}
+    if isinstance(value, list):
+        return [nasty(each) for each in value]
+    return NASTY + ODD if isinstance(value, str) else value
+
+
+def test_every_text_is_escaped(folder):
+    audit = nasty(recorded_audit())
+    for check in audit["checks"]:
+        check["entries"] = {key: {"id": NASTY, "values": {}} for key in check["entries"]}
+    audit["networks"][NASTY] = {"weights": NASTY, "note": NASTY}
+    assert audit_file.find_fault(audit) == ""
+    path = page.write(audit, folder)
+    reader, words = read(path)
+    check_links(reader)
+    assert words.count(f"{NASTY}caf?.png") > 100 and "<script" not in path.read_text(encoding="utf-8")
+    disk.write_json(folder / "audit.json", audit)  # as it comes back from the disk
+    assert audit_file.read(folder) == (audit, None)
+
+
+@pytest.mark.parametrize("source", ["demo", "kaggle"])
+def test_only_drawn_faces_need_nobodys_consent(folder, source):
+    runs.record(folder, source=source)
+    audit = {key: value for key, value in recorded_audit().items() if key != "source"}
+    assert PRIVACY in words_of(audit, folder)  # the other source's photos may show people
+    without_figures(folder)
+    assert ("they show nobody" in words_of(audit, folder)) == (source == "demo")
+
+
+def test_many_classes_and_many_mistakes_are_counted(folder):
+    classes = [f"class {place}" for place in range(30)]
+    audit = recorded_audit() | {"classes": classes}
+    matrix = [[9 if row == column else row == 3 for column in range(30)] for row in range(30)]
+    audit["against"]["forward"]["confusion"] = [list(map(int, row)) for row in matrix]
+    words = words_of(audit, folder)
+    assert "the most frequent mistakes" in words and "class 3 class 0 1" in words
+
+
+def test_a_page_of_another_language_says_the_numbers_that_language_s_way(folder):
+    audit = copy.deepcopy(recorded_audit())
+    from maskkit.html import checks
+
+    html = render("audit.html", "id", content={}, audit=checks.context(audit, folder), photos="", synthetic=False,
+                  made=[])  # fmt: skip
+    assert "interval 95% " in html and "10 angka dalam tabel" in html

@@ -1,0 +1,112 @@
+import copy
+import dataclasses
+
+import pytest
+import torch
+from torch import nn
+from torch.utils.data import TensorDataset
+
+from maskkit import augment, features, fine_tuning, model, train
+from tests.test_train import CPU, RANDOM, SETTINGS, losses, within_a_photo
+
+pytestmark = pytest.mark.numeric
+
+
+@pytest.mark.parametrize("arch", ["resnet18", "mobilenet_v2"])
+def test_a_tail_on_its_trunk_s_outputs_learns_as_the_whole_network_on_the_photos(photos, arch):
+    train_photos, val_photos = photos
+    seen = augment.views(train_photos, "report", 2, seed=0)
+    source = dataclasses.replace(RANDOM, arch=arch)
+    whole, cut = model.unfreeze(model.build(source, 2, seed=0), arch), model.build(source, 2, seed=0)
+    rates = fine_tuning.tail_rates(model.cut(whole, arch)[1], SETTINGS["learning_rate"], 1e-4)
+    plain = train.fit(whole, seen, val_photos, **SETTINGS | {"learning_rate": rates}, device=CPU)
+    before = copy.deepcopy(cut.state_dict())
+    quick = fine_tuning.fit_tail(
+        cut, arch, seen, val_photos, tail_learning_rate=1e-4, keep="last", device=CPU, **SETTINGS
+    )
+    assert losses(quick) == pytest.approx(losses(plain), abs=1e-4) and within_a_photo(quick, plain)
+    moved = {name for name, value in cut.state_dict().items() if not torch.equal(value, before[name])}
+    assert moved == {name for name, weight in cut.named_parameters() if weight.requires_grad}  # no batch norm
+
+
+def test_a_share_keeps_part_of_the_first_weights_and_is_what_is_validated():
+    chance = torch.Generator().manual_seed(0)
+    inputs, labels = torch.randn(20, 4, generator=chance), torch.arange(20) % 2
+    first, part, fitted = nn.Linear(4, 2), TensorDataset(inputs, labels), {}
+    for share in (1, 0.5):
+        network = copy.deepcopy(first)
+        hooks = [fine_tuning.WeightInterpolation(network, share)]
+        fitted[share] = train.fit(network, part, part, **SETTINGS, device=CPU, hooks=hooks)
+        assert all(torch.equal(value, fitted[share].last_state[name]) for name, value in network.state_dict().items())
+    whole, half = fitted[1], fitted[0.5]
+    assert [row["train_loss"] for row in half.history] == [row["train_loss"] for row in whole.history]
+    for name, begun in first.state_dict().items():
+        assert torch.equal(half.last_state[name], begun.lerp(whole.last_state[name], 0.5))
+    first.load_state_dict(half.last_state)
+    loss = nn.functional.cross_entropy(first(inputs), labels).item()
+    assert half.history[-1]["val_loss"] == pytest.approx(loss) and loss != pytest.approx(whole.history[-1]["val_loss"])
+
+
+@pytest.mark.parametrize("share", [0, -1, 1.01, float("nan")])
+def test_a_tail_keeps_a_share_of_its_tuning(photos, share):
+    network = model.build(RANDOM, 2, seed=0)
+    with pytest.raises(ValueError, match="TAIL_SHARE must be above 0 and at most 1, got"):
+        fine_tuning.fit_tail(
+            network,
+            "resnet18",
+            photos[:1],
+            photos[1],
+            tail_learning_rate=1e-4,
+            tail_share=share,
+            keep="last",
+            device=CPU,
+            **SETTINGS,
+        )
+
+
+def test_a_tail_s_share_reaches_its_weights(photos):
+    train_photos, val_photos = photos
+    seen, kept = augment.views(train_photos, "none", 1, seed=0), {}
+    for share in (1, 0.25):
+        network = model.build(RANDOM, 2, seed=0)
+        before = copy.deepcopy(network.state_dict())
+        fine_tuning.fit_tail(
+            network,
+            "resnet18",
+            seen,
+            val_photos,
+            tail_learning_rate=1e-4,
+            tail_share=share,
+            keep="last",
+            device=CPU,
+            **SETTINGS,
+        )
+        kept[share] = network.state_dict()
+    name = "layer4.0.conv1.weight"
+    assert torch.equal(kept[0.25][name], before[name].lerp(kept[1][name], 0.25))
+    assert not torch.equal(kept[0.25][name], kept[1][name])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"tail_learning_rate": 1e-3}, "TAIL_LEARNING_RATE must be above 0 and at most 0.0001"),
+        ({"tail_share": 1.5}, "TAIL_SHARE must be above 0 and at most 1, got 1.5"),
+    ],
+)
+def test_a_tail_s_settings_are_checked_before_photos_pass_its_trunk(photos, monkeypatch, wrong, message):
+    monkeypatch.setattr(features, "outputs", lambda *_: pytest.fail("photos passed the trunk"))
+    settings = SETTINGS | {"tail_learning_rate": 1e-4, "keep": "last", "device": CPU} | wrong
+    with pytest.raises(ValueError, match=message):
+        fine_tuning.fit_tail(model.build(RANDOM, 2, seed=0), "resnet18", photos[:1], photos[1], **settings)
+
+
+def test_a_training_that_goes_on_counts_its_epochs_through():
+    part = TensorDataset(torch.randn(20, 4, generator=torch.Generator().manual_seed(0)), torch.arange(20) % 2)
+    first, second = (
+        train.fit(nn.Linear(4, 2), part, part, **SETTINGS | {"epochs": epochs}, device=CPU) for epochs in (2, 3)
+    )
+    both = fine_tuning.joined(first, second)
+    assert [row["epoch"] for row in both.history] == [1, 2, 3, 4, 5]
+    assert both.best == second.best | {"epoch": second.best["epoch"] + 2} and both.last["epoch"] == 5
+    assert second.history[0]["epoch"] == 1
