@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from maskkit.core import disk, paths
+from maskkit.runner.warm_kernels import WarmKernels
 
 REPORT = ("01_prepare.ipynb", "02_train.ipynb", "03_evaluate.ipynb")
 IMPROVE, TRUST, EXPLORE = "04_improve.ipynb", "05_trust.ipynb", "06_explore.ipynb"
@@ -42,7 +43,13 @@ def find_report() -> list[Path]:
     return [find(name) for name in REPORT]
 
 
-def execute(notebook: Path, output: Path, parameters: dict[str, Any], show_output: bool = False) -> None:
+def execute(
+    notebook: Path,
+    output: Path,
+    parameters: dict[str, Any],
+    show_output: bool = False,
+    kernels: WarmKernels | None = None,
+) -> None:
     """One notebook through papermill, in the notebooks' folder, with a bar of its cells on a terminal.
 
     Args:
@@ -50,6 +57,7 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any], show_outpu
         parameters: {name: value} for the cell tagged `parameters`.
         show_output: repeat here what its cells print, as they print it, and on a terminal their own progress bars
             instead of that of the cells: for a notebook with cells that take minutes.
+        kernels: what starts the kernel; None for Jupyter's own way.
 
     Raises:
         NotebookError: a cell failed, or the kernel died.
@@ -71,6 +79,7 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any], show_outpu
             extra_arguments=QUIET_KERNEL,
             progress_bar=not show_output and sys.stderr.isatty() and {"desc": notebook.stem},
             stdout_file=sys.stdout if show_output else None,
+            **({"kernel_manager_class": kernels.manager_class} if kernels else {}),
         )
     except papermill.PapermillExecutionError as error:
         raise NotebookError(

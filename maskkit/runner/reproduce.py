@@ -8,6 +8,7 @@ from typing import Any
 from maskkit import runs
 from maskkit.core import disk
 from maskkit.runner import check_inputs, notebook_parameters, notebooks
+from maskkit.runner.warm_kernels import WarmKernels
 
 
 def reproduce(
@@ -39,22 +40,25 @@ def reproduce(
     disk.check_writable(run_dir.parent)
     if runs.is_locked(run_dir):  # asked here too: looking for photos may take minutes
         raise runs.in_use(run_dir)
-    check_inputs.check_inputs(settings, print_line)  # before the lock, whose file would stay behind
-    with runs.locked(run_dir):
-        part = runs.working_folder(run_dir)
-        execute_all(parameters, part, print_line)
-        rename_run(part, run_dir.name)
-        write_card(part)
-        runs.publish(part, run_dir)
+    with WarmKernels() as kernels:  # begins to import torch, while the inputs are checked here
+        check_inputs.check_inputs(settings, print_line)  # before the lock, whose file would stay behind
+        with runs.locked(run_dir):
+            part = runs.working_folder(run_dir)
+            execute_all(parameters, part, kernels, print_line)
+            rename_run(part, run_dir.name)
+            write_card(part)
+            runs.publish(part, run_dir)
     return run_dir
 
 
-def execute_all(parameters: Mapping[Path, dict[str, Any]], part: Path, print_line: Callable[[str], object]) -> None:
+def execute_all(
+    parameters: Mapping[Path, dict[str, Any]], part: Path, kernels: WarmKernels, print_line: Callable[[str], object]
+) -> None:
     """Execute {notebook: its parameters} in the folder `part`, in their order."""
     started = time.perf_counter()
     for notebook, values in parameters.items():
         notebook_started = time.perf_counter()
-        notebooks.execute(notebook, part / notebook.name, values | {"RUN": part.name})
+        notebooks.execute(notebook, part / notebook.name, values | {"RUN": part.name}, kernels=kernels)
         print_line(f"{notebook.name}: passed in {time.perf_counter() - notebook_started:.0f} s")
     runs.record(part, run={"finished": runs.now()}, seconds={"total": round(time.perf_counter() - started, 3)})
 

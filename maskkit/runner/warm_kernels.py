@@ -72,7 +72,9 @@ class WarmKernels:
         connection = self.connection
 
         class Provisioner(LocalProvisioner):
-            async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> dict[str, Any]:
+            process: Any = None
+
+            async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
                 if cmd[0] != sys.executable or cmd[1:3] != ["-m", "ipykernel_launcher"]:  # another Python's kernel
                     return await super().launch_kernel(cmd, **kwargs)
                 try:

@@ -17,7 +17,7 @@ import nbformat
 
 from maskkit import plots, runs
 from maskkit.core import paths
-from maskkit.runner import notebooks, reproduce
+from maskkit.runner import notebooks, reproduce, warm_kernels
 
 NAME = "dwarf"
 PARAMETERS = {
@@ -56,6 +56,7 @@ def run(root, photos, kill=None, after=None):
 def work(root, photos, kill):
     paths.RUNS, paths.CACHE = root / "runs", root / "cache"
     notebooks.REPORT, notebooks.execute = notebooks.REPORT[:2], execute
+    warm_kernels.SUPPORTED = False  # cells run in this process
     plots.save = lambda *_: None
     for draw in ("split_counts", "photos_grid", "training_curves"):
         setattr(plots, draw, lambda *_: None)
@@ -66,7 +67,7 @@ def work(root, photos, kill):
     (root / "events.json").write_text(json.dumps(events))
 
 
-def execute(notebook, output, parameters):
+def execute(notebook, output, parameters, kernels):
     """The notebook's cells here, in order; what papermill writes, it writes."""
     content, names = nbformat.read(notebook, 4), {}
     nbformat.write(content, output)
