@@ -63,6 +63,14 @@ def fill(folder, names, n, size_px=48):
     return folder
 
 
+@pytest.fixture(autouse=True)
+def close_figures():
+    """Close what a test has drawn: matplotlib warns, in whichever test comes next, when 20 figures are open."""
+    yield
+    if pyplot := sys.modules.get("matplotlib.pyplot"):
+        pyplot.close("all")
+
+
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     """A project of small notebooks that need no torch, and its folders."""
