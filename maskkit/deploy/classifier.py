@@ -29,6 +29,9 @@ class Classifier:
 def from_run(run_dir: Path, device: str = "auto") -> Classifier:
     """The model of a run's folder, of which model.safetensors and model.json are enough.
 
+    Photos pass the faster form that features are computed with (`model.for_inference`); probabilities agree with the
+    saved network's to 1e-4.
+
     Args:
         device: as parameter DEVICE.
 
@@ -39,10 +42,11 @@ def from_run(run_dir: Path, device: str = "auto") -> Classifier:
 
     from maskkit import checkpoint, model
     from maskkit.core import batches
+    from maskkit.features import BATCH
 
-    network, description = checkpoint.load(run_dir)
+    trained, description = checkpoint.load(run_dir)
     torch_device = model.device(device)
-    network.to(torch_device)
+    network = model.for_inference(trained).to(torch_device)
 
     @torch.inference_mode()
     def classify(images: list[torch.Tensor]) -> np.ndarray:
@@ -53,7 +57,9 @@ def from_run(run_dir: Path, device: str = "auto") -> Classifier:
         "network": description["arch"],
         "model_sha256": description.get("model_sha256", "not recorded"),
     }
-    return Classifier(tuple(description["classes"]), description["transform"], classify, 32, about)
+    return Classifier(
+        tuple(description["classes"]), description["transform"], classify, BATCH[torch_device.type], about
+    )
 
 
 def from_onnx(path: Path) -> Classifier:
