@@ -39,7 +39,7 @@ DATASET_FIELDS = {
 # What no file below `mounted` lets happen to it, and no network.
 GUARD = """\
 import errno, os, socket, sys
-from maskkit import paths
+from maskkit.core import paths
 
 def guard(event, args, os=os, errno=errno):  # kept: it is called while the kernel's last names go
     inside = [str(x).startswith({mounted!r}) for x in args if isinstance(x, str | os.PathLike)]
