@@ -278,7 +278,7 @@ def test_the_notebook_runs_on_kaggle(installed, demo_set, monkeypatch):
     monkeypatch.delenv("MASKKIT_CACHE", raising=False)
     NotebookClient(notebook, kernel_name="python3", resources={"metadata": {"path": str(working)}}).execute()
     said = notebook.cells[-1].outputs[0].text
-    assert said.startswith(str(site / "maskkit" / "paths.py")) and f" {working} {working}/data" in said
+    assert said.startswith(str(site / "maskkit" / "core" / "paths.py")) and f" {working} {working}/data" in said
     run_dir = working / "runs" / "report"
     assert (run_dir / "report.html").is_file()
     metrics = json.loads((run_dir / "metrics.json").read_text())
