@@ -23,12 +23,7 @@ from pathlib import Path
 from typing import Any, Self
 
 FIRST = ("ipykernel.kernelapp", "IPython.core.interactiveshell", "matplotlib.pyplot", "maskkit.data", "maskkit.plots")
-THEN = (
-    "torch",
-    "maskkit.train",
-    "maskkit.page",
-    "maskkit.audit.audit",
-)  # one by one, between the requests for a kernel
+THEN = ("torch", "maskkit.train", "maskkit.page", "maskkit.audit.audit")  # between the requests for a kernel
 SUPPORTED = sys.platform == "linux"
 
 
@@ -54,7 +49,8 @@ class WarmKernels:
 
     def __exit__(self, *_: object) -> None:
         if self.helper:
-            self.connection.close()  # the helper sees the end, kills what kernels there are, and ends
+            self.connection.close()
+            self.helper.terminate()  # it may be in the middle of an import, and nobody waits for that
             try:
                 self.helper.wait(timeout=5)
             except subprocess.TimeoutExpired:
@@ -158,22 +154,36 @@ class Kernel:
 
 
 def serve(line: socket.socket) -> None:
-    """Import what notebooks need, and fork a kernel for each request, until the line ends."""
+    """Import what notebooks need, and fork a kernel for each request, until the line or a SIGTERM ends it."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")  # as a kernel does for itself
     for name in FIRST:
         importlib.import_module(name)
-    waiting, kernels, rest = list(THEN), set[int](), b""
+    kernels = set[int]()
+    try:
+        answer_requests(line, kernels)
+    finally:
+        end(kernels)
+
+
+def answer_requests(line: socket.socket, kernels: set[int]) -> None:
+    """Fork kernels, whose pids `kernels` holds while they run; import the rest in between."""
+    waiting, unfinished = list(THEN), b""
     while True:
         report_exits(line, kernels)
         if select.select([line], [], [], 0 if waiting else 0.05)[0]:
             got = line.recv(65536)
             if not got:
                 break
-            *requests, rest = (rest + got).split(b"\n")
+            *requests, unfinished = (unfinished + got).split(b"\n")
             for request in requests:
-                kernels.add(fork(line, **json.loads(request)))
+                fork(line, kernels, **json.loads(request))
         elif waiting:
             importlib.import_module(waiting.pop(0))
+
+
+def end(kernels: set[int]) -> None:
+    """Kill the kernels that are left."""
     for pid in kernels:
         with contextlib.suppress(ProcessLookupError):  # just forked, so not yet a group of its own
             os.killpg(pid, signal.SIGKILL)
@@ -194,12 +204,17 @@ def tell(line: socket.socket, message: dict[str, int]) -> None:
         line.sendall(json.dumps(message).encode() + b"\n")
 
 
-def fork(line: socket.socket, command: list[str], env: dict[str, str], cwd: str) -> int:
-    """Fork a kernel; returns its pid. `command` is the one that Jupyter would start."""
+def fork(line: socket.socket, kernels: set[int], command: list[str], env: dict[str, str], cwd: str) -> None:
+    """Fork a kernel, add its pid to `kernels` and report it. `command` is the one that Jupyter would start."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # else a kernel could be forked and not be known
     pid = os.fork()
     if pid:
+        kernels.add(pid)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         tell(line, {"pid": pid})
-        return pid
+        return
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     os.setsid()
     line.close()
     os.environ.clear()
