@@ -32,7 +32,7 @@ def save(
         "transform": transform.describe(),
         "weights": source.weights,
         "weights_sha256": source.sha256,
-        "model_sha256": pretrained.sha256(path),
+        "model_sha256": disk.sha256(path),
         "parameters": parameters,
     }
     disk.write_json(Path(run_dir) / "model.json", description)
@@ -78,7 +78,7 @@ def load(run_dir: Path, classes: Sequence[str] | None = None) -> tuple[nn.Module
     for name, value in state.items():
         if not torch.isfinite(value).all():
             raise ValueError(f"{path}: {name} holds values that are not finite; run 02_train.ipynb again")
-    digest = pretrained.sha256(path)
+    digest = disk.sha256(path)
     if description.get("model_sha256", digest) != digest:
         raise ValueError(f"{path} is not the file that model.json describes; take both from the same run")
     return model.freeze(network, arch), description | {"transform": transform}

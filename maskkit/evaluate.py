@@ -9,6 +9,7 @@ import numpy as np
 
 from maskkit.core import class_names, markdown
 from maskkit.core.intervals import wilson
+from maskkit.core.messages import format_interval, format_percent
 
 if TYPE_CHECKING:
     import torch
@@ -64,9 +65,8 @@ def score(correct: int, n: int) -> dict[str, Any]:
 
 def format_score(score: dict[str, Any]) -> str:
     """'39 of 40 (97.5 %, 95 % interval 87.1-99.6 %)'."""
-    low, high = (100 * end for end in score["interval"])
-    share = 100 * score["accuracy"]
-    return f"{score['correct']} of {score['n']} ({share:.1f} %, 95 % interval {low:.1f}-{high:.1f} %)"
+    share, ends = format_percent(score["accuracy"]), format_interval(score["interval"])
+    return f"{score['correct']} of {score['n']} ({share}, 95 % interval {ends})"
 
 
 def is_better(correct: Any, loss: Any, most: Any, lowest: Any) -> Any:
@@ -131,7 +131,7 @@ def format_per_class(scores: list[dict[str, Any]]) -> str:
 
 def format_share(share: float | None) -> str:
     """'97.5 %', or that there is nothing to divide by."""
-    return "undefined" if share is None else f"{100 * share:.1f} %"
+    return "undefined" if share is None else format_percent(share)
 
 
 def mistake_indices(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:

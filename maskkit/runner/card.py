@@ -12,7 +12,8 @@ from typing import Any
 from maskkit import evaluate, page, runs
 from maskkit.core import audit_file, class_names, disk
 from maskkit.core.markdown import bullets, code, escape, table
-from maskkit.core.messages import format_interval, format_percent
+from maskkit.core.messages import format_interval
+from maskkit.evaluate import format_share
 from maskkit.html.render import MOST_NAMES
 
 SIGNS = {"green": "🟢", "amber": "🟠", "red": "🔴", "unknown": "⚪"}
@@ -123,20 +124,16 @@ def per_class(scores: list[dict[str, Any]] | None, keep: str) -> str:
         listed = page.lowest(scores, MOST_ROWS)
         note = f"The {MOST_ROWS} classes with the lowest recall; metrics.json holds all {n}.\n\n"
     rows = [
-        [score["class"], score["n"], percent(score["precision"]), recall(score), percent(score["f1"])]
+        [score["class"], score["n"], format_share(score["precision"]), recall(score), format_share(score["f1"])]
         for score in listed
     ]
     return note + table((f"class, {keep} epoch", "photos", "precision", "recall (95 % interval)", "F1"), rows)
 
 
-def percent(fraction: float | None) -> str:
-    return "undefined" if fraction is None else format_percent(fraction)
-
-
 def recall(score: Mapping[str, Any]) -> str:
     """A class's recall with its interval."""
     ends = score["recall_interval"]
-    return f"{percent(score['recall'])} ({format_interval(ends) if ends else '-'})"
+    return f"{format_share(score['recall'])} ({format_interval(ends) if ends else '-'})"
 
 
 def check_results(run_dir: Path, name: str) -> str:

@@ -1,7 +1,6 @@
 """Decode photos: which file formats are read, what is refused, and why."""
 
 import contextlib
-import hashlib
 import os
 import stat
 import struct
@@ -24,6 +23,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from maskkit.core import disk
 from maskkit.sources import jpeg, tiff
 
 # What `decode` reads, by Pillow's names. The place of a name is a feature of the audit, so a new one comes last.
@@ -282,5 +282,4 @@ def need_file(path: str | Path) -> None:
 
 def sha256(path: str | Path) -> str:
     need_file(path)
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return disk.sha256(path)

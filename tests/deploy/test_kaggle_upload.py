@@ -17,7 +17,7 @@ from nbformat.v4 import new_code_cell
 
 from maskkit import model, pretrained
 from maskkit.cli import main
-from maskkit.core import paths
+from maskkit.core import disk, paths
 from maskkit.deploy import kaggle_upload
 from maskkit.runner import notebook_parameters
 from maskkit.runner.notebooks import find_report
@@ -148,7 +148,7 @@ def test_weights_of_a_file_go_along_and_are_found_by_name_where_kaggle_mounts_th
         monkeypatch.setattr(paths, "KAGGLE_INPUT", tmp_path / place.replace("/", "-"))
         shutil.copytree(dataset, paths.KAGGLE_INPUT / place)
         found = pretrained.find("mobilenet_v2", "mine.pth")
-        assert found.sha256 == pretrained.sha256(tmp_path / "mine.pth")
+        assert found.sha256 == disk.sha256(tmp_path / "mine.pth")
 
 
 def test_torchvision_s_weights_are_found_where_kaggle_mounts_them(tmp_path, no_weights, monkeypatch):
@@ -160,7 +160,7 @@ def test_torchvision_s_weights_are_found_where_kaggle_mounts_them(tmp_path, no_w
     with pytest.raises(FileNotFoundError, match="no route"):
         pretrained.imagenet_file("resnet18")
     assert place.is_file()  # the mounted one is not ours to delete
-    monkeypatch.setattr(pretrained, "sha256", lambda path: "f37072fd" + "0" * 56)
+    monkeypatch.setattr(disk, "sha256", lambda path: "f37072fd" + "0" * 56)
     assert pretrained.imagenet_file("resnet18") == place
 
 

@@ -11,6 +11,7 @@ import torch
 
 from maskkit import checkpoint, model, pretrained
 from maskkit.cli import main
+from maskkit.core import disk
 from maskkit.deploy import classifier
 
 fault = lambda name: pytest.mark.fault("models", name)  # noqa: E731 (a mark's short name)
@@ -153,7 +154,7 @@ def server(tmp_path, monkeypatch):
     httpd.short = 0  # bytes promised and not sent
     threading.Thread(target=httpd.serve_forever, daemon=True).start()
     torch.save({k: v.half() for k, v in model.skeleton("resnet18", 1000, seed=1).state_dict().items()}, tmp_path / "w")
-    httpd.good, httpd.digest = (tmp_path / "w").read_bytes(), pretrained.sha256(tmp_path / "w")
+    httpd.good, httpd.digest = (tmp_path / "w").read_bytes(), disk.sha256(tmp_path / "w")
     httpd.path = tmp_path / "checkpoints" / f"resnet18-{httpd.digest[:8]}.pth"
     entry = type("Entry", (), {"url": f"http://127.0.0.1:{httpd.server_port}/{httpd.path.name}"})
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
@@ -191,7 +192,7 @@ def test_after_two_wrong_downloads_both_hashes_are_said_and_nothing_is_left(serv
 def test_half_a_file_in_the_cache_is_deleted_and_fetched_again(server):
     server.path.parent.mkdir()
     server.path.write_bytes(server.good[: len(server.good) // 2])
-    half = pretrained.sha256(server.path)
+    half = disk.sha256(server.path)
     server.answers = [server.good]
     with pytest.warns(UserWarning, match=f"had sha256 {half} instead of {server.digest[:8]}.*deleted, fetched again"):
         assert pretrained.find("resnet18", "imagenet").sha256 == server.digest

@@ -16,7 +16,8 @@ A page knows a check only by what `Check.describe` writes into audit.json, a lis
             "shown": {},                       {figure: what it shows}, for figures that do not show the entries
             "entries": {"sha256": {"id": "the same bytes (SHA-256)", "values": {}}},
                                                {key of every entry: its name as a message of `core.messages`}
-            "kinds": {}                        {an entry's "kind": words for it}
+            "kinds": {},                       {an entry's "kind": words for it}
+            "partial": false                   whether only a part of the question was measured
         },
         ...
     ]
@@ -132,6 +133,7 @@ class Check:
                 for key, entry in measured.entries.items()
             },
             "kinds": dict(self.kinds),
+            "partial": measured.partial,
         }
 
     def figures(self, audit: Audit, audited: Audited, context: Context) -> Iterator[tuple[str, Figure]]:
