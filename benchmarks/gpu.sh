@@ -3,7 +3,7 @@
 # Then the speed of feature extraction on the device, and of 200 to 12,000 photos from files to a trained head.
 #
 # usage: benchmarks/gpu.sh [DATA [WEIGHTS]]
-#   DATA, WEIGHTS   as of `maskkit reproduce`; without them the drawn faces and the packaged weights
+#   DATA, WEIGHTS   as of `maskkit reproduce`; without them the synthetic faces and the packaged weights
 #   PYTHON=...      a Python that has the dependencies; without it .venv's, else python3
 #
 # Keeps device, versions, both metrics.json and the comparison under benchmarks/results/gpu/, the speeds beside it as
