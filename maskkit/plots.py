@@ -59,6 +59,8 @@ EMPTY_CELLS = 10  # classes up to which a confusion matrix spells out its zeros
 MAX_SAMPLE = 60  # photos in a sample of the classes
 MAX_PREDICTIONS = 20
 MAX_MISTAKES = 40
+SHOWN_DPI = 72  # pixels of a notebook's width for each inch of a figure, as Jupyter's own figures
+PHOTOS_SCALE = 1.3  # pixels of a photo figure's preview for each pixel at which a notebook shows it
 BROWN = "#8a5a00"  # the report's line
 FILL = LinearSegmentedColormap.from_list("maskkit", ["#f3f5f7", "#d5e8ea", "#6fadb5", ACCENT])
 
@@ -360,24 +362,61 @@ def mistakes(
     return fig
 
 
-def save(fig: Figure, run_dir: Path, name: str) -> None:
-    """Write figures/<name>.png (150 dpi) and figures/<name>.svg, each whole or not at all.
+@dataclasses.dataclass(frozen=True)
+class Saved:
+    """A figure in a run's folder; a notebook cell that ends with it shows a picture of it.
 
-    The same figure gives the same bytes: no date, no random ids.
+    data: of the picture, PNG, or JPEG where the figure holds photos; width_px: at which a notebook shows it.
     """
-    folder = Path(run_dir) / "figures"
-    for suffix, metadata in (("svg", {"Date": None}), ("png", {"Software": None})):
-        data = io.BytesIO()
-        with plt.rc_context(STYLE):
-            fig.savefig(data, format=suffix, dpi=150, metadata=metadata)
-        disk.write_bytes(folder / f"{name}.{suffix}", data.getvalue())
+
+    path: Path
+    data: bytes = dataclasses.field(repr=False)
+    width_px: int
+    mime: str = "image/png"
+
+    def __repr__(self) -> str:
+        return f"figures/{self.path.name}"
+
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        return {self.mime: self.data, "text/plain": repr(self)}, {self.mime: {"width": self.width_px}}
 
 
-def preview(run_dir: Path, name: str, width_px: int) -> bytes:
-    """A saved figure as the bytes of a small JPEG: what a notebook shows of a picture of many photos."""
-    with Image.open(Path(run_dir) / "figures" / f"{name}.png", formats=("PNG",)) as image:
+def save(fig: Figure, run_dir: Path, name: str) -> Saved:
+    """Write figures/<name>.png (150 dpi) and, unless it holds photos, figures/<name>.svg; each whole or not at all.
+
+    The same figure gives the same bytes: no date, no random ids. The figure is closed: it is rendered once for each
+    file, and a notebook shows the rendered picture.
+    """
+    folder, holds_photos = Path(run_dir) / "figures", shows_photos(fig)
+    png = render(fig, "png", {"Software": None})
+    disk.write_bytes(folder / f"{name}.png", png)
+    if not holds_photos:  # as an SVG they would be larger than the PNG, and no sharper
+        disk.write_bytes(folder / f"{name}.svg", render(fig, "svg", {"Date": None}))
+    plt.close(fig)
+    width_px = round(SHOWN_DPI * fig.get_figwidth())
+    if holds_photos:
+        return Saved(folder / f"{name}.png", as_jpeg(png, PHOTOS_SCALE * width_px), width_px, "image/jpeg")
+    return Saved(folder / f"{name}.png", png, width_px)
+
+
+def shows_photos(fig: Figure) -> bool:
+    """Whether an axis shows an image in colours of its own, as photos are."""
+    return any(np.asarray(image.get_array()).ndim == 3 for axis in fig.axes for image in axis.images)
+
+
+def render(fig: Figure, suffix: str, metadata: dict[str, None]) -> bytes:
+    """The bytes of a figure's file in our style; suffix: "png" or "svg"."""
+    data = io.BytesIO()
+    with plt.rc_context(STYLE):
+        fig.savefig(data, format=suffix, dpi=150, metadata=metadata)
+    return data.getvalue()
+
+
+def as_jpeg(png: bytes, width_px: float) -> bytes:
+    """A PNG as a JPEG of at most this width: a tenth of the bytes where it shows photos."""
+    with Image.open(io.BytesIO(png), formats=("PNG",)) as image:
         small = image.convert("RGB")
-    small.thumbnail((width_px, 10 * width_px))
+    small.thumbnail((width_px, 100 * width_px))
     data = io.BytesIO()
     small.save(data, "JPEG", quality=80)
     return data.getvalue()

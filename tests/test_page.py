@@ -295,12 +295,12 @@ def test_an_audit_stands_in_the_page_and_in_its_head(run_dir):
     check_links(reader)
 
 
-def test_an_instant_audit_says_how_to_measure_the_rest(run_dir):
-    from tests.html.test_checks import at_once
+def test_the_audit_of_a_run_says_how_to_measure_another_source(run_dir):
+    from tests.html.test_checks import of_a_run
 
-    disk.write_json(run_dir / "audit.json", at_once())
+    disk.write_json(run_dir / "audit.json", of_a_run())
     _, words = read(page.write(run_dir))
-    assert words.count("not measured yet: make trust RUN=check") == words.count("not measured yet") == 11
+    assert words.count("not measured yet: make trust RUN=check AGAINST=") == words.count("not measured yet") == 2
     assert "✗ Luck of the split: red" in words
 
 

@@ -1,5 +1,6 @@
 """Each figure is labelled, honest about what it shows, leaves the caller alone, and saves the same bytes."""
 
+import io
 import random
 import re
 import warnings
@@ -24,6 +25,7 @@ ODD = (
     "long_" * 20,
 )
 FIGURES = ("photos_grid", "split", "training_curves", "confusion", "scores", "predictions", "mistakes")
+OF_PHOTOS = ("photos_grid", "predictions", "mistakes")
 
 
 @pytest.fixture(autouse=True)
@@ -229,11 +231,22 @@ def test_save_writes_the_same_bytes_twice(name, tmp_path):
     plots.save(fig, tmp_path / "a", name)
     plots.save(fig, tmp_path / "b", name)
     plots.save(draw(name), tmp_path / "c", name)
-    for suffix in ("png", "svg"):
-        a, b, c = ((tmp_path / run / "figures" / f"{name}.{suffix}").read_bytes() for run in "abc")
+    for path in (tmp_path / "a" / "figures").iterdir():
+        a, b, c = ((tmp_path / run / "figures" / path.name).read_bytes() for run in "abc")
         assert a == b == c
+    assert (tmp_path / "a" / "figures" / f"{name}.svg").exists() == (name not in OF_PHOTOS)
     with Image.open(tmp_path / "a" / "figures" / f"{name}.png") as image:
         assert np.allclose(image.size, fig.get_size_inches() * 150, atol=1)
+
+
+def test_a_notebook_shows_the_saved_picture(tmp_path):
+    data, size = plots.save(draw("split"), tmp_path, "split")._repr_mimebundle_()
+    assert data["image/png"] == (tmp_path / "figures" / "split.png").read_bytes()
+    assert data["text/plain"] == "figures/split.png" and size["image/png"]["width"] > 300
+    data, size = plots.save(draw("photos_grid"), tmp_path, "photos")._repr_mimebundle_()
+    with Image.open(io.BytesIO(data["image/jpeg"])) as image:
+        assert abs(image.width - plots.PHOTOS_SCALE * size["image/jpeg"]["width"]) < 1
+    assert len(data["image/jpeg"]) < (tmp_path / "figures" / "photos.png").stat().st_size / 2
 
 
 def test_save_is_whole_or_not_at_all(tmp_path, monkeypatch):

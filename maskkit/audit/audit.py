@@ -9,21 +9,24 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from maskkit import checkpoint, model, plots, runs
-from maskkit.audit import overview, survey
-from maskkit.audit.audited import Audited, find_versions, fit_heads, parts_of_run, read_run
+from maskkit.audit import overview, recipes, survey
+from maskkit.audit.audited import Audited, find_versions, fit_heads, parts_of_run, read_run_photos
 from maskkit.audit.checks import CHECKS
-from maskkit.audit.checks.check import Audit, Context, Measured
+from maskkit.audit.checks.check import Audit, Context
 from maskkit.audit.checks.files import find_odd, suspect_rows
-from maskkit.audit.classifiers import classifier_of_run, find_classifiers
+from maskkit.audit.classifiers import Classifier, classifier_of_run, find_classifiers
 from maskkit.core import disk, environment, markdown, paths
-from maskkit.core.audit_file import NOT_YET, VERSION
+from maskkit.core.audit_file import VERSION
 from maskkit.sources import folders
 
 GROUP_COLUMNS = ("file", "sha256", "group")
 SUSPECT_COLUMNS = ("file", "label", "part", "problem", "detail")
+
+
+def no_log(line: str) -> None:
+    """Write nothing about a step."""
 
 
 # --- the whole audit ----------------------------------------------------------------------------
@@ -68,14 +71,7 @@ def audit(
         classifiers, arch, recipe, origin = find_classifiers(run, arch, weights, compare, photos.classes)
         elsewhere = read_other_source(against, photos.classes, log) if against else None
         context = Context(chosen_device, seed, elsewhere)
-        for classifier in (classifier for classifier in classifiers.values() if classifier.network is not None):
-            log(f"features of {len(photos):,} photos by {classifier.arch}")
-            classifier.X = classifier.features(photos.rows, photos.classes, context.device)
-        log("looking for leaks")
-        versions = find_versions(photos, classifiers[arch].X if classifiers[arch].network is not None else None)
-        audited = Audited(photos, versions, recipe, origin, arch, classifiers, *parts_of_run(run, photos))
-        fit_heads(audited, run, seed)
-        audited.odd = find_odd(audited, seed)
+        audited = begin(photos, classifiers, arch, recipe, origin, run, context, log)
         sha256 = disk.read_json(Path(run) / "model.json")["model_sha256"] if run else ""
         result = head(audited, "whole", source.photos, source.kind, sha256)
         result |= {"source_note": source.note, "versions": environment.versions()}
@@ -118,30 +114,27 @@ def read_other_source(
 
 def save_figures(result: Audit, audited: Audited, context: Context, out: Path) -> None:
     """figures/trust_*.png and .svg: the overview, and each check's own."""
-    save_figure(overview.draw(result), out, "lights")
+    plots.save(overview.draw(result), out, "trust_lights")
     for check in CHECKS:
         for name, figure in check.figures(result, audited, context):
-            save_figure(figure, out, name)
+            plots.save(figure, out, f"trust_{name}")
 
 
-def save_figure(figure: Figure, out: Path, name: str) -> None:
-    plots.save(figure, out, f"trust_{name}")
-    plots.plt.close(figure)
+# --- a run's own photos, in 03_evaluate ----------------------------------------------------------
 
 
-# --- what 03_evaluate shows at once --------------------------------------------------------------
+def audit_run(run_dir: Path, *, device: str = "auto", seed: int = 0) -> Audit:
+    """The audit of a run's own photos and model, in seconds, without figures.
 
-
-def instant(run_dir: Path, *, device: str = "auto", seed: int = 0) -> Audit:
-    """The part of the audit that takes seconds on a run's cached features: splits, equal bytes, photo sizes.
-
-    Of many photos or classes fewer splits are made than in the whole audit; each sentence says how many.
-
-    Writes audit.json unless a whole audit of the same model is there. A check of which only a part is measured can
-    warn but not clear: what only the whole audit looks for may still be there.
+    The photos count as a sample of their source, so intervals are wider than those of the whole audit. Of many photos
+    or classes fewer splits are made; each sentence says how many. Writes audit.json unless a whole audit of the same
+    model is there.
 
     Returns:
         the audit (the whole one, where that is kept).
+
+    Raises:
+        FileNotFoundError, ValueError: as `data.read_split`.
     """
     path = Path(run_dir) / "audit.json"
     network, description = checkpoint.load(run_dir)
@@ -150,10 +143,12 @@ def instant(run_dir: Path, *, device: str = "auto", seed: int = 0) -> Audit:
         same = earlier.get("model_sha256") == description["model_sha256"]
         if earlier.get("version") == VERSION and earlier.get("scope") == "whole" and same:
             return earlier
-    context = Context(model.device(device), seed)
-    audited = read_run(run_dir, classifier_of_run(network, description), description["classes"], context.device)
-    metrics = runs.read_metrics(run_dir)
-    result = head(audited, "instant", metrics["photos"], metrics["source"], description["model_sha256"])
+    context = Context(model.device(device), seed, is_sample=True)
+    classifier, metrics = classifier_of_run(network, description), runs.read_metrics(run_dir)
+    photos = read_run_photos(run_dir, description["classes"])
+    classifiers, recipe = {classifier.arch: classifier}, recipes.recipe_of(metrics)
+    audited = begin(photos, classifiers, classifier.arch, recipe, "of this run", run_dir, context)
+    result = head(audited, "run", metrics["photos"], metrics["source"], description["model_sha256"])
     result |= measure(audited, context)
     disk.write_json(path, result)
     return result
@@ -162,16 +157,35 @@ def instant(run_dir: Path, *, device: str = "auto", seed: int = 0) -> Audit:
 # --- what both share ----------------------------------------------------------------------------
 
 
-def measure(audited: Audited, context: Context, log: Callable[[str], object] | None = None) -> Audit:
-    """What the checks find, as keys of audit.json; without `log` only what takes seconds is measured."""
+def begin(
+    photos: survey.Survey,
+    classifiers: dict[str, Classifier],
+    arch: str,
+    recipe: recipes.Recipe,
+    origin: str,
+    run: Path | None,
+    context: Context,
+    log: Callable[[str], object] = no_log,
+) -> Audited:
+    """What the checks measure: the photos with their versions, and each network with its features and head."""
+    for classifier in (classifier for classifier in classifiers.values() if classifier.network is not None):
+        log(f"features of {len(photos):,} photos by {classifier.arch}")
+        classifier.X = classifier.features(photos.rows, photos.classes, context.device)
+    log("looking for leaks")
+    versions = find_versions(photos, classifiers[arch].X if classifiers[arch].network is not None else None)
+    audited = Audited(photos, versions, recipe, origin, arch, classifiers, *parts_of_run(run, photos))
+    fit_heads(audited, run, context.seed)
+    audited.odd = find_odd(audited, context.seed)
+    return audited
+
+
+def measure(audited: Audited, context: Context, log: Callable[[str], object] = no_log) -> Audit:
+    """What the checks find, as keys of audit.json."""
     lights, sections, checks = {}, {}, []
     for check in CHECKS:
-        if log is None:
-            measured = check.measure_at_once(audited, context) if check.measure_at_once else Measured()
-        else:
-            if check.step:
-                log(check.step)
-            measured = check.measure(audited, context)
+        if check.step:
+            log(check.step)
+        measured = check.measure(audited, context)
         result = check.result(measured)
         if check.name:
             lights[check.name] = result
@@ -214,6 +228,6 @@ def table(result: Audit) -> str:
     rows = []
     for check in result["checks"]:
         section = check["section"]
-        entries = result[section].values() or [{"light": "unknown", "sentence": NOT_YET["sentence"]}]
+        entries = result[section].values() or [result["lights"][check["name"]]]
         rows += [(section, entry["light"], entry["sentence"]) for entry in entries]
     return markdown.table(("section", "light", "what was found"), rows)

@@ -1,14 +1,14 @@
 """What is audited: the photos, which of them are versions of one original, and the model with the photos it saw."""
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from maskkit import data, runs
+from maskkit import data, model, runs
 from maskkit.audit import leaks, recipes, splits, survey
 from maskkit.audit.classifiers import Classifier
 from maskkit.audit.recipes import Recipe
@@ -98,7 +98,10 @@ def draw_evenly(places: np.ndarray, labels: np.ndarray, n: int, seed: int) -> np
 
 
 def find_versions(photos: survey.Survey, X: torch.Tensor | None) -> dict[str, np.ndarray]:
-    """{detector: groups int (n,)}: what each finds by itself, and "all" together; X: features, or None."""
+    """{detector: groups int (n,)}: what each finds by itself, and "all" together, with a run's own groups.
+
+    X: features float32 (n, n_features), or None.
+    """
     usable = photos.column("deviation") >= leaks.FLAT
     pairs = {
         "sha256": leaks.exact(photos.column("sha256")),
@@ -108,6 +111,8 @@ def find_versions(photos: survey.Survey, X: torch.Tensor | None) -> dict[str, np
         ),
     }
     versions = {name: leaks.components(len(photos), found) for name, found in pairs.items()}
+    if "group" in photos.rows[0]:
+        pairs["known"] = leaks.exact(photos.column("group"))
     return versions | {"all": leaks.components(len(photos), *pairs.values())}
 
 
@@ -153,37 +158,18 @@ def fit_heads(audited: Audited, run: Path | None, seed: int) -> None:
 # --- a run by itself ----------------------------------------------------------------------------
 
 
-def read_run(run_dir: Path, classifier: Classifier, classes: Sequence[str], device: torch.device) -> Audited:
-    """A run's own photos and model, as far as they are known in seconds: equal bytes, sizes, cached features.
+def read_run_photos(run_dir: Path, classes: Sequence[str]) -> survey.Survey:
+    """The survey of a run's own photos, each with its "group" in split.csv.
 
     Raises:
         FileNotFoundError, ValueError: as `data.read_split`.
     """
     rows = [row for part in data.read_split(run_dir) for row in part]
-    dataset = data.MaskDataset(rows, run_dir, tuple(classes), classifier.transform)
-    classifier.X = classifier.extract(dataset, device)
-    photos = survey_of_run(rows, dataset)
-    parts = photos.column("part")
-    return Audited(
-        photos,
-        {name: same_name(photos.column(column)) for name, column in (("sha256", "sha256"), ("all", "group"))},
-        recipes.recipe_of(runs.read_metrics(run_dir)),
-        "of this run",
-        classifier.arch,
-        {classifier.arch: classifier},
-        parts == "train",
-        parts == "val",
-    )
-
-
-def survey_of_run(rows: Iterable[dict[str, Any]], dataset: data.Photos) -> survey.Survey:
-    """A survey of a run's photos that holds their width and height, and nothing that needs their pixels."""
-    measured = []
-    for index, row in enumerate(rows):
-        (width, height), _ = survey.describe(dataset.path(index))
-        measured.append(row | {"path": dataset.path(index), "width": width, "height": height})
-    nothing = np.zeros((len(measured), 0), dtype=np.float32)
-    return survey.Survey(dataset.classes, measured, [], *[nothing] * len(survey.ARRAYS))
+    dataset = data.MaskDataset(rows, run_dir, tuple(classes), model.Transform())
+    kept = ("file", "label", "part", "group")
+    files = [{"path": dataset.path(index)} | {key: row[key] for key in kept} for index, row in enumerate(rows)]
+    photos = survey.read(files, cache=paths.CACHE)
+    return dataclasses.replace(photos, classes=dataset.classes)
 
 
 def same_name(names: np.ndarray) -> np.ndarray:

@@ -15,7 +15,6 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
 from maskkit.audit.entries import Entry, unknown
-from maskkit.core.audit_file import NOT_YET
 from maskkit.core.intervals import wilson
 from maskkit.plot_style import (
     GREY,
@@ -55,8 +54,7 @@ def missing_entry(audit: Audit, section: str, arch: str | None = None) -> Entry:
         return unknown(network["note"]) | {"light": "unknown"}
     names = {check["section"]: check["name"] for check in audit["checks"]}
     result = audit["lights"].get(names.get(section), {"light": "green"})
-    instant = NOT_YET["sentence"] if audit["scope"] == "instant" else ""
-    return unknown(result["sentence"] if result["light"] == "unknown" else instant) | {"light": "unknown"}
+    return unknown(result["sentence"] if result["light"] == "unknown" else "") | {"light": "unknown"}
 
 
 def share_of(share: float | None, whole: Entry) -> Entry:

@@ -7,12 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from maskkit.core.messages import said, translatable
+from maskkit.core.messages import said
 
-VERSION = 2  # of audit.json
+VERSION = 3  # of audit.json
 SCHEMA = Path(__file__).parent / "schemas" / "audit.json"
 NOT_YET = said("not measured yet: make trust")
-SO_FAR = translatable("not measured yet: make trust (so far: {sentence})")
 
 Audit = dict[str, Any]  # what audit.json holds; its schema says more
 Entry = dict[str, Any]  # one measurement of it, or one result
@@ -52,15 +51,9 @@ def command(run: str | None = None) -> str:
     return "make trust" + (f" RUN={shlex.quote(run)}" if run else "")
 
 
-def so_far(entry: Entry) -> Entry | None:
-    """What was found of an entry that was not wholly measured yet: {} where nothing, None where it was measured."""
-    message = entry.get("message")
-    if not message or message["id"] not in (NOT_YET["sentence"], SO_FAR):
-        return None
-    found = message["values"].get("sentence")
-    if found is None:
-        return {}
-    return {"sentence": found} if isinstance(found, str) else {"sentence": found["id"], "message": found}
+def is_pending(entry: Entry) -> bool:
+    """Whether an entry says that it was not measured yet."""
+    return entry["sentence"] == NOT_YET["sentence"]
 
 
 def find_fault(audit: object) -> str:

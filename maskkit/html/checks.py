@@ -64,7 +64,6 @@ def section(audit: Audit, check: Entry, folder: Path, run: str | None) -> dict[s
         "rows": [
             described(entry, name_of(names, key), measure) | lists(audit, check, key) for key, entry in entries.items()
         ],
-        "is_partial": check["partial"],
         "reason": described(audit_file.NOT_YET if has_result else result, {}, measure),
     }
 
@@ -85,9 +84,8 @@ def drawn_figures(check: Entry, folder: Path) -> list[dict[str, Any]]:
 
 
 def described(entry: Entry, title: Entry, measure: str) -> dict[str, Any]:
-    """An entry with its name, and whether it was not measured yet; `so_far`: what was found of it nonetheless."""
-    found = audit_file.so_far(entry)
-    return {"entry": entry, "title": title, "command": measure, "is_pending": found is not None, "so_far": found}
+    """An entry with its name, and whether it was not measured yet."""
+    return {"entry": entry, "title": title, "command": measure, "is_pending": audit_file.is_pending(entry)}
 
 
 def name_of(names: dict[str, Entry], key: str) -> Entry:
@@ -113,5 +111,4 @@ def lists(audit: Audit, check: Entry, key: str) -> dict[str, Any]:
 
 def command(audit: Audit, check: Entry, run: str | None) -> str:
     """The command that measures what is missing."""
-    needs_photos = audit.get("scope") == "whole" and check["name"] == "other_source"
-    return audit_file.command(run) + (" AGAINST=ANOTHER_FOLDER" if needs_photos else "")
+    return audit_file.command(run) + (" AGAINST=ANOTHER_FOLDER" if check["name"] == "other_source" else "")

@@ -61,8 +61,6 @@ def test_a_good_audit_is_read_as_it_is(tmp_path):
     assert audit_file.read(tmp_path) == (recorded_audit(), None)
 
 
-def test_what_was_not_wholly_measured_says_what_was_found():
-    nothing, found = audit_file.NOT_YET, {"sentence": "0 of 40 photos"}
-    assert audit_file.so_far(recorded_audit()["lights"]["leaks"]) is None and audit_file.so_far(nothing) == {}
-    partly = {"sentence": "", "message": {"id": audit_file.SO_FAR, "values": found}}
-    assert audit_file.so_far(partly) == found
+def test_what_was_not_measured_yet_is_told_apart():
+    assert audit_file.is_pending(audit_file.NOT_YET)
+    assert not audit_file.is_pending(recorded_audit()["lights"]["leaks"])

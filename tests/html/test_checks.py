@@ -31,17 +31,10 @@ def coloured(*colours):
     return audit
 
 
-def at_once():
-    """What 03_evaluate measures by itself: splits, equal bytes, photo sizes."""
-    audit = recorded_audit() | {"scope": "instant"}
-    for name in LIGHTS[1:]:
-        audit["lights"][name] |= {"value": None, "interval": None, "light": "unknown"} | audit_file.NOT_YET
-    kept = {"splits": None, "leaks": ["sha256"], "shortcuts": ["width_height"]}
-    for check in audit["checks"]:
-        section = audit[check["section"]]
-        check["partial"] = check["name"] in ("leaks", "shortcuts")
-        keys = kept.get(check["section"], [])
-        audit[check["section"]] = section if keys is None else {key: section[key] for key in keys}
+def of_a_run():
+    """What 03_evaluate measures by itself: all but another source."""
+    audit = recorded_audit() | {"scope": "run", "against": {}}
+    audit["lights"]["other_source"] |= {"value": None, "interval": None, "light": "unknown"} | audit_file.NOT_YET
     return audit
 
 
@@ -88,7 +81,7 @@ AUDITS = {
     "recorded": recorded_audit(),
     "good": coloured(*["green"] * 6),
     "unknown": coloured(*["unknown"] * 5, "amber"),
-    "at once": at_once(),
+    "of a run": of_a_run(),
     "none": None,
 }
 MEASURED = [name for name, audit in AUDITS.items() if audit]
@@ -206,16 +199,14 @@ def test_figures_that_were_not_drawn_are_left_out(folder):
 
 def test_what_was_not_measured_says_what_to_run(folder):
     without_figures(folder)
-    words = words_of(at_once() | {"run": {"name": "my run"}}, folder)
-    assert words.count("not measured yet: make trust RUN='my run'") == 5 + 4 + 2  # results, empty, half empty
-    assert words.count("not measured yet") == 11
+    words = words_of(of_a_run() | {"run": {"name": "my run"}}, folder)
+    assert words.count("not measured yet: make trust RUN='my run' AGAINST=ANOTHER_FOLDER") == 2  # result, section
+    assert words.count("not measured yet") == 2
     assert "not measured yet: make trust" in words_of(None, folder)
 
 
 def test_another_source_needs_a_folder_of_it(folder):
-    audit = recorded_audit() | {"against": {}}
-    missing = {"value": None, "interval": None, "light": "unknown"} | audit_file.NOT_YET
-    audit["lights"]["other_source"] |= missing
+    audit = of_a_run()
     words = words_of(audit, folder)
     assert words.count("not measured yet: make trust RUN=recorded AGAINST=ANOTHER_FOLDER") == 2  # card, section
     assert words.count("Green ") == 5 and words.count(audit["lights"]["other_source"]["reason"]) == 1
@@ -228,15 +219,6 @@ def test_an_empty_section_gives_the_reason_of_its_result(folder):
     titles = {check["section"]: check["section_title"] for check in audit["checks"]}
     assert f"<h2>{titles['calibration']}</h2> <p>undefined: no trained model.</p>" in html
     assert f"<h2>{titles['files']}</h2> <p>not measured yet: make trust RUN=recorded</p>" in html
-
-
-def test_a_check_measured_in_part_keeps_what_was_found(folder):
-    audit = at_once()
-    so_far = {"id": audit_file.SO_FAR, "values": {"sentence": "0 of 40 photos"}}
-    audit["lights"]["leaks"] |= {"value": 0.03, "interval": [0.01, 0.05], "message": so_far}
-    words = words_of(audit, folder)
-    assert "3.0 % 95 % interval 1.0-5.0 %" in words
-    assert "not measured yet: make trust RUN=recorded (so far: 0 of 40 photos)" in words
 
 
 def test_a_seventh_check_needs_no_change_of_the_page(folder):

@@ -16,8 +16,7 @@ A page knows a check only by what `Check.describe` writes into audit.json, a lis
             "shown": {},                       {figure: what it shows}, for figures that do not show the entries
             "entries": {"sha256": {"id": "the same bytes (SHA-256)", "values": {}}},
                                                {key of every entry: its name as a message of `core.messages`}
-            "kinds": {},                       {an entry's "kind": words for it}
-            "partial": false                   whether only a part of the question was measured
+            "kinds": {}                        {an entry's "kind": words for it}
         },
         ...
     ]
@@ -38,8 +37,8 @@ from matplotlib.figure import Figure
 from maskkit.audit.audited import Audited
 from maskkit.audit.entries import Entry, Message, judge, unknown
 from maskkit.audit.survey import Survey
-from maskkit.core.audit_file import NOT_YET, SO_FAR
-from maskkit.core.messages import message, said
+from maskkit.core.audit_file import NOT_YET
+from maskkit.core.messages import message
 from maskkit.sources.folders import Source
 
 Audit = dict[str, Any]  # what audit.json holds
@@ -48,11 +47,16 @@ Limits = tuple[float, float]  # green up to or from the first, red from or down 
 
 @dataclasses.dataclass(frozen=True)
 class Context:
-    """What a measurement needs beside photos and model; elsewhere: photos of another source, or None."""
+    """What a measurement needs beside photos and model.
+
+    elsewhere: photos of another source, or None.
+    is_sample: the photos are those that one run drew, so a count among them is an estimate for their source.
+    """
 
     device: torch.device
     seed: int
     elsewhere: tuple[Source, Survey] | None = None
+    is_sample: bool = False
 
 
 @dataclasses.dataclass
@@ -62,7 +66,7 @@ class Measured:
     entries: by key; one with a "light" of its own keeps it, the others get the check's result.
     judged: the entry that is judged; one without a value says why nothing was measured.
     interval: what is judged, where that is not the judged entry's own; limits: where they depend on the photos.
-    names: of entries that have no "title"; partial: only part of the question was asked, so no answer clears it.
+    names: of entries that have no "title".
     """
 
     entries: dict[str, Entry] = dataclasses.field(default_factory=dict)
@@ -70,7 +74,6 @@ class Measured:
     interval: Sequence[float] | None = None
     limits: Limits | None = None
     names: dict[str, Message] = dataclasses.field(default_factory=dict)
-    partial: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,7 +82,7 @@ class Check:
 
     section, section_title: of its entries; name, title, limits, reason: of its result, none where it has no result.
     step: a line for who waits, before the check begins.
-    measure: the measurement; measure_at_once: the part of it that takes seconds, for a run's own page.
+    measure: the measurement.
     draw: the main figure, trust_<section>, from audit.json alone; draw_photos: figures that show photos, by name.
     """
 
@@ -92,7 +95,6 @@ class Check:
     title: str = ""
     limits: Limits = (0.0, 1.0)
     reason: str = ""
-    measure_at_once: Callable[[Audited, Context], Measured] | None = None
     draw: Callable[[Audit], Figure] | None = None
     draw_photos: Callable[[Audit, Audited, Context], Iterator[tuple[str, Figure]]] | None = None
     shown: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -104,9 +106,6 @@ class Check:
         green, red = measured.limits or self.limits
         light = judge(measured.interval or judged["interval"], green, red) if judged["value"] is not None else "unknown"
         words: Message = {name: judged[name] for name in ("sentence", "message") if name in judged}
-        if measured.partial and light != "red":
-            so_far = words.get("message", words["sentence"])
-            light, words = "unknown", said(SO_FAR, sentence=so_far)
         numbers = {name: judged[name] for name in ("value", "interval", "n")}
         given = {"title": self.title, "thresholds": {"green": green, "red": red}, "reason": self.reason}
         return numbers | {"light": light} | words | given
@@ -133,7 +132,6 @@ class Check:
                 for key, entry in measured.entries.items()
             },
             "kinds": dict(self.kinds),
-            "partial": measured.partial,
         }
 
     def figures(self, audit: Audit, audited: Audited, context: Context) -> Iterator[tuple[str, Figure]]:

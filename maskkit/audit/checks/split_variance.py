@@ -40,23 +40,13 @@ TUNED = said(
 
 
 def measure(audited: Audited, context: Context) -> Measured:
-    """The recipe over `N_SPLITS` splits, with each network; the audited one's is judged."""
-    return measure_splits(audited, context, N_SPLITS)
+    """The recipe over `N_SPLITS` splits, with each network; the audited one's is judged.
 
-
-def measure_at_once(audited: Audited, context: Context) -> Measured:
-    """The same over as many splits as seconds allow."""
-    n_splits = affordable_splits(len(audited.photos), len(audited.photos.classes), audited.recipe["epochs"])
-    return measure_splits(audited, context, n_splits)
-
-
-def affordable_splits(n_photos: int, n_classes: int, epochs: int) -> int:
-    """How many splits take seconds: `N_SPLITS` up to ten times the report's work, at least 100."""
-    return max(100, min(N_SPLITS, WORK_AT_ONCE // (n_photos * n_classes * epochs)))
-
-
-def measure_splits(audited: Audited, context: Context, n_splits: int) -> Measured:
-    """The entries of every network."""
+    Of a run's own photos as many splits as seconds allow.
+    """
+    n_splits = N_SPLITS
+    if context.is_sample:
+        n_splits = affordable_splits(len(audited.photos), len(audited.photos.classes), audited.recipe["epochs"])
     measured = Measured(judged=unknown(audited.classifier.note))
     for classifier in audited.classifiers.values():
         entries, judged = measure_classifier(classifier, audited, n_splits, context.seed)
@@ -65,6 +55,11 @@ def measure_splits(audited: Audited, context: Context, n_splits: int) -> Measure
         if classifier is audited.classifier:
             measured.judged = judged
     return measured
+
+
+def affordable_splits(n_photos: int, n_classes: int, epochs: int) -> int:
+    """How many splits take seconds: `N_SPLITS` up to ten times the report's work, at least 100."""
+    return max(100, min(N_SPLITS, WORK_AT_ONCE // (n_photos * n_classes * epochs)))
 
 
 def entry_names(arch: str) -> dict[str, dict[str, Any]]:
@@ -313,7 +308,6 @@ CHECK = Check(
     "five means that a single score says little",
     step=f"{N_SPLITS:,} splits",
     measure=measure,
-    measure_at_once=measure_at_once,
     draw=draw,
     look_for={"splits": "Look at how wide the scores lie: one split gives one of them, by luck."},
 )

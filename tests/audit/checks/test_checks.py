@@ -44,14 +44,6 @@ def test_limits_of_the_photos_at_hand_come_first():
     assert result["sentence"] == "free text" and "message" not in result
 
 
-@pytest.mark.parametrize(("value", "expected"), [(0.3, "red"), (0.0, "unknown")])
-def test_a_part_of_a_measurement_can_warn_but_not_clear(value, expected):
-    share = entry(value, [value, value], 200, said("dark"))
-    result = named(limits=(0.1, 0.2)).result(Measured({}, share, partial=True))
-    assert result["light"] == expected and result["value"] == value
-    assert result["sentence"] == ("dark" if expected == "red" else "not measured yet: make trust (so far: dark)")
-
-
 def test_entries_get_the_result_unless_they_were_judged_themselves_or_not_measured():
     value = entry(0.3, [0.25, 0.35], 200, "dark")
     entries = {"night": value, "dusk": value | {"light": "green"}, "fog": undefined("no photo")}

@@ -1,9 +1,12 @@
 """Leaks: one held-out photo of 40 that was trained on is amber, ten are red."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from maskkit.audit.checks import leaks
+from maskkit.core.intervals import wilson
 from tests.audit.synthetic import CONTEXT, audited, features
 
 PARTS = np.repeat(["Train", "Test"], [160, 40])
@@ -34,10 +37,9 @@ def test_without_any_held_out_photos_all_photos_are_judged():
     assert measured.judged["value"] == 20 / 200 and leaks.CHECK.result(measured)["light"] == "red"
 
 
-@pytest.mark.parametrize(("n_copies", "expected"), [(0, "unknown"), (10, "red")])
-def test_equal_bytes_alone_can_warn_but_not_clear(n_copies, expected):
-    subject = leaky(n_copies, training=np.arange(200) < 160, origin="of this run")
-    subject.versions["sha256"] = subject.versions["all"]
-    result = leaks.CHECK.result(leaks.measure_at_once(subject, CONTEXT))
-    assert result["light"] == expected and result["value"] == n_copies / 40
-    assert result["sentence"].startswith("not measured yet: make trust (so far: 0 of 40") == (not n_copies)
+@pytest.mark.parametrize(("n_leaked", "expected"), [(0, "amber"), (10, "red")])
+def test_a_run_s_own_photos_are_a_sample_whose_interval_is_judged(n_leaked, expected):
+    subject = leaky(n_leaked, training=np.arange(200) < 160, origin="of this run")
+    result = leaks.CHECK.result(leaks.measure(subject, dataclasses.replace(CONTEXT, is_sample=True)))
+    assert result["light"] == expected and result["value"] == n_leaked / 40
+    assert result["interval"] == list(wilson(n_leaked, 40))

@@ -7,8 +7,9 @@ from tests.audit.synthetic import CONTEXT, audited, features
 
 
 @pytest.mark.parametrize(("distance", "expected"), [(6.0, "green"), (0.3, "red")])
-def test_the_result_says_how_often_a_split_misleads(distance, expected):
-    measured = split_variance.measure_splits(audited(*features(400, distance)), CONTEXT, 200)
+def test_the_result_says_how_often_a_split_misleads(monkeypatch, distance, expected):
+    monkeypatch.setattr(split_variance, "N_SPLITS", 200)
+    measured = split_variance.measure(audited(*features(400, distance)), CONTEXT)
     assert split_variance.CHECK.result(measured)["light"] == expected
     best, last = measured.entries["resnet18_best"], measured.entries["resnet18_last"]
     assert sum(best["distribution"]) == 200 and len(best["distribution"]) == 41
@@ -17,8 +18,9 @@ def test_the_result_says_how_often_a_split_misleads(distance, expected):
     assert abs(measured.entries["resnet18_unseen"]["value"] - last["value"]) < 0.05
 
 
-def test_without_photos_left_over_there_is_no_accuracy_on_them():
-    measured = split_variance.measure_splits(audited(*features(60, 6.0)), CONTEXT, 5)
+def test_without_photos_left_over_there_is_no_accuracy_on_them(monkeypatch):
+    monkeypatch.setattr(split_variance, "N_SPLITS", 5)
+    measured = split_variance.measure(audited(*features(60, 6.0)), CONTEXT)
     unseen = measured.entries["resnet18_unseen"]
     assert unseen["value"] is None and "left over" in unseen["sentence"]
     assert measured.entries["resnet18_best"]["flattery"] is None and measured.judged["value"] == 0
@@ -35,5 +37,5 @@ def test_a_network_that_learned_from_these_photos_is_not_measured():
 @pytest.mark.parametrize(
     ("n_photos", "n_classes", "expected"), [(200, 2, 1000), (2000, 2, 1000), (750, 30, 177), (5000, 100, 100)]
 )
-def test_at_once_fewer_splits_are_made_where_each_is_more_work(n_photos, n_classes, expected):
+def test_of_a_run_fewer_splits_are_made_where_each_is_more_work(n_photos, n_classes, expected):
     assert split_variance.affordable_splits(n_photos, n_classes, 10) == expected
