@@ -5,23 +5,25 @@ folder -> `survey.read` -> versions of one original (`audited.find_versions`) ->
 changed or moved; odd photos are listed in suspects.csv.
 """
 
+import dataclasses
+import time
 from collections.abc import Callable
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from maskkit import checkpoint, model, plots, runs
-from maskkit.audit import overview, recipes, survey
+from maskkit.audit import checks, overview, recipes, survey
 from maskkit.audit.audited import Audited, find_versions, fit_heads, parts_of_run, read_run_photos
-from maskkit.audit.checks import CHECKS
-from maskkit.audit.checks.check import Audit, Context
+from maskkit.audit.checks.check import Audit, Check, Context
 from maskkit.audit.checks.files import find_odd, suspect_rows
 from maskkit.audit.classifiers import Classifier, classifier_of_run, find_classifiers
 from maskkit.core import disk, environment, markdown, paths
 from maskkit.core.audit_file import VERSION
+from maskkit.core.messages import in_english
 from maskkit.sources import folders
 
 GROUP_COLUMNS = ("file", "sha256", "group")
+SIGNS = {"green": "✓ pass", "amber": "! warning", "red": "✗ fail", "unknown": "? not measured"}
 SUSPECT_COLUMNS = ("file", "label", "part", "problem", "detail")
 
 
@@ -32,7 +34,45 @@ def no_log(line: str) -> None:
 # --- the whole audit ----------------------------------------------------------------------------
 
 
-def audit(
+@dataclasses.dataclass
+class Examination:
+    """An audit under way: its checks are measured and drawn one by one, in the order of `checks.NAMES`.
+
+    out: the folder written to; result: what audit.json will hold, with the checks measured so far.
+    started: `time.perf_counter` at its beginning.
+    """
+
+    audited: Audited
+    context: Context
+    out: Path
+    result: Audit
+    started: float
+
+    def measure(self, name: str) -> str:
+        """Measure a check; name: of its file in `checks`. Returns its result and entries as a Markdown table."""
+        measure_check(self.result, checks.find(name), self.audited, self.context)
+        return format_check(self.result, checks.find(name))
+
+    def draw(self, name: str) -> list[plots.Saved]:
+        """Draw the figures of a measured check, figures/trust_*.png and .svg."""
+        figures = checks.find(name).figures(self.result, self.audited, self.context)
+        return [plots.save(figure, self.out, f"trust_{figure_name}") for figure_name, figure in figures]
+
+    def draw_overview(self) -> plots.Saved:
+        """Draw all results in one figure, figures/trust_lights.png and .svg."""
+        return plots.save(overview.draw(self.result), self.out, "trust_lights")
+
+    def write(self) -> Audit:
+        """Write groups.csv, suspects.csv and, once every check was measured, audit.json; returns what it holds."""
+        seconds = round(time.perf_counter() - self.started, 3)
+        self.result |= {"seconds": {"audit": seconds}, "run": {"name": self.out.name, "finished": runs.now()}}
+        disk.write_csv(self.out / "groups.csv", group_rows(self.audited), GROUP_COLUMNS)
+        disk.write_csv(self.out / "suspects.csv", suspect_rows(self.audited.odd), SUSPECT_COLUMNS)
+        disk.write_json(self.out / "audit.json", self.result)
+        return self.result
+
+
+def examine(
     folder: str | Path,
     out: str | Path,
     *,
@@ -44,8 +84,8 @@ def audit(
     device: str = "auto",
     seed: int = 0,
     log: Callable[[str], object] = print,
-) -> Audit:
-    """Audit a folder of photos, and a model; write audit.json, figures, suspects.csv and groups.csv into `out`.
+) -> Examination:
+    """Begin the audit of a folder of photos, and of a model: read the photos, find versions, compute features.
 
     Args:
         folder: as parameter DATA: "auto", "kaggle", "demo" or a folder.
@@ -58,31 +98,44 @@ def audit(
         device: as parameter DEVICE; seed: of draws, folds and resamples.
         log: called with a line about each step.
 
+    Raises:
+        FileNotFoundError, ValueError: the folders hold no two classes of photos, or the model knows other classes.
+    """
+    started, out, chosen_device = time.perf_counter(), Path(out), model.device(device)
+    disk.check_writable(out)
+    source, photos = read_photos(folder, log)
+    classifiers, arch, recipe, origin = find_classifiers(run, arch, weights, compare, photos.classes)
+    elsewhere = read_other_source(against, photos.classes, log) if against else None
+    context = Context(chosen_device, seed, elsewhere)
+    audited = prepare(photos, classifiers, arch, recipe, origin, run, context, log)
+    sha256 = disk.read_json(Path(run) / "model.json")["model_sha256"] if run else ""
+    result = head(audited, "whole", source.photos, source.kind, sha256)
+    result |= {"source_note": source.note, "versions": environment.versions()}
+    return Examination(audited, context, out, result, started)
+
+
+def audit(folder: str | Path, out: str | Path, *, log: Callable[[str], object] = print, **settings: Any) -> Audit:
+    """Audit a folder of photos, and a model; write audit.json, figures, suspects.csv and groups.csv into `out`.
+
+    Args:
+        folder, out, log, settings: of `examine`.
+
     Returns:
         the audit, as in audit.json.
 
     Raises:
-        FileNotFoundError, ValueError: the folders hold no two classes of photos, or the model knows other classes.
+        FileNotFoundError, ValueError: as `examine`.
     """
-    out, chosen_device = Path(out), model.device(device)
-    disk.check_writable(out)
-    with runs.Stopwatch() as watch:
-        source, photos = read_photos(folder, log)
-        classifiers, arch, recipe, origin = find_classifiers(run, arch, weights, compare, photos.classes)
-        elsewhere = read_other_source(against, photos.classes, log) if against else None
-        context = Context(chosen_device, seed, elsewhere)
-        audited = begin(photos, classifiers, arch, recipe, origin, run, context, log)
-        sha256 = disk.read_json(Path(run) / "model.json")["model_sha256"] if run else ""
-        result = head(audited, "whole", source.photos, source.kind, sha256)
-        result |= {"source_note": source.note, "versions": environment.versions()}
-        result |= measure(audited, context, log)
-        log("figures")
-        save_figures(result, audited, context, out)
-    result |= {"seconds": {"audit": watch.seconds}, "run": {"name": out.name, "finished": runs.now()}}
-    disk.write_csv(out / "groups.csv", group_rows(photos, audited.groups), GROUP_COLUMNS)
-    disk.write_csv(out / "suspects.csv", suspect_rows(audited.odd), SUSPECT_COLUMNS)
-    disk.write_json(out / "audit.json", result)
-    return result
+    examination = examine(folder, out, log=log, **settings)
+    for name in checks.NAMES:
+        if step := checks.find(name).step:
+            log(step)
+        examination.measure(name)
+    log("figures")
+    examination.draw_overview()
+    for name in checks.NAMES:
+        examination.draw(name)
+    return examination.write()
 
 
 def read_photos(folder: str | Path, log: Callable[[str], object]) -> tuple[folders.Source, survey.Survey]:
@@ -112,14 +165,6 @@ def read_other_source(
     return source, photos
 
 
-def save_figures(result: Audit, audited: Audited, context: Context, out: Path) -> None:
-    """figures/trust_*.png and .svg: the overview, and each check's own."""
-    plots.save(overview.draw(result), out, "trust_lights")
-    for check in CHECKS:
-        for name, figure in check.figures(result, audited, context):
-            plots.save(figure, out, f"trust_{name}")
-
-
 # --- a run's own photos, in 03_evaluate ----------------------------------------------------------
 
 
@@ -147,9 +192,10 @@ def audit_run(run_dir: Path, *, device: str = "auto", seed: int = 0) -> Audit:
     classifier, metrics = classifier_of_run(network, description), runs.read_metrics(run_dir)
     photos = read_run_photos(run_dir, description["classes"])
     classifiers, recipe = {classifier.arch: classifier}, recipes.recipe_of(metrics)
-    audited = begin(photos, classifiers, classifier.arch, recipe, "of this run", run_dir, context)
+    audited = prepare(photos, classifiers, classifier.arch, recipe, "of this run", run_dir, context)
     result = head(audited, "run", metrics["photos"], metrics["source"], description["model_sha256"])
-    result |= measure(audited, context)
+    for check in checks.CHECKS:
+        measure_check(result, check, audited, context)
     disk.write_json(path, result)
     return result
 
@@ -157,7 +203,7 @@ def audit_run(run_dir: Path, *, device: str = "auto", seed: int = 0) -> Audit:
 # --- what both share ----------------------------------------------------------------------------
 
 
-def begin(
+def prepare(
     photos: survey.Survey,
     classifiers: dict[str, Classifier],
     arch: str,
@@ -179,19 +225,14 @@ def begin(
     return audited
 
 
-def measure(audited: Audited, context: Context, log: Callable[[str], object] = no_log) -> Audit:
-    """What the checks find, as keys of audit.json."""
-    lights, sections, checks = {}, {}, []
-    for check in CHECKS:
-        if check.step:
-            log(check.step)
-        measured = check.measure(audited, context)
-        result = check.result(measured)
-        if check.name:
-            lights[check.name] = result
-        sections[check.section] = check.judged_entries(measured, result["light"])
-        checks.append(check.describe(measured))
-    return {"lights": lights} | sections | {"checks": checks}
+def measure_check(result: Audit, check: Check, audited: Audited, context: Context) -> None:
+    """Measure a check, and add what it finds to the content of audit.json."""
+    measured = check.measure(audited, context)
+    judged = check.result(measured)
+    if check.name:
+        result["lights"][check.name] = judged
+    result[check.section] = check.judged_entries(measured, judged["light"])
+    result["checks"].append(check.describe(measured))
 
 
 def head(audited: Audited, scope: str, photos: str, source: str, sha256: str) -> Audit:
@@ -212,22 +253,27 @@ def head(audited: Audited, scope: str, photos: str, source: str, sha256: str) ->
         "model_sha256": sha256,
         "recipe": audited.recipe,
         "networks": networks,
+        "lights": {},
+        "checks": [],
     }
 
 
-def group_rows(photos: survey.Survey, groups: np.ndarray) -> list[dict[str, str]]:
+def group_rows(audited: Audited) -> list[dict[str, str]]:
     """groups.csv: every photo's group by number; `curate` reads it by sha256."""
     return [
         {"file": row["file"], "sha256": row["sha256"], "group": f"found-{group:06d}"}
-        for row, group in zip(photos.rows, groups.tolist(), strict=True)
+        for row, group in zip(audited.photos.rows, audited.groups.tolist(), strict=True)
     ]
 
 
-def table(result: Audit) -> str:
-    """Every sentence of the audit as a Markdown table."""
+def format_check(result: Audit, check: Check) -> str:
+    """The result of a check and each of its entries, as a Markdown table."""
+    described = next(found for found in result["checks"] if found["section"] == check.section)
     rows = []
-    for check in result["checks"]:
-        section = check["section"]
-        entries = result[section].values() or [result["lights"][check["name"]]]
-        rows += [(section, entry["light"], entry["sentence"]) for entry in entries]
-    return markdown.table(("section", "light", "what was found"), rows)
+    if check.name:
+        judged = result["lights"][check.name]
+        rows.append((f"**{check.title}**", f"**{SIGNS[judged['light']]}**", judged["sentence"]))
+    for key, entry in result[check.section].items():
+        name = described["entries"][key]
+        rows.append((in_english(name["id"], name["values"]), SIGNS[entry["light"]], entry["sentence"]))
+    return markdown.table(("what", "result", "what was found"), rows)

@@ -10,7 +10,7 @@ from conftest import draw_photo, fill
 from PIL import Image
 
 from maskkit import checkpoint, model, pretrained, split
-from maskkit.audit import audit, leaks, page
+from maskkit.audit import audit, checks, leaks, page
 from maskkit.audit.checks import CHECKS, split_variance
 from maskkit.cli import main
 from maskkit.core import messages, paths
@@ -98,13 +98,15 @@ def test_every_sentence_is_a_message_and_every_entry_has_a_name(whole):
     assert [check["section"] for check in result["checks"]] == [check.section for check in CHECKS]
 
 
-def test_the_table_holds_every_sentence(whole):
+def test_the_table_of_a_check_holds_every_sentence(whole):
     result, _ = whole
-    rows = audit.table(result).splitlines()[2:]
-    assert len(rows) == sum(len(result[check.section]) for check in CHECKS)
-    assert rows[-1].startswith("| calibration | ") and rows[-1].endswith(
-        f"| {result['calibration']['dont_know']['sentence']} |"
-    )
+    rows = audit.format_check(result, checks.find("calibration")).splitlines()[2:]
+    assert len(rows) == 1 + len(result["calibration"]) and rows[0].startswith("| **Calibration** | **")
+    assert rows[-1].endswith(f"| {result['calibration']['dont_know']['sentence']} |")
+    rows = audit.format_check(result, checks.find("files")).splitlines()[2:]
+    assert len(rows) == len(result["files"])  # it has no result of its own
+    with pytest.raises(ValueError, match="there is no check 'colour'; there are split_variance, leaks"):
+        checks.find("colour")
 
 
 def test_what_was_planted_is_found(whole, drawn):

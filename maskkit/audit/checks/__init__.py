@@ -14,3 +14,14 @@ NAMES = (
     "calibration",
 )
 CHECKS: tuple[Check, ...] = tuple(import_module(f"{__name__}.{name}").CHECK for name in NAMES)
+
+
+def find(name: str) -> Check:
+    """The check of the file `name` in this folder.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if name not in NAMES:
+        raise ValueError(f"there is no check {name!r}; there are {', '.join(NAMES)}")
+    return CHECKS[NAMES.index(name)]
