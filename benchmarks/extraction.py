@@ -145,7 +145,7 @@ def make_tricks(network, slow, device, folder):
             plain,
         )
     if slow:
-        made["compiled"] = (engines.compile_network(network), plain)
+        made["compiled"] = (torch.compile(network, dynamic=True, fullgraph=True), plain)
     if slow or device.type == "cuda":
         made["bf16"] = (functools.partial(bf16, in_use, device), last)
     return made

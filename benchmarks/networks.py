@@ -1,6 +1,6 @@
 """Are the ratios between networks reproducible? The comparison of notebook 04, several times.
 
-usage: python benchmarks/networks.py [--sittings 2] [--rounds 5] [--seconds 0.3] [--engines eager compiled onnxruntime]
+usage: python benchmarks/networks.py [--sittings 2] [--rounds 5] [--seconds 0.3] [--engines eager onnxruntime]
                                      [--batches 1 16 64] [--threads N] [--weights ARCH=WEIGHTS ...] [ARCH ...]
 
 Writes benchmarks/results/networks.json: the rows of every sitting, the ratios of each network to the first, how far
@@ -61,7 +61,7 @@ def main():
     parser.add_argument("--sittings", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=0.3, help="of each engine, network and batch size a round")
-    parser.add_argument("--engines", nargs="*", default=["eager", "compiled", "onnxruntime", "cuda"])
+    parser.add_argument("--engines", nargs="*", default=["eager", "onnxruntime", "cuda"])
     parser.add_argument("--batches", type=int, nargs="*", default=[1, 16, 64], help="photos per pass")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--weights", nargs="*", default=["mobilenet_v2=packaged"], metavar="ARCH=WEIGHTS")

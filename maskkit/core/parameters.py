@@ -22,7 +22,7 @@ MAX_SEED = 2**32 - 1  # scikit-learn's and numpy's range; torch, which gets sums
 MAX_TAIL_RATE = 1e-4  # above, a few hundred photos undo what ImageNet taught
 SPLIT = ("grouped", "random", "given")
 AUGMENT = ("none", "report", "strong")  # `augment.TRAINING`, and none
-ENGINES = ("eager", "compiled", "onnxruntime", "cuda")  # `benchmark_networks.ENGINES`
+ENGINES = ("eager", "onnxruntime", "cuda")  # `benchmark_networks.ENGINES`
 EMBEDDED_ARCH = "mobilenet_v2"  # the one whose weights come as a package
 LANGUAGES = {"en": "English", "id": "Indonesian"}
 
@@ -111,7 +111,7 @@ RULES = {
     "COMPARE": choice("run", "both"),
     "TRY_VIEWS": at_least_one,
     "SPLITS": whole(2),
-    "EXAM_PHOTOS": whole(MIN_PER_CLASS),
+    "TEST_PHOTOS": whole(MIN_PER_CLASS),
     "TRY_TAIL_EPOCHS": at_least_one,
     "ENGINES": Rule(f"a list of {', '.join(ENGINES)}, commas between", is_engines),
     "SPEED_ROUNDS": at_least_one,

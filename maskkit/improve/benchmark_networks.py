@@ -175,7 +175,7 @@ def prepare(arch: str, weights: str, setup: Setup, progress: Any) -> tuple[dict[
             runs[engine] = engine_module.make_engine(
                 engine, network, setup.images, files["onnxruntime"], setup.threads, setup.device
             )
-        except (ImportError, RuntimeError, OSError) as error:  # a missing C++ compiler is a RuntimeError of torch
+        except (ImportError, RuntimeError, OSError) as error:
             notes[engine] = f"not available: {first_line(error)}"
         progress.update()
     memory, batch = {}, max(setup.images)

@@ -1,4 +1,4 @@
-"""Engines that run a network: torch, torch.compile, ONNX Runtime and CUDA, each checked against torch's outputs."""
+"""Engines that run a network: torch, ONNX Runtime and CUDA, each checked against torch's outputs."""
 
 import contextlib
 import copy
@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 Run = Callable[[torch.Tensor], torch.Tensor]  # images (N, 3, H, W) to logits (N, C), both on the CPU
 
-ENGINES = {"eager": "torch, eager", "compiled": "torch.compile", "onnxruntime": "ONNX Runtime", "cuda": "CUDA, eager"}
+ENGINES = {"eager": "torch, eager", "onnxruntime": "ONNX Runtime", "cuda": "CUDA, eager"}
 TOLERANCE = 1e-4  # an engine's logits against eager's; relative to the largest one if that is above 1
 CUDA_TOLERANCE = 1e-2  # cuDNN's convolutions use TF32 numbers, ten bits of mantissa, by default
 
@@ -37,20 +37,12 @@ def make_engine(
     """
     if engine == "eager":
         return network
-    if engine == "compiled":
-        run = compile_network(network)
-    elif engine == "onnxruntime":
+    if engine == "onnxruntime":
         run = run_onnx(network, path, threads, next(iter(images.values())).shape[-1])
     else:
         run = run_on_cuda(network, device)
     check_outputs(run, network, images, CUDA_TOLERANCE if engine == "cuda" else TOLERANCE)
     return run
-
-
-def compile_network(network: torch.nn.Module) -> Run:
-    """torch.compile for any batch size; with `fullgraph`, a part that cannot be compiled is an error."""
-    torch.compiler.reset()  # else networks of one class reach the limit of compiled versions
-    return torch.compile(network, dynamic=True, fullgraph=True)
 
 
 def run_onnx(network: torch.nn.Module, path: Path, threads: int, size_px: int) -> Run:

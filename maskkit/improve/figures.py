@@ -34,10 +34,11 @@ from maskkit.plots import curves
 
 TEST_SETS = {  # words, colour, marker
     "unseen": ("unseen photos, same source", ACCENT, "o"),
-    "street": ("the same, as from a street camera", "#7a5c00", "s"),
-    "elsewhere": ("photos of another source", RED, "D"),
+    "street_camera": ("the same through a simulated street camera", "#7a5c00", "s"),
+    "other_source": ("photos of another source", RED, "D"),
 }
-SHOWN_VIEWS, MAX_ROWS = 6, 12
+AUGMENTATIONS = {"report": "the report's", "street": "street camera"}  # others are shown by their name
+SHOWN_VIEWS, MAX_ROWS = 4, 12
 
 
 @styled
@@ -49,7 +50,7 @@ def views(
     photos: str,
     seed: int,
 ) -> Figure:
-    """Photos and some views of each augmentation: a row per photo and augmentation.
+    """Photos and four views of each augmentation: a row per photo and augmentation.
 
     If there are many photos, only as many as fit into twelve rows, the first classes by name.
 
@@ -69,24 +70,24 @@ def views(
         image, index = images[photo], labels[photo]
         colour = styles[index][0]
         picture(row[0], image, colour, width=2.4, dashed=index > 0)
-        row[0].set_title("as it is" if at == 0 else "", fontsize=9.5)
-        row[0].set_ylabel(f"{names[index]}\n{name}", color=colour, fontsize=9)
+        row[0].set_title("original" if at == 0 else "", fontsize=9.5)
+        row[0].set_ylabel(f"{names[index]}\n{AUGMENTATIONS.get(name, name)}", color=colour, fontsize=9)
         for number, axis in enumerate(row[1:]):
             view = augment.View(model.Transform(), name, seed, number)
             picture(axis, view.changed(image), LINE)
-            axis.set_title(f"view {number + 1}" if at == 0 else "", fontsize=9.5)
+            axis.set_title(f"augmented view {number + 1}" if at == 0 else "", fontsize=9.5)
     selection = of_classes(len({labels[i] for i in shown}), classes, " ")
     first = "the first classes by name · " if selection else ""
-    heading(fig, f"Augmented views: would you still call each by its label?{selection}", first + label(photos, 60))
+    heading(fig, f"Augmented views of the same photos{selection}", first + label(photos, 60))
     return fig
 
 
 @styled
-def gains(gains: Gains, photos: str) -> Figure:
+def gains(gains: Gains, photos: str, title: str) -> Figure:
     """The gain of each proposed extension on each test set with its 95 % interval, in percentage points.
 
     Args:
-        gains: of `paired_gains.compare`; photos: for the title.
+        gains: of `paired_gains.compare`; photos: for the line below the title.
     """
     rows = [(test_set, entry) for entries in gains.values() for test_set, entry in entries.items()]
     fig, [[axis]] = figure(10.6, 0.34 * len(rows) + 0.16 * len(gains) + 1.3, 1, 1)
@@ -105,7 +106,7 @@ def gains(gains: Gains, photos: str) -> Figure:
     axis.axvline(0, color=INK, lw=1.2, zorder=1)
     axis.set(xlim=(-reach, reach), ylim=(y - 0.9, -0.8), yticks=places, ylabel="proposed extension")
     axis.set_yticklabels(names, fontsize=9.5)
-    axis.set_xlabel("gain in accuracy (percentage points): left worse, right better")
+    axis.set_xlabel("gain in accuracy (percentage points): left of 0 worse, right of 0 better")
     axis.tick_params(axis="y", length=0)
     axis.grid(axis="x")
     shown = {test_set: TEST_SETS[test_set] for test_set, _ in rows}
@@ -117,7 +118,7 @@ def gains(gains: Gains, photos: str) -> Figure:
     n, n_splits = (min(entry[name] for _, entry in rows) for name in ("n", "splits"))
     below = f"paired over {plural(n_splits, 'split')}, {plural(n, 'photo')} or more each, 95 % intervals"
     below += f" · {label(photos, 48)}"
-    heading(fig, "What each proposed extension gains over the plain recipe", below)
+    heading(fig, title, below)
     return fig
 
 
@@ -135,8 +136,8 @@ def tails(histories: dict[str, list[dict[str, Any]]], photos: str) -> Figure:
             axis.set_title(f"{label(arch)}: {kind}")
     handles, names = grid[0, 1].get_legend_handles_labels()
     fig.legend(handles[:2], names[:2], loc="outside lower center", ncols=2)
-    below = f"the broad grey line is the best epoch · {label(photos, 48)}"
-    heading(fig, "The last stages unfrozen: the first of the splits", below)
+    below = f"the broad grey line marks the best epoch · {label(photos, 48)}"
+    heading(fig, "Fine-tuning the last stages: loss and accuracy of the first split", below)
     return fig
 
 

@@ -4,13 +4,12 @@ from pathlib import Path
 from typing import Any
 
 from maskkit import evaluate
-from maskkit.audit.classifiers import Classifier
 from maskkit.audit.entries import entry
 from maskkit.core import disk, environment, intervals, markdown
-from maskkit.improve.recipes import Trained
+from maskkit.improve.recipes import Experiment, Trained
 from maskkit.improve.test_sets import TestSet
 
-VERSION = 1  # of improve.json
+VERSION = 2  # of improve.json
 Gains = dict[str, dict[str, dict[str, Any]]]  # {extension: {test set: entry of `gain`}}
 
 
@@ -45,7 +44,7 @@ def gain(words: str, new: Trained, plain: Trained, test_set: TestSet, seed: int)
         interval,
         n,
         sentence,
-        exam=test_set.name,
+        test_set=test_set.name,
         words=words,
         splits=n_splits,
         answer=answer,
@@ -54,27 +53,28 @@ def gain(words: str, new: Trained, plain: Trained, test_set: TestSet, seed: int)
     )
 
 
+def gains(words: str, new: Trained, plain: Trained, experiment: Experiment) -> dict[str, dict[str, Any]]:
+    """{test set: `gain`} of a changed recipe of one network."""
+    return {each.name: gain(words, new, plain, each, experiment.seed) for each in experiment.sets}
+
+
 def format_points(difference: float) -> str:
     """+0.012 -> '+1.2': a difference of fractions in percentage points."""
     return f"{100 * difference:+.1f}"
 
 
-def compare(words: str, new: dict[str, Trained], plain: dict[str, Trained], sets: list[TestSet], seed: int) -> Gains:
+def compare(words: str, new: dict[str, Trained], plain: dict[str, Trained], experiment: Experiment) -> Gains:
     """{"architecture, words": {test set: `gain`}} of a changed recipe, for each architecture."""
-    found: Gains = {}
-    for arch in plain:
-        title = f"{arch}, {words}"
-        found[title] = {each.name: gain(title, new[arch], plain[arch], each, seed) for each in sets}
-    return found
+    return {f"{arch}, {words}": gains(f"{arch}, {words}", new[arch], plain[arch], experiment) for arch in plain}
 
 
-def compare_networks(trained: dict[str, Trained], sets: list[TestSet], seed: int) -> Gains:
+def compare_networks(trained: dict[str, Trained], experiment: Experiment) -> Gains:
     """The gain of MobileNetV2 over ResNet18, as of `compare`; empty if one of them was not trained."""
     words, pair = "mobilenet_v2 instead of resnet18", ("mobilenet_v2", "resnet18")
     if any(arch not in trained for arch in pair):
         return {}
     light, heavy = (trained[arch] for arch in pair)
-    return {words: {each.name: gain(words, light, heavy, each, seed) for each in sets}}
+    return {words: gains(words, light, heavy, experiment)}
 
 
 def format_table(gains: Gains) -> str:
@@ -83,7 +83,7 @@ def format_table(gains: Gains) -> str:
     for entries in gains.values():
         for gain in entries.values():
             low, high = gain["interval"]
-            measured_on = f"{gain['n']} {gain['exam']} photos, {gain['splits']} splits"
+            measured_on = f"{gain['n']} {gain['test_set'].replace('_', ' ')} photos, {gain['splits']} splits"
             shares = [f"{100 * gain[name]:.1f} %" for name in ("before", "after")]
             points = f"{format_points(gain['value'])} ({format_points(low)} to {format_points(high)})"
             rows.append([gain["words"], measured_on, *shares, points, gain["answer"]])
@@ -96,19 +96,23 @@ def write_improve_json(
     *,
     gains: Gains,
     networks: list[dict[str, Any]],
-    sets: list[TestSet],
-    nets: dict[str, Classifier],
-    recipe: dict[str, Any],
+    experiment: Experiment,
+    notes: dict[str, str],
 ) -> None:
-    """Write improve.json: the gains, the comparison of networks, the test sets, and the weights that were used."""
+    """Write improve.json: the gains, the comparison of networks, the test sets, and the weights that were used.
+
+    Args:
+        gains: of `compare`; networks: rows of `benchmark_networks.compare`.
+        notes: {architecture: what to know about its weights, or why there are none}; empty ones are left out.
+    """
     content = {
         "version": VERSION,
         "gains": gains,
         "networks": networks,
-        "exams": {each.name: {"words": each.words, "n": len(each.rows)} for each in sets},
-        "weights": {arch: net.weights for arch, net in nets.items()},
-        "notes": {arch: net.note for arch, net in nets.items() if net.note},
-        "recipe": recipe,
+        "test_sets": {each.name: {"words": each.words, "n": len(each.rows)} for each in experiment.sets},
+        "weights": {arch: net.weights for arch, net in experiment.nets.items()},
+        "notes": {arch: note for arch, note in notes.items() if note},
+        "recipe": experiment.recipe,
         "versions": environment.versions(),
     }
     disk.write_json(run_dir / "improve.json", content)

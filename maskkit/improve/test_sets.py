@@ -65,7 +65,7 @@ def draw(run_dir: Path, *, n_seeds: int, seed: int) -> Drawn:
 
 
 def find(drawn: Drawn, source: folders.Source, against: folders.Source | None, *, n: int, seed: int) -> list[TestSet]:
-    """Find the test sets: `unseen`, the same photos as `street`, and `elsewhere` if there is another source.
+    """Find the test sets: `unseen`, the same photos as `street_camera`, and `other_source` if there is one.
 
     Args:
         source: from which the run was drawn; its test part is taken, or its validation part if there is no test part,
@@ -81,8 +81,8 @@ def find(drawn: Drawn, source: folders.Source, against: folders.Source | None, *
     """
     plain = find_unseen(drawn, source, n, seed)
     street = augment.View(model.Transform(), "street", seed, 0)
-    words = "the same photos as a street camera might take them (simulated)"
-    both = [plain, dataclasses.replace(plain, name="street", words=words, transform=street)]
+    words = "photos through a simulated street camera"
+    both = [plain, dataclasses.replace(plain, name="street_camera", words=words, transform=street)]
     if against is None:
         return both
     files = survey.find_files(against)
@@ -93,7 +93,7 @@ def find(drawn: Drawn, source: folders.Source, against: folders.Source | None, *
     others = survey.read(sample(files, n, seed))
     new = [row for row in others.rows if row["sha256"] not in known]
     groups = leaks.components(len(new), leaks.exact(np.array([row["sha256"] for row in new])))
-    return [*both, TestSet("elsewhere", f"photos of another source ({against.photos})", new, groups)]
+    return [*both, TestSet("other_source", f"photos of another source ({against.photos})", new, groups)]
 
 
 def find_unseen(drawn: Drawn, source: folders.Source, n: int, seed: int) -> TestSet:

@@ -45,7 +45,7 @@ def test_the_comparison_is_complete_and_leaves_everything_as_it_was(no_onnx):
     for row in rows:
         assert set(row["speed"]) == {"eager"} and "random weights" in row["weights_note"]
         assert "onnx is not installed: pip install -e '.[onnx]'" in row["notes"]["onnxruntime"]
-        assert row["notes"]["compiled"] == "not measured here" and set(row["speed"]["eager"]) == {"1", "2"}
+        assert row["notes"]["cuda"] == "not measured here" and set(row["speed"]["eager"]) == {"1", "2"}
         for cell in row["speed"]["eager"].values():
             assert len(cell["rounds_ms"]) == len(cell["rounds_cpu_ms"]) == 2 <= cell["n"] and cell["p50_ms"] > 0
     text = speed_table.format_table(rows)

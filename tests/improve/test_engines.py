@@ -47,12 +47,3 @@ def test_onnx_runtime_passes_any_batch_with_eagers_outputs(tmp_path):
     network = network_of("shufflenet_v2_x0_5", images)
     run = engines.make_engine("onnxruntime", network, images, tmp_path / "n.onnx", 1, CPU)
     assert run(torch.randn(5, 3, 64, 64)).shape == (5, 2)
-
-
-@pytest.mark.slow
-def test_compiled_passes_any_batch_with_eagers_outputs(tmp_path):
-    images = {n: torch.randn(n, 3, 64, 64) for n in (1, 3)}
-    network = network_of("resnet18", images)
-    run = engines.make_engine("compiled", network, images, tmp_path / "n.onnx", 1, CPU)
-    with torch.inference_mode():
-        assert run(torch.randn(5, 3, 64, 64)).shape == (5, 2)

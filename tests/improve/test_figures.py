@@ -55,17 +55,17 @@ def gain_of(value, low, high, answer):
         "before": 0.9,
         "after": 0.9 + value,
         "words": "an extension",
-        "exam": "unseen",
+        "test_set": "unseen",
     }
 
 
 def test_gains_say_what_was_and_became_and_the_answer():
     unsure = gain_of(0.01, -0.02, 0.04, "no gain shown")
     found = {
-        "an extension": {"unseen": gain_of(0.05, 0.01, 0.09, "yes"), "street": unsure},
+        "an extension": {"unseen": gain_of(0.05, 0.01, 0.09, "yes"), "street_camera": unsure},
         "another extension with a name that is long": {"unseen": gain_of(-0.03, -0.05, -0.01, "worse")},
     }
-    fig = figures.gains(found, "demo")
+    fig = figures.gains(found, "demo", "What augmentation gains")
     text = words(fig)
     for wanted in (
         "+5.0 (+1.0 to +9.0), from 90.0 to 95.0 %: yes",
@@ -76,6 +76,7 @@ def test_gains_say_what_was_and_became_and_the_answer():
         "20 splits",
         "120 photos",
         "demo",
+        "What augmentation gains",
     ):
         assert wanted in text
     low, high = fig.axes[0].get_xlim()
@@ -89,7 +90,7 @@ def test_views_are_shown_beside_the_photo_and_leave_random_state_alone():
     fig = figures.views(images, [0, 1], ("with_mask", "without_mask"), ("report", "street"), "demo", 0)
     assert torch.equal(before, torch.get_rng_state())
     assert sum(bool(axis.images) for axis in fig.axes) == 4 * (1 + figures.SHOWN_VIEWS)
-    for wanted in ("as it is", "view 6", "street", "without_mask"):
+    for wanted in ("original", "augmented view 4", "the report's", "street camera", "without_mask"):
         assert wanted in words(fig)
 
 

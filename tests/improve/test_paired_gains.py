@@ -13,6 +13,10 @@ def make_set(n):
     return test_sets.TestSet("unseen", "unseen photos", [{"label": "a"}] * n, np.arange(n))
 
 
+def experiment(nets, n):
+    return recipes.Experiment(nets, None, [make_set(n)], {}, None, seed=0)
+
+
 def trained(right):
     return recipes.Trained({"unseen": right}, [], [])
 
@@ -36,7 +40,7 @@ def test_the_table_shows_before_after_and_answer():
     half = right.copy()
     half[:, :2] = False
     sides = [{"resnet18": trained(rights)} for rights in (right, half)]
-    found = paired_gains.compare("strong views", *sides, [make_set(4)], 0)
+    found = paired_gains.compare("strong views", *sides, experiment({}, 4))
     row = paired_gains.format_table(found).splitlines()[2]
     assert row.startswith("| resnet18, strong views | 4 unseen photos, 20 splits | 50.0 % | 100.0 % | +50.0 (")
     score = paired_gains.accuracy(trained(half), make_set(4), 0)
@@ -47,6 +51,6 @@ def test_the_table_shows_before_after_and_answer():
 def test_the_lighter_network_is_compared_only_if_both_were_trained():
     right = np.ones((20, 4), dtype=bool)
     both = {"resnet18": trained(right), "mobilenet_v2": trained(~right)}
-    (entries,) = paired_gains.compare_networks(both, [make_set(4)], 0).values()
+    (entries,) = paired_gains.compare_networks(both, experiment({}, 4)).values()
     assert entries["unseen"]["value"] == -1 and entries["unseen"]["answer"] == "worse"
-    assert paired_gains.compare_networks({"resnet18": trained(right)}, [make_set(4)], 0) == {}
+    assert paired_gains.compare_networks({"resnet18": trained(right)}, experiment({}, 4)) == {}

@@ -37,35 +37,24 @@ def test_heads_and_tails_answer_the_test_set_and_leave_the_network_as_it_was(net
     drawn_faces.photos.transform = model.Transform(64)
     sets = small(test_sets.find(drawn_faces, face_source, None, n=12, seed=0))
     before = {name: value.clone() for name, value in net.network.state_dict().items()}
-    settings = {"recipe": RECIPE, "device": CPU, "seed": 0}
-    nets = {"resnet18": net}
-    plain = recipes.train_heads(nets, drawn_faces, sets, augmentation="none", n_views=1, **settings)["resnet18"]
-    views = recipes.train_heads(nets, drawn_faces, sets, augmentation="report", n_views=2, **settings)
+    experiment = recipes.Experiment({"resnet18": net}, drawn_faces, sets, RECIPE, CPU, seed=0)
+    plain = recipes.train_heads(experiment, augmentation="none", n_views=1)["resnet18"]
+    heads = recipes.train_heads(experiment, augmentation="report", n_views=2)
     unfrozen = recipes.train_tails(
-        nets, drawn_faces, sets, views, augmentation="report", n_views=2, tail_learning_rate=1e-4, **settings
+        experiment, heads, augmentation="report", n_views=2, tail_epochs=2, tail_learning_rate=1e-4
     )["resnet18"]
-    views = views["resnet18"]
+    views = heads["resnet18"]
     for trained in (plain, views, unfrozen):
         assert trained.right["unseen"].shape == (3, 12) and trained.right["unseen"].dtype == bool
         assert len(trained.history) == 2
     assert not torch.equal(plain.states[0]["weight"], views.states[0]["weight"])
     assert all(torch.equal(value, before[name]) for name, value in net.network.state_dict().items())
     assert model.count_weights(net.network)[0] == 1026
-    again = recipes.train_head(net, drawn_faces, sets, augmentation="report", n_views=2, **settings)
+    again = recipes.train_head(experiment, "resnet18", "report", 2)
     assert np.array_equal(views.right["unseen"], again.right["unseen"])
 
 
 def test_a_tail_s_rate_is_checked_before_photos_pass_its_trunk(net, drawn_faces):
+    experiment = recipes.Experiment({"resnet18": net}, drawn_faces, [], RECIPE, CPU, seed=0)
     with pytest.raises(ValueError, match="TAIL_LEARNING_RATE must be above 0 and at most 0.0001, got 1.0"):
-        recipes.train_tail(
-            net,
-            drawn_faces,
-            [],
-            [],
-            augmentation="report",
-            n_views=2,
-            recipe=RECIPE,
-            tail_learning_rate=1.0,
-            device=CPU,
-            seed=0,
-        )
+        recipes.train_tails(experiment, {}, augmentation="report", n_views=2, tail_epochs=2, tail_learning_rate=1.0)

@@ -34,12 +34,14 @@ def test_test_sets_hold_no_version_of_a_drawn_photo(drawn_faces, face_source, tm
     first = next(i for i, row in enumerate(drawn_faces.photos.rows) if row["label"] == "with_mask")
     ImageOps.mirror(drawn_faces.photos.image(first)).save(face_source.folder / "with_mask" / "mirrored.png")
     shutil.copy(drawn_faces.photos.path(first), other / "with_mask")
-    unseen, street, elsewhere = test_sets.find(drawn_faces, face_source, folders.find(str(other)), n=12, seed=0)
-    assert [each.name for each in (unseen, street, elsewhere)] == ["unseen", "street", "elsewhere"]
+    unseen, street_camera, other_source = test_sets.find(
+        drawn_faces, face_source, folders.find(str(other)), n=12, seed=0
+    )
+    assert [each.name for each in (unseen, street_camera, other_source)] == ["unseen", "street_camera", "other_source"]
     files = {row["file"] for row in unseen.rows}
     assert len(unseen.rows) == 12 and "with_mask/mirrored.png" not in files
-    assert not known & {row["sha256"] for row in unseen.rows + elsewhere.rows}
-    assert street.rows == unseen.rows and street.transform.augmentation == "street"
+    assert not known & {row["sha256"] for row in unseen.rows + other_source.rows}
+    assert street_camera.rows == unseen.rows and street_camera.transform.augmentation == "street"
     labels = [row["label"] for row in unseen.rows]
     assert labels.count("with_mask") == labels.count("without_mask") == 6
 
@@ -57,7 +59,7 @@ def test_another_source_needs_the_same_classes(drawn_faces, face_source, tmp_pat
         test_sets.find(drawn_faces, face_source, folders.find(str(other)), n=10, seed=0)
 
 
-def test_the_street_set_shows_augmented_photos(drawn_faces, face_source):
+def test_the_street_camera_set_shows_augmented_photos(drawn_faces, face_source):
     street = test_sets.find(drawn_faces, face_source, None, n=4, seed=0)[1]
     shown = street.dataset(CLASSES)
     plain = data.Photos(street.rows, CLASSES, model.Transform())
