@@ -26,6 +26,7 @@ from maskkit.plot_style import (
     ACCENT,
     COLOURS,
     GREY,
+    HATCHES,
     INK,
     LINE,
     MARKERS,
@@ -358,6 +359,44 @@ def mistakes(
         fig,
         plural(len(wrong), "mistake") + (f" in {plural(n, 'validation photo')}" if n > len(wrong) else "") + more,
         f"most confident first · {label(arch)} · {label(photos, 48)}",
+    )
+    return fig
+
+
+@styled
+def chance(counts: dict[float, np.ndarray], n: int, observed: int) -> Figure:
+    """How far scores on n photos vary by chance alone, and how their interval shrinks with more photos.
+
+    Left, for each true accuracy the share of samples with so many photos right, and a line at the observed count.
+    Right, the Wilson 95 % interval of the observed share on n, 4 n, 16 n and 64 n photos.
+
+    Args:
+        counts: {true accuracy, 0..1: int (samples,), photos right of n in each sample}.
+        n: photos in a sample; observed: photos right that were observed.
+    """
+    fig, [[left, right]] = figure(10, 3, 1, 2, width_ratios=(1.5, 1))
+    width, lowest = 0.84 / len(counts), min(int(sample.min()) for sample in counts.values())
+    for at, (share, sample) in enumerate(counts.items()):
+        bars = 100 * np.bincount(sample, minlength=n + 1) / len(sample)
+        places = np.arange(n + 1) + (at - (len(counts) - 1) / 2) * width
+        colour, hatch = COLOURS[2 * at], HATCHES[at] if at else ""
+        name = f"true accuracy {100 * share:g} %"
+        left.bar(places, bars, width, color=tint(colour), edgecolor=colour, hatch=hatch, label=name)
+    left.axvline(observed, color=BROWN, lw=1.4, ls=(0, (5, 3)), label=f"{observed} of {n}")
+    left.set(xlim=(lowest - 0.5, n + 0.5), xlabel=f"photos right, of {n} (count)", ylabel="samples (%)")
+    left.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+    left.set_title(f"other samples of {plural(n, 'photo')}")
+    left.grid(axis="y")
+    left.legend(loc="upper left")
+    sizes = [4**power * n for power in range(4)]
+    intervals(right, [(observed * size // n, size, (ACCENT, "o", "")) for size in sizes])
+    right.set(title="95 % interval", xlim=(80, 100), xticks=range(80, 101, 5), xlabel="accuracy (%), from 80")
+    right.set(yticks=range(len(sizes)), ylim=(len(sizes) - 0.4, -0.6), ylabel="photos (count)")
+    right.set_yticklabels([f"{size:,}" for size in sizes])
+    heading(
+        fig,
+        f"What {observed} of {n} can and cannot say",
+        f"{plural(len(next(iter(counts.values()))), 'simulated sample')} for each true accuracy · no photo is shown",
     )
     return fig
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from maskkit import conflicts, corrections, data
+from maskkit import conflicts, corrections, data, runs
 from maskkit.core import disk, parallel, parameters
 from maskkit.core.groups import components
 from maskkit.core.parameters import MIN_PER_CLASS
@@ -341,7 +341,7 @@ def format_notes(rows: Rows, rejected: Rows, per_class: int, conflicting: Rows |
         rows, rejected: what `choose` returned; per_class: how many photos were asked for.
         conflicting: rows of conflicts.csv; None for the conflicts among `rows`.
     """
-    lines = [f"{len(rejected)} files set aside, named in rejected.csv"]
+    lines = [f"{len(rejected)} files excluded; rejected.csv gives the reasons"]
     by_hand = count_corrections(rows, rejected)
     excluded = [row for row in rejected if row["reason"] == corrections.REASON]
     origins = [listing.origin(row["source"]) for row in rows + excluded]
@@ -350,7 +350,9 @@ def format_notes(rows: Rows, rejected: Rows, per_class: int, conflicting: Rows |
         if n < per_class:
             lines.append(f"{label}: {n} photos are there, {per_class} were asked for; all are used")
     if any(by_hand.values()):
-        lines.append(f"corrected by hand: {by_hand['relabelled']} labels, {by_hand['set_aside']} photos set aside")
+        lines.append(
+            f"corrected by hand: {by_hand['relabelled']} labels changed, {by_hand['set_aside']} photos excluded"
+        )
     names = defaultdict(list)
     for row in conflicts.among(rows) if conflicting is None else conflicting:
         names[row["sha256"]].append(row["source"])
@@ -362,6 +364,44 @@ def format_notes(rows: Rows, rejected: Rows, per_class: int, conflicting: Rows |
             f"({listing.printable(shown)}{more}; all are in conflicts.csv)"
         )
     return "\n".join(lines)
+
+
+def record(
+    run_dir: Path,
+    source: folders.Source,
+    rows: Rows,
+    rejected: Rows,
+    *,
+    given: str,
+    per_class: int,
+    split: str,
+    seed: int,
+    groups: str,
+    correct_by: str,
+    seconds: float,
+) -> dict[str, Any]:
+    """Write what `curate` did into metrics.json, and return its content.
+
+    Args:
+        rows, rejected: what `curate` returned; given: parameter DATA; seconds: how long it took; else as `choose`.
+    """
+    return runs.record(
+        run_dir,
+        source=source.kind,
+        photos=source.photos,
+        source_note=source.note,
+        source_notes=source.notes,
+        classes=data.classes(rows),
+        split=split,
+        seed=seed,
+        per_class=per_class,
+        n_train=data.count(rows, "train"),
+        n_val=data.count(rows, "val"),
+        n_rejected=len(rejected),
+        corrected=count_corrections(rows, rejected),
+        seconds={"prepare": seconds},
+        run={"data": source.named(given), "folder": str(source.folder), "corrections": correct_by, "groups": groups},
+    )
 
 
 def folder_label(row: dict[str, str]) -> str:

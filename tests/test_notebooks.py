@@ -49,11 +49,24 @@ class TestForm:
     def test_every_figure_is_shown(self, path):
         for cell in code_cells(path):
             if cell.source.startswith("fig = "):
-                assert any("image/png" in output.get("data", {}) for output in cell.outputs), cell.source
+                kinds = {kind for output in cell.outputs for kind in output.get("data", {})}
+                assert kinds & {"image/png", "image/jpeg"}, cell.source
+
+    def test_it_is_below_a_megabyte(self, path):
+        assert path.stat().st_size < 1_000_000
 
     def test_few_cells_escape_comparison(self, path):
         tags = [tag for cell in code_cells(path) for tag in cell.metadata.get("tags", [])]
         assert tags.count("nbval-ignore-output") <= 4
+
+
+@pytest.mark.parametrize("name", ["01_prepare.ipynb", "03_evaluate.ipynb"])
+def test_a_notebook_ends_with_questions_an_exercise_and_the_next_notebook(name):
+    cells = nbformat.read(paths.NOTEBOOKS / name, 4).cells
+    *_, end, exercise, following = cells
+    assert re.findall("^## (.+)$", end.source, re.MULTILINE) == ["What we learned", "Check yourself", "Exercise"]
+    assert len(re.findall(r"^\d\. ", end.source, re.MULTILINE)) == 6 and "<details>" in end.source
+    assert exercise.outputs[0].text.startswith("not yet") and following.source.startswith("Next: [")
 
 
 def test_the_same_parameter_has_the_same_default_everywhere():

@@ -389,3 +389,13 @@ def test_mistakes_take_only_the_images_that_are_shown():
     images = [Image.new("RGB", (8, 8))] * plots.MAX_MISTAKES
     fig = plots.mistakes(images, np.zeros(n, int), probabilities, [f"{i}" for i in range(n)], REPORT, "demo", "a")
     assert "60 mistakes, 20 more not shown" in fig.get_suptitle()
+
+
+def test_chance_draws_each_samples_shares_and_shorter_intervals_for_more_photos():
+    counts = {0.5: np.array([2, 2, 3, 1]), 0.9: np.array([4, 4, 4, 3])}
+    fig = plots.chance(counts, n=4, observed=3)
+    heights = [round(bar.get_height()) for bar in fig.axes[0].patches]
+    assert heights == [0, 25, 50, 25, 0, 0, 0, 0, 25, 75]
+    assert "3 of 4" in heading(fig)
+    low, high = intervals.wilson(192, 256)
+    assert f"192 of 256 (75.0 %)\n{100 * low:.1f}-{100 * high:.1f} %" in words(fig)

@@ -10,6 +10,7 @@ from PIL import Image
 from maskkit.core import disk
 
 TAG = "thumbnail"
+KINDS = ("image/png", "image/jpeg")
 SIDES_PX = (960, 600)  # no picture is wider or higher; README shows them at a quarter
 
 
@@ -21,11 +22,11 @@ def write_thumbnail(notebook: Path, folder: Path) -> None:
     """
     tagged = [cell for cell in nbformat.read(notebook, 4).cells if TAG in cell.metadata.get("tags", [])]
     pictures = [
-        output["data"][kind]
+        content
         for cell in tagged
         for output in cell.get("outputs", [])
-        for kind in ("image/png", "image/jpeg")
-        if kind in output.get("data", {})
+        for kind, content in output.get("data", {}).items()
+        if kind in KINDS
     ]
     if len(tagged) != 1 or len(pictures) != 1:
         there = f"there are {len(tagged)} cells and {len(pictures)} pictures"

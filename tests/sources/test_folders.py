@@ -153,7 +153,7 @@ def test_a_given_split_trains_on_one_part_and_validates_on_all_of_the_other(tmp_
     }
     assert all((root / row["source"]).is_file() and split.folder_label(row) == row["label"] for row in rows)
     assert len({row["file"] for row in rows}) == 28 and len(data.read_split(tmp_path / "run")[1]) == 8
-    assert split.format_notes(rows, rejected, 10).splitlines()[0] == "0 files set aside, named in rejected.csv"
+    assert split.format_notes(rows, rejected, 10).splitlines()[0] == "0 files excluded; rejected.csv gives the reasons"
     few, _ = curate(root, tmp_path / "few", split="given", per_class=100)
     assert "cat: 15 photos are there, 100 were asked for; all are used" in split.format_notes(few, [], 100)
 
