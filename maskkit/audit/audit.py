@@ -6,12 +6,15 @@ changed or moved; odd photos are listed in suspects.csv.
 """
 
 import dataclasses
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from maskkit import checkpoint, model, plots, runs
+import numpy as np
+
+from maskkit import checkpoint, data, model, plots, runs
 from maskkit.audit import checks, overview, recipes, survey
 from maskkit.audit.audited import Audited, find_versions, fit_heads, parts_of_run, read_run_photos
 from maskkit.audit.checks.check import Audit, Check, Context
@@ -19,6 +22,7 @@ from maskkit.audit.checks.files import find_odd, suspect_rows
 from maskkit.audit.classifiers import Classifier, classifier_of_run, find_classifiers
 from maskkit.core import disk, environment, markdown, paths
 from maskkit.core.audit_file import VERSION
+from maskkit.core.cache import cached
 from maskkit.core.messages import in_english
 from maskkit.sources import folders
 
@@ -171,9 +175,9 @@ def read_other_source(
 def audit_run(run_dir: Path, *, device: str = "auto", seed: int = 0) -> Audit:
     """The audit of a run's own photos and model, in seconds, without figures.
 
-    The photos count as a sample of their source, so intervals are wider than those of the whole audit. Of many photos
-    or classes fewer splits are made; each sentence says how many. Writes audit.json unless a whole audit of the same
-    model is there.
+    The photos count as a sample of their source, so intervals are wider than those of the whole audit. The checks do
+    less, each sentence says how much: a few hundred splits, no untrained network, two hidden regions. An audit of the
+    same photos, model and code comes from the cache. Writes audit.json unless a whole audit of the same model is there.
 
     Returns:
         the audit (the whole one, where that is kept).
@@ -188,15 +192,30 @@ def audit_run(run_dir: Path, *, device: str = "auto", seed: int = 0) -> Audit:
         same = earlier.get("model_sha256") == description["model_sha256"]
         if earlier.get("version") == VERSION and earlier.get("scope") == "whole" and same:
             return earlier
-    context = Context(model.device(device), seed, is_sample=True)
-    classifier, metrics = classifier_of_run(network, description), runs.read_metrics(run_dir)
-    photos = read_run_photos(run_dir, description["classes"])
+    rows, metrics = data.read_split(run_dir), runs.read_metrics(run_dir)
+    named = [metrics.get(name) for name in ("photos", "source")]
+    inputs = [environment.code_hash(), environment.versions(), description, recipes.recipe_of(metrics), rows, *named]
+
+    def compute() -> dict[str, np.ndarray]:
+        context = Context(model.device(device), seed, is_sample=True)
+        audit = measure_run(run_dir, classifier_of_run(network, description), metrics, context)
+        return {"audit": np.frombuffer(json.dumps(audit).encode(), dtype=np.uint8)}
+
+    found = cached("audit", [*inputs, device, seed], compute, cache=paths.CACHE)
+    result: Audit = json.loads(found["audit"].tobytes())
+    disk.write_json(path, result)
+    return result
+
+
+def measure_run(run_dir: Path, classifier: Classifier, metrics: dict[str, Any], context: Context) -> Audit:
+    """The content of audit.json for a run's own photos; metrics: its metrics.json."""
+    photos = read_run_photos(run_dir, metrics["classes"])
     classifiers, recipe = {classifier.arch: classifier}, recipes.recipe_of(metrics)
     audited = prepare(photos, classifiers, classifier.arch, recipe, "of this run", run_dir, context)
-    result = head(audited, "run", metrics["photos"], metrics["source"], description["model_sha256"])
+    sha256 = disk.read_json(run_dir / "model.json")["model_sha256"]
+    result = head(audited, "run", metrics["photos"], metrics["source"], sha256)
     for check in checks.CHECKS:
         measure_check(result, check, audited, context)
-    disk.write_json(path, result)
     return result
 
 

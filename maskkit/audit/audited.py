@@ -24,7 +24,7 @@ class Audited:
     versions: {detector: groups int (n,)} of photos that are versions of one original, "all" among them.
     recipe: of the model; origin: who trained it, in words; arch: its key among `classifiers`.
     training, validation: bool (n,), the photos its head learned from, and those its epoch was chosen by.
-    odd: {problem: [(row, detail)]}, as `checks.files.find_odd` returns it.
+    odd: {problem: [(row, detail)]}, as `checks.files.find_odd` returns it; folded: {seed: what `out_of_fold` returned}.
     """
 
     photos: survey.Survey
@@ -36,6 +36,7 @@ class Audited:
     training: np.ndarray
     validation: np.ndarray
     odd: dict[str, list[tuple[dict[str, Any], str]]] = dataclasses.field(default_factory=dict)
+    folded: dict[int, np.ndarray] = dataclasses.field(default_factory=dict)
 
     @property
     def groups(self) -> np.ndarray:
@@ -81,12 +82,14 @@ class Audited:
         return self.classifier.network is not None and bool(self.training.any())
 
     def out_of_fold(self, seed: int) -> np.ndarray:
-        """Logits (n, C) of every photo, each by a head of the recipe that learned from the other folds.
+        """Logits (n, C) of every photo, each by a head of the recipe that learned from the other folds; computed once.
 
         Raises:
             ValueError: a class has too few photos for folds.
         """
-        return recipes.out_of_fold(self.classifier.X, self.labels, self.groups, self.recipe, seed)
+        if seed not in self.folded:
+            self.folded[seed] = recipes.out_of_fold(self.classifier.X, self.labels, self.groups, self.recipe, seed)
+        return self.folded[seed]
 
 
 def draw_evenly(places: np.ndarray, labels: np.ndarray, n: int, seed: int) -> np.ndarray:

@@ -1,6 +1,7 @@
 """The environment of a run: versions, machine, GPU, commit."""
 
 import contextlib
+import hashlib
 import importlib.metadata
 import os
 import platform
@@ -40,6 +41,14 @@ def commit() -> str | None:
     except (OSError, subprocess.TimeoutExpired):  # no git on this machine: the run is none the worse
         return None
     return done.stdout.strip() or None
+
+
+def code_hash() -> str:
+    """Return a hash of maskkit's own Python files, for cached results that depend on much of the code."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parents[1].rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def processor() -> str:

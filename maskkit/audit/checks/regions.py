@@ -50,6 +50,7 @@ HIDDEN = {  # in a sentence
     ("background", "blur"): message("the background hidden (blur)"),
     ("background", "mean"): message("the background hidden (mean)"),
 }
+HIDDEN_AT_ONCE = [("lower_half", "blur"), ("upper_half", "blur")]  # of a run's own photos: what is judged, in seconds
 Answers = Mapping[tuple[str, str], np.ndarray]  # {(region, fill): probabilities float (n, C)}
 
 
@@ -57,7 +58,7 @@ Answers = Mapping[tuple[str, str], np.ndarray]  # {(region, fill): probabilities
 
 
 def measure(audited: Audited, context: Context) -> Measured:
-    """Every network's answers to unseen photos, each region hidden in each way."""
+    """Every network's answers to unseen photos, each region hidden in each way; of a run's own only both halves."""
     if not audited.trained:
         return Measured(judged=no_model(audited))
     labels, photos, measured = audited.labels, audited.photos, Measured()
@@ -67,11 +68,10 @@ def measure(audited: Audited, context: Context) -> Measured:
         if classifier.network is None:
             continue
         answers = {("whole", ""): classifier.probabilities(classifier.X[places])}
-        for region in regions.REGIONS:
-            for fill in regions.FILLS:
-                hidden = regions.Hidden(classifier.transform, region, fill)
-                X = classifier.features(rows, photos.classes, context.device, hidden)
-                answers[region, fill] = classifier.probabilities(X)
+        for region, fill in HIDDEN_AT_ONCE if context.is_sample else list(HIDDEN)[1:]:
+            hidden = regions.Hidden(classifier.transform, region, fill)
+            X = classifier.features(rows, photos.classes, context.device, hidden)
+            answers[region, fill] = classifier.probabilities(X)
         measured.entries |= entries_of(classifier.arch, answers, labels[places], audited.groups[places], context.seed)
         measured.names |= entry_names(classifier.arch)
     measured.judged = measured.entries[f"{audited.arch}_mouth"]
@@ -128,7 +128,7 @@ def entries_of(arch: str, answers: Answers, labels: np.ndarray, groups: np.ndarr
 def mouth_entry(arch: str, answers: Answers, labels: np.ndarray, groups: np.ndarray, seed: int) -> Entry:
     """The share of photos whose true class loses more by a hidden lower half than by a hidden upper half."""
     lower, upper = (
-        np.mean([answers[region, fill][np.arange(len(labels)), labels] for fill in regions.FILLS], 0)
+        np.mean([found[range(len(labels)), labels] for (hidden, _), found in answers.items() if hidden == region], 0)
         for region in ("lower_half", "upper_half")
     )
     value, interval, n = rate(lower < upper, groups, seed)

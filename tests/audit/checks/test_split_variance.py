@@ -35,7 +35,7 @@ def test_a_network_that_learned_from_these_photos_is_not_measured():
 
 
 @pytest.mark.parametrize(
-    ("n_photos", "n_classes", "expected"), [(200, 2, 1000), (2000, 2, 1000), (750, 30, 177), (5000, 100, 100)]
+    ("n_photos", "n_classes", "expected"), [(200, 2, 400), (2000, 2, 400), (750, 30, 100), (100, 30, 400)]
 )
 def test_of_a_run_fewer_splits_are_made_where_each_is_more_work(n_photos, n_classes, expected):
     assert split_variance.affordable_splits(n_photos, n_classes, 10) == expected
