@@ -376,3 +376,20 @@ def test_mistakes_take_only_the_images_that_are_shown():
     images = [Image.new("RGB", (8, 8))] * plots.MAX_MISTAKES
     fig = plots.mistakes(images, np.zeros(n, int), probabilities, [f"{i}" for i in range(n)], REPORT, "demo", "a")
     assert "60 mistakes, 20 more not shown" in fig.get_suptitle()
+
+
+def texts_of(fig):
+    return " ".join(text.get_text() for text in fig.findobj(matplotlib.text.Text))
+
+
+def test_a_figure_speaks_the_language_it_is_given_and_leaves_none_behind():
+    indonesian = texts_of(plots.training_curves(history(n=40), "demo", "resnet18", language="id"))
+    for words in ("Pelatihan: akurasi validasi terbaik 39 dari 40 (97,5%)", "akurasi (%)", "epoch terbaik (3)", "0,2"):
+        assert words in indonesian
+    assert "validation" not in indonesian
+    assert "best validation accuracy 39 of 40 (97.5 %)" in texts_of(plots.training_curves(history(n=40), "demo", "x"))
+
+
+def test_a_figure_in_a_language_that_is_none_of_ours_is_refused():
+    with pytest.raises(ValueError, match="LANGUAGE"):
+        plots.scores({}, language="fr")
