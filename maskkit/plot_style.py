@@ -1,9 +1,12 @@
 """What all figures share: one style, headings, pictures, intervals, the style of classes, and texts that can be drawn.
 
+A figure is drawn in the language that its function is given: `styled` sets it while the figure is drawn, and `phrase`
+and the functions that format numbers read it.
 Classes are told apart by colour, marker and hatch, right and wrong by sign and frame; rates carry their Wilson 95 %
 interval.
 """
 
+import contextvars
 import functools
 import math
 import unicodedata
@@ -16,12 +19,15 @@ import numpy as np
 from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import ScalarFormatter
 from PIL import Image
 
-from maskkit.core import class_names
+from maskkit.core import class_names, messages
 from maskkit.core.intervals import wilson
+from maskkit.html import languages
 
 Parameters = ParamSpec("Parameters")
+LANGUAGE = contextvars.ContextVar("LANGUAGE", default="en")  # of the figure that is being drawn
 ClassStyle = tuple[str, str, str]  # colour, marker and hatch of a class
 MAX_CLASSES = 12  # with a row each; a figure of more says which it shows, and sums up the others where it can
 TILE_PX = 320  # pictures are drawn at most this large, so that a figure of phone photos stays small
@@ -86,20 +92,65 @@ def load_backend() -> None:
 
 
 def styled(draw: Callable[Parameters, Figure]) -> Callable[Parameters, Figure]:
-    """Draw in our style, leave the caller's alone, and fix the layout: each save gives the same bytes."""
+    """Draw in our style, leave the caller's alone, and fix the layout: each save gives the same bytes.
+
+    A keyword argument `language` ("en" where it is missing) sets the language of the figure's words and numbers.
+    """
 
     @functools.wraps(draw)
     def wrapper(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Figure:
         load_backend()
         kept = {name: plt.rcParams[name] for name in ("backend", "interactive")}
         settings: Any = {**plt.rcParamsDefault, **STYLE, **kept}
-        with plt.rc_context(settings):
-            fig = draw(*args, **kwargs)
-            fig.draw_without_rendering()
-            fig.set_layout_engine("none")
-            return fig
+        language = languages.need(str(kwargs.get("language", "en")))
+        token = LANGUAGE.set(language)
+        try:
+            with plt.rc_context(settings):
+                fig = draw(*args, **kwargs)
+                if language != "en":
+                    localize_ticks(fig)
+                fig.draw_without_rendering()
+                fig.set_layout_engine("none")
+                return fig
+        finally:
+            LANGUAGE.reset(token)
 
     return wrapper
+
+
+def phrase(template: str, **values: Any) -> str:
+    """A text in the figure's language; template, values: as `core.messages.said` takes them."""
+    spoken = languages.get(LANGUAGE.get())
+    return messages.format_message(template, values, translate=spoken.translate, localize=spoken.localize)
+
+
+def phrase_plural(n: int, one: str, many: str) -> str:
+    """The template `one` where n is 1, otherwise `many`, in the figure's language; both may name {n}."""
+    return phrase(one if n == 1 else many, n=n)
+
+
+def localize(number: str) -> str:
+    """A number written the English way, written the way of the figure's language."""
+    return languages.get(LANGUAGE.get()).localize(number)
+
+
+class LocalFormatter(ScalarFormatter):
+    """Numbers at ticks in one language."""
+
+    def __init__(self, language: str) -> None:
+        super().__init__()
+        self.localize = languages.get(language).localize
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        return self.localize(super().__call__(x, pos))
+
+
+def localize_ticks(fig: Figure) -> None:
+    """Write the numbers at all ticks in the figure's language."""
+    for axes in fig.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            if type(axis.get_major_formatter()) is ScalarFormatter:
+                axis.set_major_formatter(LocalFormatter(LANGUAGE.get()))
 
 
 def figure(width: float, height: float, rows: int, columns: int, **options: Any) -> tuple[Figure, np.ndarray]:
@@ -161,7 +212,7 @@ def verdict(
     sign, weight = ("✗", "bold") if wrong else ("✓", "normal")
     lines = [f"{sign} {class_labels(classes, 15)[predicted]}, {percent(probability[predicted])}"]
     if wrong:
-        lines.append(f"is {class_labels(classes, 20)[int(true)]}")
+        lines.append(phrase("is {name}", name=class_labels(classes, 20)[int(true)]))
     if file is not None:
         lines.append(label(Path(file).name, 24))
     axis.set_xlabel(lines[0], color=styles[predicted][0], fontsize=9, weight=weight, labelpad=4)
@@ -193,7 +244,7 @@ def ranges(
         if interval is not None:
             low, high = interval
             axis.plot((100 * low, 100 * high), (y, y), color=colour, lw=4, alpha=0.35, solid_capstyle="butt")
-            text += (", " if one_line else "\n") + f"{100 * low:.1f}-{100 * high:.1f} %"
+            text += (", " if one_line else "\n") + phrase("{ends:interval}", ends=[low, high])
         if value is not None:
             axis.plot(100 * value, y, marker, color=colour, ms=6 if one_line else 8, clip_on=False, zorder=4)
         axis.annotate(
@@ -244,19 +295,24 @@ def select_classes(classes: Sequence[str], values: Sequence[float]) -> tuple[lis
 
 
 def format_selection(rule: str, others: Sequence[int], values: Sequence[float]) -> str:
-    """What a heading says of the rule by which `select_classes` left others out: names decide among equal values."""
+    """What a heading says of the rule (a phrase) by which `select_classes` left others out.
+
+    Names decide among equal values.
+    """
     if not others:
         return ""
-    return (rule if min(values) < max(values) else "the first classes by name") + " · "
+    return (rule if min(values) < max(values) else phrase("the first classes by name")) + " · "
 
 
 def of_classes(n_shown: int, classes: Sequence[str], after: str = ": ") -> str:
     """What a title says of classes that are left out: ': 12 of 30 classes shown', or nothing."""
-    return f"{after}{n_shown} of {len(classes)} classes shown" if n_shown < len(classes) else ""
+    if n_shown == len(classes):
+        return ""
+    return after + phrase("{n} of {of} classes shown", n=n_shown, of=len(classes))
 
 
 def other_classes(places: Sequence[int]) -> str:
-    return f"{len(places)} others" if len(places) > 1 else "1 other"
+    return phrase_plural(len(places), "1 other", "{n} others")
 
 
 def tint(colour: str) -> tuple[float, float, float]:
@@ -295,9 +351,11 @@ def plural(n: int, noun: str) -> str:
 
 def percent(fraction: float) -> str:
     """0.987 -> "98.7 %"; never "100 %" for what is not certain."""
-    return "> 99.9 %" if 0.9995 <= fraction < 1 else f"{100 * fraction:.1f} %"
+    return localize("> 99.9 %" if 0.9995 <= fraction < 1 else f"{100 * fraction:.1f} %")
 
 
 def format_rate(correct: int, n: int) -> str:
     """'39 of 40 (97.5 %)'."""
-    return f"{correct} of {n} ({100 * correct / n:.1f} %)" if n else "no photo"
+    if not n:
+        return phrase("no photo")
+    return phrase("{correct} of {n} ({share:percent})", correct=str(correct), n=str(n), share=correct / n)

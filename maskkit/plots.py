@@ -1,6 +1,7 @@
 """One function per figure: each takes arrays and returns a matplotlib Figure; `save` writes it.
 
-No function shows, saves, seeds or changes global style. Classes are told apart by colour, marker and hatch,
+No function shows, saves, seeds or changes global style. `language` ("en" or "id") is that of the words and numbers.
+Classes are told apart by colour, marker and hatch,
 right and wrong by sign and frame; rates carry their Wilson 95 % interval.
 """
 
@@ -42,8 +43,11 @@ from maskkit.plot_style import (
     heading,
     intervals,
     label,
+    localize,
     of_classes,
     other_classes,
+    phrase,
+    phrase_plural,
     picture,
     plural,
     select_classes,
@@ -67,7 +71,9 @@ FILL = LinearSegmentedColormap.from_list("maskkit", ["#f3f5f7", "#d5e8ea", "#6fa
 
 
 @styled
-def photos_grid(images: list[Image.Image], labels: Sequence[int], classes: Sequence[str], photos: str) -> Figure:
+def photos_grid(
+    images: list[Image.Image], labels: Sequence[int], classes: Sequence[str], photos: str, *, language: str = "en"
+) -> Figure:
     """A sample of each class, one row per class, at most eight photos a row; of many classes the first twelve.
 
     Args:
@@ -89,22 +95,27 @@ def photos_grid(images: list[Image.Image], labels: Sequence[int], classes: Seque
         axes[0].set_title(names[index], color=styles[index][0], weight="bold", fontsize=10.5, pad=5)
     heading(
         fig,
-        "What the network is asked to tell apart" + of_classes(len(rows), classes),
-        f"{plural(shown, 'photo')} shown · {'the first classes by name · ' if len(rows) < len(classes) else ''}"
-        f"{label(photos, 48)}",
+        phrase("What the network is asked to tell apart") + of_classes(len(rows), classes),
+        " · ".join(
+            (
+                phrase_plural(shown, "{n:,} photo shown", "{n:,} photos shown"),
+                *([phrase("the first classes by name")] if len(rows) < len(classes) else []),
+                label(photos, 48),
+            )
+        ),
     )
     return fig
 
 
 @styled
-def split_counts(counts: dict[str, dict[str, int]], photos: str) -> Figure:
+def split_counts(counts: dict[str, dict[str, int]], photos: str, *, language: str = "en") -> Figure:
     """How many photos of each class each part holds; of many classes the twelve with the fewest, and the others' mean.
 
     Args:
         counts: {part: {label: n}}; photos: which photos, for the title.
     """
     classes = sorted({name for part in counts.values() for name in part})
-    names = {"train": "training part", "val": "validation part"}
+    names = {"train": phrase("training part"), "val": phrase("validation part")}
     sums = [sum(part.get(name, 0) for part in counts.values()) for name in classes]
     shown, others = select_classes(classes, sums)
     most = max((n for part in counts.values() for n in part.values()), default=1)
@@ -115,33 +126,39 @@ def split_counts(counts: dict[str, dict[str, int]], photos: str) -> Figure:
         for y, index in enumerate(shown):
             n, (colour, _, hatch) = count.get(classes[index], 0), styles[index]
             axis.barh(y, n, 0.66, color=tint(colour), edgecolor=colour, hatch=hatch, linewidth=1.2)
-            axis.text(n + 0.02 * most, y, f"{n:,}", va="center", weight="bold")
+            axis.text(n + 0.02 * most, y, localize(f"{n:,}"), va="center", weight="bold")
         if others:
             rest = [count.get(classes[index], 0) for index in others]
             axis.barh(len(shown), np.mean(rest), 0.66, color="white", edgecolor=GREY, linewidth=1.2)
             words = f"{min(rest):,}" if min(rest) == max(rest) else f"{min(rest):,}-{max(rest):,}"
-            axis.text(np.mean(rest) + 0.02 * most, len(shown), f"{words} each", va="center", color=GREY)
-        axis.set_title(f"{names.get(part, label(part))}: {plural(sum(count.values()), 'photo')}")
-        axis.set(yticks=range(n_rows), xlim=(0, max(1, (1.3 if others else 1.18) * most)), xlabel="photos (count)")
-        mean = [f"{other_classes(others)} (mean)"] if others else []
+            words = phrase("{numbers} each", numbers=localize(words))
+            axis.text(np.mean(rest) + 0.02 * most, len(shown), words, va="center", color=GREY)
+        axis.set_title(
+            f"{names.get(part, label(part))}: {phrase_plural(sum(count.values()), '{n:,} photo', '{n:,} photos')}"
+        )
+        axis.set(
+            yticks=range(n_rows), xlim=(0, max(1, (1.3 if others else 1.18) * most)), xlabel=phrase("photos (count)")
+        )
+        mean = [phrase("{classes} (mean)", classes=other_classes(others))] if others else []
         axis.set_yticklabels([labels[index] for index in shown] + mean)
         axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         axis.tick_params(axis="y", length=0)
         axis.grid(axis="x")
-    grid[0, 0].set_ylabel("class")
+    grid[0, 0].set_ylabel(phrase("class"))
     grid[0, 0].invert_yaxis()  # shared: both parts list the classes from the top
     total = sum(sum(part.values()) for part in counts.values())
     heading(
         fig,
-        "How the photos were divided" + of_classes(len(shown), classes),
-        f"{plural(total, 'photo')} · {format_selection('the classes with the fewest photos', others, sums)}"
+        phrase("How the photos were divided") + of_classes(len(shown), classes),
+        f"{phrase_plural(total, '{n:,} photo', '{n:,} photos')} · "
+        f"{format_selection(phrase('the classes with the fewest photos'), others, sums)}"
         f"{label(photos, 48)}",
     )
     return fig
 
 
 @styled
-def training_curves(history: list[dict[str, Any]], photos: str, arch: str) -> Figure:
+def training_curves(history: list[dict[str, Any]], photos: str, arch: str, *, language: str = "en") -> Figure:
     """Loss and accuracy of both parts over the epochs, the best epoch marked (the report's figure 1).
 
     Args:
@@ -160,15 +177,15 @@ def training_curves(history: list[dict[str, Any]], photos: str, arch: str) -> Fi
     curves(left, right, history)
     if n_val:
         band = interval_band(history, n_val)
-        right.fill_between(epochs, *band.T, color=ACCENT, alpha=0.16, lw=0, label="95 % interval (validation)")
+        right.fill_between(epochs, *band.T, color=ACCENT, alpha=0.16, lw=0, label=phrase("95 % interval (validation)"))
         if len(history) == 1:  # a band needs two epochs to be seen
             right.vlines(epochs, *band.T, color=ACCENT, lw=5, alpha=0.3)
     handles, names = right.get_legend_handles_labels()
     fig.legend(handles, names, loc="outside lower center", ncols=4)  # below: curves may run anywhere
     heading(
         fig,
-        f"Training: best validation accuracy {format_rate(best['val_correct'], n_val)}",
-        f"epoch {best['epoch']} of {max(epochs)} · {label(arch)} · {label(photos, 48)}",
+        phrase("Training: best validation accuracy {score}", score=format_rate(best["val_correct"], n_val)),
+        f"{phrase('epoch {n} of {of}', n=best['epoch'], of=max(epochs))} · {label(arch)} · {label(photos, 48)}",
     )
     return fig
 
@@ -204,7 +221,7 @@ def curves_compared(histories: dict[str, list[dict[str, Any]]]) -> Figure:
 
 
 @styled
-def confusion(matrix: np.ndarray, classes: Sequence[str], photos: str, arch: str) -> Figure:
+def confusion(matrix: np.ndarray, classes: Sequence[str], photos: str, arch: str, *, language: str = "en") -> Figure:
     """Counts and row rates, and each true class's recall with its interval (the report's figure 1.1).
 
     Up to 30 classes are shown, of more the 20 with the most mistakes and the others as one. Above ten classes cells
@@ -220,19 +237,19 @@ def confusion(matrix: np.ndarray, classes: Sequence[str], photos: str, arch: str
     crosstab(left, table, slanted=len(table.names) > 3)
     recalls = zip(table.counts.diagonal().tolist(), table.totals.tolist(), table.styles, strict=True)
     intervals(right, list(recalls), one_line=dense)
-    right.set(title="share found, 95 % interval", xlabel="recall (%)", ylim=left.get_ylim(), yticks=[])
+    right.set(title=phrase("share found, 95 % interval"), xlabel=phrase("recall (%)"), ylim=left.get_ylim(), yticks=[])
     right.spines["left"].set_visible(False)
     heading(
         fig,
-        f"Confusion matrix: {format_rate(int(matrix.trace()), int(matrix.sum()))} right"
+        phrase("Confusion matrix: {score} right", score=format_rate(int(matrix.trace()), int(matrix.sum())))
         + of_classes(table.n_shown, classes),
-        f"{table.words}validation photos · {label(arch)} · {label(photos, 48)}",
+        f"{table.words}{phrase('validation photos')} · {label(arch)} · {label(photos, 48)}",
     )
     return fig
 
 
 @styled
-def scores(metrics: dict[str, Any]) -> Figure:
+def scores(metrics: dict[str, Any], *, language: str = "en") -> Figure:
     """Accuracy of the best and the last epoch and each class's recall, with Wilson 95 % intervals.
 
     Of many classes the twelve with the lowest recall, and the others together.
@@ -253,16 +270,18 @@ def scores(metrics: dict[str, Any]) -> Figure:
     axis.set(
         yticks=range(len(rows)),
         ylim=(len(rows) - 0.5, -0.95),
-        xlabel="share of photos classified correctly (%)",
+        xlabel=phrase("share of photos classified correctly (%)"),
     )
     axis.set_yticklabels(names)
-    axis.set_ylabel("measure")
+    axis.set_ylabel(phrase("measure"))
     axis.tick_params(axis="y", length=0)
     heading(
         fig,
-        f"Scores with 95 % intervals, {plural(metrics['best']['n'], 'validation photo')}"
+        phrase("Scores with 95 % intervals")
+        + ", "
+        + phrase_plural(metrics["best"]["n"], "{n:,} validation photo", "{n:,} validation photos")
         + of_classes(len(shown), classes),
-        f"{format_selection('the classes with the lowest recall', others, recalls)}{label(metrics['arch'])} · "
+        f"{format_selection(phrase('the classes with the lowest recall'), others, recalls)}{label(metrics['arch'])} · "
         f"{label(metrics['photos'], 48)}",
     )
     return fig
@@ -274,16 +293,19 @@ def score_rows(
     """Rows of `intervals`, and their names: both epochs' accuracies, recalls of `shown`, and of `others` together."""
     rows: list[tuple[int, int, ClassStyle]] = []
     names = []
-    for key in ("best", "last"):
-        rows.append((metrics[key]["correct"], metrics[key]["n"], (INK, "d", "")))
-        names.append(f"accuracy, {key} epoch ({metrics[key]['epoch']})")
+    for score, name in (
+        (metrics["best"], phrase("accuracy, best epoch ({n})", n=metrics["best"]["epoch"])),
+        (metrics["last"], phrase("accuracy, last epoch ({n})", n=metrics["last"]["epoch"])),
+    ):
+        rows.append((score["correct"], score["n"], (INK, "d", "")))
+        names.append(name)
     styles, labels = class_styles(metrics["classes"]), class_labels(metrics["classes"])
     for i in shown:
         rows.append((int(right[i]), int(totals[i]), styles[i]))
-        names.append(f"recall, {labels[i]}")
+        names.append(phrase("recall, {name}", name=labels[i]))
     if others:
         rows.append((int(right[others].sum()), int(totals[others].sum()), OTHERS_STYLE))
-        names.append(f"recall, {other_classes(others)} together")
+        names.append(phrase("recall, {classes} together", classes=other_classes(others)))
     return rows, names
 
 
@@ -291,7 +313,7 @@ def mark_report(axis: Axes) -> None:
     """A line at the report's accuracy, on an axis of percent."""
     report = 100 * REPORT_ACCURACY
     axis.axvline(report, color=BROWN, lw=1.4, ls=(0, (5, 3)), zorder=1)
-    words = f"the report's accuracy: {report} %"
+    words = phrase("the report's accuracy: {accuracy} %", accuracy=localize(str(report)))
     axis.text(report - 1, -0.62, words, color=BROWN, fontsize=9, ha="right", va="center")
 
 
@@ -303,6 +325,8 @@ def predictions(
     classes: Sequence[str],
     photos: str,
     arch: str,
+    *,
+    language: str = "en",
 ) -> Figure:
     """A grid of at most 20 photos, evenly spaced, each with its predicted class and probability.
 
@@ -323,8 +347,9 @@ def predictions(
     right = int((probabilities[shown].argmax(axis=1) == np.asarray(labels)[shown]).sum())
     heading(
         fig,
-        f"Predictions: {right} right (✓), {len(shown) - right} wrong (✗)",
-        f"{plural(len(shown), 'validation photo')} shown · {label(arch)} · {label(photos, 48)}",
+        phrase("Predictions: {right} right (✓), {wrong} wrong (✗)", right=right, wrong=len(shown) - right),
+        f"{phrase_plural(len(shown), '{n:,} validation photo shown', '{n:,} validation photos shown')} · "
+        f"{label(arch)} · {label(photos, 48)}",
     )
     return fig
 
@@ -338,6 +363,8 @@ def mistakes(
     classes: Sequence[str],
     photos: str,
     arch: str,
+    *,
+    language: str = "en",
 ) -> Figure:
     """Every wrongly classified photo, the most confident mistake first; at most 40, the title counts the rest.
 
@@ -353,12 +380,16 @@ def mistakes(
     for axis, i in zip(cells, shown, strict=True):
         verdict(axis, images[i], labels[i], probabilities[i], classes, file=files[i])
     if not wrong:
-        fig.text(0.04, 0.3, "No photo was classified wrongly.", fontsize=11)
-    more = f", {len(wrong) - len(shown)} more not shown" if len(wrong) > len(shown) else ""
+        fig.text(0.04, 0.3, phrase("No photo was classified wrongly."), fontsize=11)
+    title = phrase_plural(len(wrong), "{n:,} mistake", "{n:,} mistakes")
+    if n > len(wrong):
+        title += phrase_plural(n, " in {n:,} validation photo", " in {n:,} validation photos")
+    if len(wrong) > len(shown):
+        title += phrase(", {n} more not shown", n=len(wrong) - len(shown))
     heading(
         fig,
-        plural(len(wrong), "mistake") + (f" in {plural(n, 'validation photo')}" if n > len(wrong) else "") + more,
-        f"most confident first · {label(arch)} · {label(photos, 48)}",
+        title,
+        f"{phrase('most confident first')} · {label(arch)} · {label(photos, 48)}",
     )
     return fig
 
@@ -476,13 +507,13 @@ def curves(left: Axes, right: Axes, history: list[dict[str, Any]]) -> None:
     epochs, best = [row["epoch"] for row in history], best_epoch(history)["epoch"]
     for axis, kind, scale in ((left, "loss", 1), (right, "accuracy", 100)):
         for part, name, style in (
-            ("train", "training", {"color": GREY, "ls": (0, (4, 2)), "marker": "s", "mfc": "white"}),
-            ("val", "validation", {"color": ACCENT, "ls": "-", "marker": "o"}),
+            ("train", phrase("training"), {"color": GREY, "ls": (0, (4, 2)), "marker": "s", "mfc": "white"}),
+            ("val", phrase("validation"), {"color": ACCENT, "ls": "-", "marker": "o"}),
         ):
             values = [scale * row[f"{part}_{kind}"] for row in history]
             every = max(1, len(history) // 20)
             axis.plot(epochs, values, label=name, ms=5.5, markevery=every, clip_on=False, zorder=3, **style)
-        axis.axvline(best, color=LINE, lw=6, zorder=0, label=f"best epoch ({best})")
+        axis.axvline(best, color=LINE, lw=6, zorder=0, label=phrase("best epoch ({n})", n=best))
         axis.set(xlim=(min(epochs) - 0.5, max(epochs) + 0.5))
     epoch_axes(left, right)
     losses = [row[key] for row in history for key in ("train_loss", "val_loss") if math.isfinite(row[key])]
@@ -492,11 +523,11 @@ def curves(left: Axes, right: Axes, history: list[dict[str, Any]]) -> None:
 def epoch_axes(left: Axes, right: Axes) -> None:
     """Name the axes of losses (left) and accuracies in percent (right) over the epochs."""
     for axis in (left, right):
-        axis.set(xlabel="epoch")
+        axis.set(xlabel=phrase("epoch"))
         axis.xaxis.set_major_locator(MaxNLocator(10, integer=True, min_n_ticks=1))
         axis.grid(axis="y")
-    left.set(ylabel="cross-entropy loss", title="loss")
-    right.set(ylabel="accuracy (%)", title="accuracy", ylim=(0, 100))
+    left.set(ylabel=phrase("cross-entropy loss"), title=phrase("loss"))
+    right.set(ylabel=phrase("accuracy (%)"), title=phrase("accuracy"), ylim=(0, 100))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -544,7 +575,11 @@ def tabulate(
         totals = np.append(totals, matrix[others].sum())
         names.append(other_classes(others))
         styles.append(OTHERS_STYLE)
-        words = f"the classes in most mistakes; {plural(among, 'mistake')} among the others not drawn · "
+        words = phrase_plural(
+            among,
+            "the classes in most mistakes; {n:,} mistake among the others not drawn · ",
+            "the classes in most mistakes; {n:,} mistakes among the others not drawn · ",
+        )
     cell = max(0.3, 0.085 * len(str(counts.max(initial=0))) + 0.06, min(0.72, room / len(names)))
     return MatrixLayout(counts, totals, names, styles, len(kept), cell, words)
 
@@ -563,16 +598,16 @@ def crosstab(axis: Axes, table: MatrixLayout, slanted: bool) -> None:
         at: dict[str, Any] = {"ha": "center", "color": ink, "gid": f"cell {row} {column}"}
         place = "bottom" if two_lines else "center"
         axis.text(column, row, f"{counts[row, column]}", va=place, fontsize=big, weight="bold", **at)
-        share = f"{100 * rates[row, column]:.3g} %" if table.totals[row] else "-"
+        share = localize(f"{100 * rates[row, column]:.3g} %") if table.totals[row] else "-"
         if two_lines:
             axis.text(column, row + 0.08, share, va="top", fontsize=max(8, big * 0.55), **{**at, "gid": "rate"})
     ticks = range(n_classes)
     axis.set(
         xticks=ticks,
         yticks=ticks,
-        xlabel="predicted class",
-        ylabel="true class",
-        title="photos, share of row" if two_lines else "photos; colour: share of row",
+        xlabel=phrase("predicted class"),
+        ylabel=phrase("true class"),
+        title=phrase("photos, share of row") if two_lines else phrase("photos; colour: share of row"),
     )
     axis.set_yticklabels(table.names)
     axis.set_xticklabels(

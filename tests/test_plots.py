@@ -399,3 +399,20 @@ def test_chance_draws_each_samples_shares_and_shorter_intervals_for_more_photos(
     assert "3 of 4" in heading(fig)
     low, high = intervals.wilson(192, 256)
     assert f"192 of 256 (75.0 %)\n{100 * low:.1f}-{100 * high:.1f} %" in words(fig)
+
+
+def texts_of(fig):
+    return " ".join(text.get_text() for text in fig.findobj(matplotlib.text.Text))
+
+
+def test_a_figure_speaks_the_language_it_is_given_and_leaves_none_behind():
+    indonesian = texts_of(plots.training_curves(history(n=40), "demo", "resnet18", language="id"))
+    for words in ("Pelatihan: akurasi validasi terbaik 39 dari 40 (97,5%)", "akurasi (%)", "epoch terbaik (3)", "0,2"):
+        assert words in indonesian
+    assert "validation" not in indonesian
+    assert "best validation accuracy 39 of 40 (97.5 %)" in texts_of(plots.training_curves(history(n=40), "demo", "x"))
+
+
+def test_a_figure_in_a_language_that_is_none_of_ours_is_refused():
+    with pytest.raises(ValueError, match="LANGUAGE"):
+        plots.scores({}, language="fr")

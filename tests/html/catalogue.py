@@ -18,7 +18,8 @@ from babel.messages.extract import extract
 from maskkit.core import disk, paths
 from maskkit.html import languages
 
-MARKERS = {"said", "message", "translatable"}  # of core.messages, whose first argument is a text for the catalogues
+# Functions of core.messages and plot_style, whose texts without a name are for the catalogues.
+MARKERS = {"said", "message", "translatable", "phrase", "phrase_plural"}
 PACKAGE, RECORDED = paths.ROOT / "maskkit", paths.ROOT / "tests" / "recorded_audit.json"
 
 
@@ -43,10 +44,9 @@ def texts_of_template(path: Path) -> Iterator[str]:
 def texts_of_module(path: Path) -> Iterator[str]:
     """The texts of `said("...")` and its like in a Python file."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
-            name = getattr(node.func, "id", getattr(node.func, "attr", ""))
-            if name in MARKERS and isinstance(node.args[0].value, str):
-                yield node.args[0].value
+        if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) in MARKERS:
+            constants = [given.value for given in node.args if isinstance(given, ast.Constant)]
+            yield from (text for text in constants if isinstance(text, str))
 
 
 def texts_of_audit(audit: dict[str, Any]) -> Iterator[str]:
