@@ -35,12 +35,13 @@ def predict(
     import torch  # here, so that a score can be shown without it
 
     from maskkit.core import batches
+    from maskkit.model import for_inference
 
-    model.eval().to(device)
+    network = for_inference(model).to(device)
     logits, labels = [], []
     with torch.inference_mode():
         for images, truth in loader:
-            logits.append(batches.forward(model, images, device))
+            logits.append(batches.forward(network, images, device))
             labels.append(torch.as_tensor(truth))
     if not logits:
         raise ValueError("there is no photo to predict; run 01_prepare.ipynb first")

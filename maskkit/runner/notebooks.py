@@ -1,8 +1,10 @@
 """Which notebooks there are, and one of them executed through papermill."""
 
+import contextlib
 import logging
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +45,23 @@ def find_report() -> list[Path]:
     return [find(name) for name in REPORT]
 
 
+@contextlib.contextmanager
+def without_slow_import() -> Iterator[None]:
+    """Let jsonschema, which nbformat imports, do without rfc3987_syntax: it builds a grammar in 1.5 s at its import.
+
+    JupyterLab brings that package; it checks the form of internationalised addresses, which notebooks do not hold.
+    """
+    name = "rfc3987_syntax"
+    is_ours = name not in sys.modules
+    if is_ours:
+        sys.modules[name] = None  # type: ignore[assignment]  # an import of it fails, which jsonschema is ready for
+    try:
+        yield
+    finally:
+        if is_ours:
+            del sys.modules[name]
+
+
 def execute(
     notebook: Path,
     output: Path,
@@ -63,8 +82,9 @@ def execute(
         NotebookError: a cell failed, or the kernel died.
         OSError: the executed notebook could not be written.
     """
-    import papermill
-    from nbclient.exceptions import DeadKernelError
+    with without_slow_import():
+        import papermill
+        from nbclient.exceptions import DeadKernelError
 
     logging.getLogger("papermill").setLevel(logging.ERROR)
     if show_output and sys.stdout.isatty():

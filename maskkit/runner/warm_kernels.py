@@ -134,6 +134,8 @@ class Kernel:
             self.connection.receive()
         except ChildProcessError:  # the helper is gone, and has taken its kernels along
             return -signal.SIGKILL
+        if self.pid not in self.connection.exits and has_ended(self.pid):
+            return 0  # the helper, in the middle of an import, has not waited for it yet
         return self.connection.exits.get(self.pid)
 
     def wait(self) -> int | None:
@@ -150,6 +152,15 @@ class Kernel:
         self.send_signal(signal.SIGTERM)
 
 
+def has_ended(pid: int) -> bool:
+    """Whether a process is gone, or has ended by itself and is only not waited for yet."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return True
+    return state[0] == "Z" and state[-1] == "0"  # the last number is how it ended; a kernel that was killed has none
+
+
 # --- the helper process -------------------------------------------------------------------------
 
 
@@ -164,6 +175,7 @@ def serve(line: socket.socket) -> None:
         answer_requests(line, kernels)
     finally:
         end(kernels)
+        os._exit(0)  # with torch loaded an orderly end takes a second, and there is nothing left to put in order
 
 
 def answer_requests(line: socket.socket, kernels: set[int]) -> None:
