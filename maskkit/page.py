@@ -1,5 +1,6 @@
 """report.html: a run on one page, for readers who never open Python. Its text is in html/templates/report.html."""
 
+import os
 import shlex
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,11 @@ def write(run_dir: Path) -> Path:
     path = run_dir / "report.html"
     disk.write_text(path, render.render("report.html", metrics.get("language", "en"), **context(run_dir, metrics)))
     return path
+
+
+def link(run_dir: Path) -> str:
+    """The address of a run's page, for a link in a notebook of the folder that Jupyter runs it in."""
+    return Path(os.path.relpath(run_dir / "report.html")).as_posix()
 
 
 def context(run_dir: Path, metrics: Metrics) -> dict[str, Any]:

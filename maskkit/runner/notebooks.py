@@ -1,6 +1,7 @@
 """Which notebooks there are, and one of them executed through papermill."""
 
 import contextlib
+import json
 import logging
 import os
 import sys
@@ -114,3 +115,12 @@ def execute(
         ) from error
     except OSError as error:
         raise disk.not_written(output, error) if error.errno in disk.WRITE_FAULTS else error from error
+    shorten_link(output)
+
+
+def shorten_link(notebook: Path) -> None:
+    """Let a link to the page lead from the executed notebook: the page lies beside it, the kernel ran elsewhere."""
+    text = notebook.read_text(encoding="utf-8")
+    address = Path(os.path.relpath(notebook.with_name("report.html"), paths.kernel_folder())).as_posix()
+    if (linked := json.dumps(f"(<{address}>)", ensure_ascii=False)[1:-1]) in text:
+        disk.write_text(notebook, text.replace(linked, "(<report.html>)"))
