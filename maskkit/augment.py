@@ -79,7 +79,7 @@ def detected(low_px: int, high_px: int, quality: tuple[int, int]) -> v2.Compose:
     )
 
 
-# "report": the augmentation that the report proposes. "strong": everything a crop from elsewhere may differ in.
+# "report": the augmentation that the report proposes. "strong": everything a crop of another source may differ in.
 TRAINING = {
     "report": framed(
         v2.RandomHorizontalFlip(),

@@ -287,8 +287,8 @@ def test_an_audit_stands_in_the_page_and_in_its_head(run_dir):
     reader, words = read(page.write(run_dir))
     lamps = [attributes["href"] for tag, attributes in reader.tags if tag == "a"]
     assert lamps == [f"#light-{name}" for name in recorded_audit()["lights"]]
-    assert words.index("✗ Shortcuts that see no mask: red") < words.index("What it was asked to learn from")
-    order = ("(95 % Wilson interval)", "The 6 lights", "Near copies in both parts", "How it was made")
+    assert words.index("✗ Shortcuts without a mask: fail") < words.index("What it was asked to learn from")
+    order = ("(95 % Wilson interval)", "The 6 checks", "Near copies in both sets", "How it was made")
     assert sorted(order, key=words.index) == list(order)
     assert "not measured yet" not in words
     check_headings(reader)
@@ -301,7 +301,7 @@ def test_the_audit_of_a_run_says_how_to_measure_another_source(run_dir):
     disk.write_json(run_dir / "audit.json", of_a_run())
     _, words = read(page.write(run_dir))
     assert words.count("not measured yet: make trust RUN=check AGAINST=") == words.count("not measured yet") == 2
-    assert "✗ Luck of the split: red" in words
+    assert "✗ Split variance: fail" in words
 
 
 def test_without_an_audit_it_says_how_to_make_one(run_dir):

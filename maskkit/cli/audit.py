@@ -19,7 +19,9 @@ def add(commands: Commands) -> None:
     command.add_argument("--model", metavar="RUN", help="a run's name or folder (default: train the recipe here)")
     command.add_argument("--arch", default="auto", help="resnet18 or mobilenet_v2: the backbone without a run's")
     command.add_argument("--weights", default="auto", help="its weights: auto, imagenet, packaged, none or a file")
-    command.add_argument("--against", metavar="FOLDER", default="", help="photos of the same classes from elsewhere")
+    command.add_argument(
+        "--against", metavar="FOLDER", default="", help="photos of another source, with the same classes"
+    )
     command.add_argument("--out", metavar="DIR", help="where to write (default: the run's folder, or runs/audit-NAME)")
     command.add_argument("--device", default="auto", help="auto, cpu or cuda")
     command.add_argument("--seed", type=int, default=0, help="of draws, folds and resamples")

@@ -253,7 +253,7 @@ def test_figure_says_what_how_many_and_which_photos(name):
 def test_axes_carry_names_and_rates_run_from_0_to_100(name, kind):
     for axes in drawn(draw(name, kind)):
         assert axes.get_xlabel()
-        if axes.get_xlabel() != "predicted class" and "sureness" not in axes.get_xlabel():
+        if axes.get_xlabel() != "predicted class" and "confidence" not in axes.get_xlabel():
             assert "(%)" in axes.get_xlabel()
             assert axes.get_xlim() == (0, 100)
         if "axis to" in axes.get_ylabel():
@@ -446,7 +446,7 @@ def test_calibration_without_a_threshold_shows_its_curve_and_says_so():
     audit["calibration"]["ece"]["bins"][-1]["interval"] = [0.111, 1.0]
     fig = calibration.draw(audit)
     assert len(fig.axes) == 3 and "not measured: no threshold brings the error to 1 %" in words(fig)
-    reliability = next(axes for axes in fig.axes if "sure the network" in axes.get_xlabel())
+    reliability = next(axes for axes in fig.axes if "of the network" in axes.get_xlabel())
     ends = [segment[:, 1] for segment in reliability.collections[0].get_segments()]
     bins = [row for row in audit["calibration"]["ece"]["bins"] if row["n"]]
     assert np.allclose(ends, [100 * np.array(row["interval"]) for row in bins])

@@ -16,6 +16,7 @@ from maskkit.html.render import render
 ODD = "caf\udce9.png"  # a file name that is no UTF-8
 PRIVACY = "This page may show faces: do not share it without the consent of those shown."
 SIGNS = {"green": "✓", "amber": "!", "red": "✗", "unknown": "?"}
+WORDS = {"green": "pass", "amber": "warning", "red": "fail", "unknown": "not measured"}
 LIGHTS = list(recorded_audit()["lights"])
 FIGURES = [name for check in recorded_audit()["checks"] for name in check["figures"]] + ["lights"]
 
@@ -108,13 +109,13 @@ def test_page_is_whole_and_needs_nothing_else(folder, name):
 @pytest.mark.parametrize(
     ("colours", "headline"),
     [
-        (["green"] * 6, "6 lights: 6 green, 0 amber, 0 red, 0 unknown"),
-        (["green", "amber", "red", "green", "amber", "green"], "6 lights: 3 green, 2 amber, 1 red, 0 unknown"),
-        (["amber", *["unknown"] * 5], "6 lights: 0 green, 1 amber, 0 red, 5 unknown"),
+        (["green"] * 6, "6 checks: 6 pass, 0 warning, 0 fail, 0 not measured"),
+        (["green", "amber", "red", "green", "amber", "green"], "6 checks: 3 pass, 2 warning, 1 fail, 0 not measured"),
+        (["amber", *["unknown"] * 5], "6 checks: 0 pass, 1 warning, 0 fail, 5 not measured"),
         (None, "Nothing measured yet"),
     ],
 )
-def test_headline_counts_the_lights(folder, colours, headline):
+def test_headline_counts_the_results(folder, colours, headline):
     words = words_of(colours and coloured(*colours), folder)
     assert headline in words[: len(headline) + 150]
 
@@ -122,26 +123,28 @@ def test_headline_counts_the_lights(folder, colours, headline):
 def test_results_come_first_with_their_limits_and_reason(folder):
     audit = recorded_audit()
     words = words_of(audit, folder)
-    titles = ["The 6 lights", *(check["section_title"] for check in audit["checks"])]
+    titles = ["The 6 checks", *(check["section_title"] for check in audit["checks"])]
     order = [words.rindex(title) if title == "Calibration" else words.index(title) for title in titles]
     assert order == sorted(order)
     luck, mouth = audit["lights"]["split_luck"], audit["lights"]["mouth"]
     low, high = (100 * end for end in mouth["interval"])
     for expected in (
-        f"{SIGNS[mouth['light']]} {mouth['light']} {100 * mouth['value']:.1f} % 95 % interval {low:.1f}-{high:.1f} %",
-        f"Green up to 5 %, red from 20 %: {luck['reason']}",  # small is good
-        f"Green from 66.7 %, red up to 50 %: {mouth['reason']}",  # large is good
-        "A light judges the 95 % interval unless its reason says otherwise",
+        f"{SIGNS[mouth['light']]} {WORDS[mouth['light']]} {100 * mouth['value']:.1f} % 95 % interval {low:.1f}-{high:.1f} %",
+        f"Pass up to 5 %, fail from 20 %: {luck['reason']}",  # small is good
+        f"Pass from 66.7 %, fail up to 50 %: {mouth['reason']}",  # large is good
+        "A check judges the 95 % interval, unless its reason says otherwise",
     ):
         assert expected in words, expected
 
 
 @pytest.mark.parametrize("name", MEASURED)
-def test_no_light_is_a_colour_alone(folder, name):
+def test_no_result_is_a_colour_alone(folder, name):
     html = html_of(AUDITS[name], folder)
-    marks = re.findall(r'<span class="light (\w+)"><span class="sign" aria-hidden="true">(.)</span> (\w+)</span>', html)
+    marks = re.findall(
+        r'<span class="light (\w+)"><span class="sign" aria-hidden="true">(.)</span> ([a-z ]+)</span>', html
+    )
     assert len(marks) == html.count('class="sign"') == html.count('class="light ') >= 6
-    assert all(word == colour and sign == SIGNS[colour] for colour, sign, word in marks)
+    assert all(word == WORDS[colour] and sign == SIGNS[colour] for colour, sign, word in marks)
 
 
 def test_every_section_has_its_figures_numbers_and_lists(folder):
@@ -209,7 +212,10 @@ def test_another_source_needs_a_folder_of_it(folder):
     audit = of_a_run()
     words = words_of(audit, folder)
     assert words.count("not measured yet: make trust RUN=recorded AGAINST=ANOTHER_FOLDER") == 2  # card, section
-    assert words.count("Green ") == 5 and words.count(audit["lights"]["other_source"]["reason"]) == 1
+    assert (
+        len(re.findall("Pass (?:up to|from)", words)) == 5
+        and words.count(audit["lights"]["other_source"]["reason"]) == 1
+    )
 
 
 def test_an_empty_section_gives_the_reason_of_its_result(folder):
@@ -228,13 +234,13 @@ def test_a_seventh_check_needs_no_change_of_the_page(folder):
     audit["blur"] = audit["leaks"]
     assert audit_file.find_fault(audit) == ""
     words = words_of(audit, folder)
-    assert "7 lights: " in words and "Blurred photos" in words
+    assert "7 checks: " in words and "Blurred photos" in words
 
 
 def test_an_unknown_value_reads_undefined_with_its_reason(folder):
     entry = recorded_audit()["splits"]["resnet18_last"]
     words = words_of(recorded_audit(), folder)
-    expected = f"undefined - 0 photos ? unknown {' '.join(entry['sentence'].split())}"
+    expected = f"undefined - 0 photos ? not measured {' '.join(entry['sentence'].split())}"
     assert f"resnet18: last epoch, mean over the splits {expected}" in words
 
 

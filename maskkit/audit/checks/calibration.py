@@ -44,7 +44,7 @@ def measure(audited: Audited, context: Context) -> Measured:
 
 def entry_names() -> dict[str, Message]:
     return {
-        "ece": message("gap between sureness and accuracy (ECE)"),
+        "ece": message("gap between confidence and accuracy (ECE)"),
         "ece_scaled": message("the same, after temperature scaling"),
         "dont_know": message("errors among those answered, if it may say “don't know”"),
     }
@@ -152,7 +152,9 @@ def draw(audit: Audit) -> Figure:
 
 def draw_reliability(axis: Any, before: Entry, after: Entry) -> None:
     """How often the network is right, over how confident it is."""
-    axis.plot((0, 100), (0, 100), color=GREY, lw=1.2, ls=(0, (4, 3)), zorder=1, label="as often right as it is sure")
+    axis.plot(
+        (0, 100), (0, 100), color=GREY, lw=1.2, ls=(0, (4, 3)), zorder=1, label="as often right as it is confident"
+    )
     scaled = f"temperature {after['temperature']:.2f}" if after.get("temperature") else "with a temperature"
     for row, words, colour, more in (
         (before, "as trained", figures.RED, {"marker": "s", "mfc": "white", "ls": (0, (1, 1.5))}),
@@ -167,8 +169,8 @@ def draw_reliability(axis: Any, before: Entry, after: Entry) -> None:
         axis.vlines(x, *100 * np.array(ends).T, color=colour, lw=3.5, alpha=0.3)
         error = f"{words}: off by {100 * row['value']:.1f} points on average ({figures.format_interval(row)[:-2]})"
         axis.plot(x, y, color=colour, ms=6, lw=1.4, clip_on=False, label=error, **more)
-    axis.set(xlim=(0, 100), ylim=(0, 100), xlabel="how sure the network is (%)", ylabel="how often it is right (%)")
-    axis.set_title("sureness and truth, 95 % intervals")
+    axis.set(xlim=(0, 100), ylim=(0, 100), xlabel="confidence of the network (%)", ylabel="how often it is right (%)")
+    axis.set_title("confidence and accuracy, 95 % intervals")
     axis.grid()
     axis.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.13))  # below: the dots may lie anywhere
 
@@ -186,7 +188,7 @@ def draw_refusals(axes: Any, refusal: Entry) -> None:
         axis.plot(x, [100 * row[key] for row in rows], color=ACCENT)
         if at is not None:
             axis.axvline(100 * at, color=INK, lw=1.3, ls=(0, (4, 3)))
-        axis.set(xlabel="least sureness to answer (%)", xlim=(min(x[0], 50), 100))
+        axis.set(xlabel="lowest confidence to answer (%)", xlim=(min(x[0], 50), 100))
         axis.grid(axis="y")
     top = min(100, max(5, 5 * math.ceil(20 * max(high for _, high in errors))))
     axes[0].set(ylim=(0, 100), ylabel="answered (%)", title=figures.wrap(figures.why_unknown(refusal), 4.6, 11, 2))
@@ -201,11 +203,11 @@ CHECK = Check(
     name="calibration",
     section="calibration",
     title="Calibration",
-    section_title="Whether it is as sure as it should be",
+    section_title="Whether its confidence is right",
     limits=(0.05, 0.10),
-    reason="5 points is what a reader overlooks in a stated confidence; at 10, one in ten of the sure answers "
+    reason="5 points is what a reader overlooks in a stated confidence; at 10, one in ten of the confident answers "
     "is wrong without a warning",
     measure=measure,
     draw=draw,
-    look_for={"calibration": "Look for points below the diagonal: there it is surer than it is right."},
+    look_for={"calibration": "Look for points below the diagonal: there it is more confident than right."},
 )

@@ -41,7 +41,7 @@ class Detector:
 DETECTORS = {
     "sha256": Detector(message("equal bytes"), message("the same bytes (SHA-256)")),
     "perceptual_hash": Detector(
-        message("equal looks (perceptual hash, mirrored too)"), message("the same picture (perceptual hash)")
+        message("equal pictures (perceptual hash, mirrored too)"), message("the same picture (perceptual hash)")
     ),
     "alignment": Detector(
         message("one laid on the other (neighbours in colour and features, aligned)"),
@@ -203,8 +203,8 @@ def draw_counts(axis: Any, entries: list[Entry]) -> None:
 CHECK = Check(
     name="leaks",
     section="leaks",
-    title="Leaks between the parts",
-    section_title="Near copies in both parts",
+    title="Leaks between the sets",
+    section_title="Near copies in both sets",
     limits=LIMITS,
     reason="one held-out photo in a hundred cannot move a score of 40 photos; one in twenty moves it by two; "
     "where every photo of a set is looked at, the count itself is judged, of a run's own photos its interval",

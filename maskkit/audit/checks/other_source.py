@@ -225,7 +225,7 @@ def mistaken_probabilities(mistakes: list[dict[str, Any]], classes: list[str]) -
 CHECK = Check(
     name="other_source",
     section="against",
-    title="Photos from elsewhere",
+    title="Another source",
     section_title="Photos from another source",
     limits=LOSSES,
     reason="limits lie 5 and 10 points below the accuracy on this set's own unseen photos: twice what chance "
@@ -233,7 +233,7 @@ CHECK = Check(
     measure=measure,
     draw_photos=draw_photos,
     look_for={
-        "against": "Look for how much is lost on photos from elsewhere: they share neither camera nor near copies.",
+        "against": "Look for how much is lost on photos of another source: they share neither camera nor near copies.",
         "against_mistakes": "Look for what these mistakes share: another kind of mask, crop or light, or a wrong "
         "label.",
     },

@@ -307,10 +307,10 @@ def draw_map(axis: Any, image: Image.Image, values: np.ndarray) -> Any:
 CHECK = Check(
     name="mouth",
     section="regions",
-    title="Looks at the mouth",
-    section_title="Where the network looks",
+    title="Uses the mouth region",
+    section_title="Which region the network uses",
     limits=(2 / 3, 1 / 2),
-    reason="a model that does not look at the mouth loses as much by a hidden upper half, in one photo of two; one "
+    reason="a model that does not use the mouth region loses as much by a hidden upper half, in one photo of two; one "
     "that does should lose more by the lower half in two photos of three",
     step="parts of the photos hidden",
     measure=measure,

@@ -208,7 +208,7 @@ def below(rules: Iterable[Entry]) -> str:
 CHECK = Check(
     name="shortcuts",
     section="shortcuts",
-    title="Shortcuts that see no mask",
+    title="Shortcuts without a mask",
     section_title="What can be guessed without the face",
     limits=SHARES,
     reason="limits lie a quarter and half of the way from guessing to the model's accuracy: beyond half, a rule "

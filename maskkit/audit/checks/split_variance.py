@@ -231,7 +231,7 @@ def draw(audit: Audit) -> Figure:
     networks = sorted(audit["networks"], key=lambda arch: not figures.is_measured(audit["splits"].get(f"{arch}_last")))
     had = [arch for arch in networks if figures.is_measured(audit["splits"].get(f"{arch}_last"))]
     if not had and not (networks and audit["splits"]):
-        return figures.without_data("Luck of the split", audit, "splits")
+        return figures.without_data("Split variance", audit, "splits")
     ratios = [part for arch in networks for part in ((1.8, 2.2) if arch in had else (0.6,))]
     fig, grid = figure(9.5, sum(ratios) + 0.6 * len(had), len(ratios), 1, height_ratios=ratios)
     axes = iter(grid[:, 0])
@@ -245,7 +245,7 @@ def draw(audit: Audit) -> Figure:
             continue
         draw_distribution(next(axes), arch, entries)
         draw_rates(next(axes), entries)
-    heading(fig, "Luck of the split: the same recipe on other splits", figures.photos_and_model(audit))
+    heading(fig, "Split variance: the same recipe on other splits", figures.photos_and_model(audit))
     return fig
 
 
@@ -302,13 +302,13 @@ def draw_rates(axis: Any, entries: dict[str, Entry]) -> None:
 CHECK = Check(
     name="split_luck",
     section="splits",
-    title="Luck of the split",
-    section_title="Luck of the split",
+    title="Split variance",
+    section_title="Split variance",
     limits=(0.05, 0.20),
     reason="one split in twenty that misleads by more than two photos of 40 is chance anyone accepts; one in "
     "five means that a single score says little",
     step=f"{N_SPLITS:,} splits",
     measure=measure,
     draw=draw,
-    look_for={"splits": "Look at how wide the scores lie: one split gives one of them, by luck."},
+    look_for={"splits": "Look at how far the scores spread: one split gives one of them, by chance."},
 )
