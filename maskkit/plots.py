@@ -138,6 +138,26 @@ def split_counts(counts: dict[str, dict[str, int]], photos: str) -> Figure:
 
 
 @styled
+def feature_vector(image: Image.Image, values: np.ndarray, photos: str, arch: str) -> Figure:
+    """A photo, and the features that a frozen network turns it into, as a picture of one square per number.
+
+    Args:
+        image: PIL RGB; values: float (n_features,); photos, arch: for the title.
+    """
+    n = len(values)
+    n_rows = max(rows for rows in range(1, math.isqrt(n) + 1) if n % rows == 0)
+    fig, [[left, right]] = figure(9, 3.4, 1, 2, width_ratios=(1, 1.5))
+    picture(left, image, LINE)
+    left.set_title("the photo")
+    squares = right.imshow(np.reshape(values, (n_rows, -1)), cmap=FILL, interpolation="nearest")
+    right.set(xticks=[], yticks=[], xlabel=f"{n_rows} rows of {n // n_rows} features")
+    right.set_title("what the network passes on")
+    fig.colorbar(squares, ax=right, label="value (no unit)")
+    heading(fig, f"One photo as {n:,} numbers", f"{label(arch)} · {label(photos, 48)}")
+    return fig
+
+
+@styled
 def training_curves(history: list[dict[str, Any]], photos: str, arch: str) -> Figure:
     """Loss and accuracy of both parts over the epochs, the best epoch marked (the report's figure 1).
 
