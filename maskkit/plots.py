@@ -65,7 +65,7 @@ MAX_SAMPLE = 60  # photos in a sample of the classes
 MAX_PREDICTIONS = 20
 MAX_MISTAKES = 40
 SHOWN_DPI = 72  # pixels of a notebook's width for each inch of a figure, as Jupyter's own figures
-PHOTOS_SCALE = 1.3  # pixels of a photo figure's preview for each pixel at which a notebook shows it
+SCALE = 1.4  # pixels of a notebook's picture for each pixel at which it is shown: sharp on most screens, and small
 BROWN = "#8a5a00"  # the report's line
 FILL = LinearSegmentedColormap.from_list("maskkit", ["#f3f5f7", "#d5e8ea", "#6fadb5", ACCENT])
 
@@ -154,6 +154,26 @@ def split_counts(counts: dict[str, dict[str, int]], photos: str, *, language: st
         f"{format_selection(phrase('the classes with the fewest photos'), others, sums)}"
         f"{label(photos, 48)}",
     )
+    return fig
+
+
+@styled
+def feature_vector(image: Image.Image, values: np.ndarray, photos: str, arch: str, *, language: str = "en") -> Figure:
+    """A photo, and the features that a frozen network turns it into, as a picture of one square per number.
+
+    Args:
+        image: PIL RGB; values: float (n_features,); photos, arch: for the title.
+    """
+    n = len(values)
+    n_rows = max(rows for rows in range(1, math.isqrt(n) + 1) if n % rows == 0)
+    fig, [[left, right]] = figure(9, 3.4, 1, 2, width_ratios=(1, 1.5))
+    picture(left, image, LINE)
+    left.set_title(phrase("the photo"))
+    squares = right.imshow(np.reshape(values, (n_rows, -1)), cmap=FILL, interpolation="nearest")
+    right.set(xticks=[], yticks=[], xlabel=phrase("{n} rows of {m} features", n=n_rows, m=n // n_rows))
+    right.set_title(phrase("what the head sees"))
+    fig.colorbar(squares, ax=right, label=phrase("value (no unit)"))
+    heading(fig, phrase("One photo as {n:,} numbers", n=n), f"{label(arch)} · {label(photos, 48)}")
     return fig
 
 
@@ -436,7 +456,7 @@ def chance(counts: dict[float, np.ndarray], n: int, observed: int) -> Figure:
 class Saved:
     """A figure in a run's folder; a notebook cell that ends with it shows a picture of it.
 
-    data: of the picture, PNG, or JPEG where the figure holds photos; width_px: at which a notebook shows it.
+    data: of a small picture, PNG, or JPEG where the figure holds photos; width_px: at which a notebook shows it.
     """
 
     path: Path
@@ -464,9 +484,8 @@ def save(fig: Figure, run_dir: Path, name: str) -> Saved:
         disk.write_bytes(folder / f"{name}.svg", render(fig, "svg", {"Date": None}))
     plt.close(fig)
     width_px = round(SHOWN_DPI * fig.get_figwidth())
-    if holds_photos:
-        return Saved(folder / f"{name}.png", as_jpeg(png, PHOTOS_SCALE * width_px), width_px, "image/jpeg")
-    return Saved(folder / f"{name}.png", png, width_px)
+    kind = "JPEG" if holds_photos else "PNG"
+    return Saved(folder / f"{name}.png", preview(png, round(SCALE * width_px), kind), width_px, f"image/{kind.lower()}")
 
 
 def shows_photos(fig: Figure) -> bool:
@@ -482,13 +501,16 @@ def render(fig: Figure, suffix: str, metadata: dict[str, None]) -> bytes:
     return data.getvalue()
 
 
-def as_jpeg(png: bytes, width_px: float) -> bytes:
-    """A PNG as a JPEG of at most this width: a tenth of the bytes where it shows photos."""
+def preview(png: bytes, width_px: int, kind: str) -> bytes:
+    """A small picture of a PNG, at most this wide; kind: "JPEG", for photos, or "PNG", of 64 colours."""
     with Image.open(io.BytesIO(png), formats=("PNG",)) as image:
         small = image.convert("RGB")
     small.thumbnail((width_px, 100 * width_px))
     data = io.BytesIO()
-    small.save(data, "JPEG", quality=80)
+    if kind == "JPEG":
+        small.save(data, kind, quality=80)
+    else:
+        small.quantize(64, dither=Image.Dither.NONE).save(data, kind)
     return data.getvalue()
 
 

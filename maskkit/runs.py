@@ -170,6 +170,7 @@ def start(run_dir: Path) -> None:
     run_dir = Path(run_dir)
     for name in (
         "metrics.json",
+        "environment.json",
         "claims.json",
         "history.csv",
         "model.safetensors",
@@ -186,7 +187,6 @@ def start(run_dir: Path) -> None:
     for figure in (run_dir / "figures").glob("*.*"):
         figure.unlink()
     record(run_dir, run={"name": run_name(run_dir), "started": now()})
-    disk.write_json(run_dir / "environment.json", environment.environment())
 
 
 def now() -> str:

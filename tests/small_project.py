@@ -22,8 +22,8 @@ def write_notebook(path, *sources):
 def make_project(root):
     """Below `root`: photos/, and notebooks/ with 01-05, which write their parameters into the run's JSON files.
 
-    01 declares RUN, DATA, RATE; 02 RUN, ARCH, WEIGHTS, N, and fails unless N is 3; 03 RUN; 04 and 05 RUN, DATA,
-    AGAINST. A command started in `root` takes these notebooks, and writes to `root`/runs.
+    01 declares RUN, DATA, RATE; 02 RUN, ARCH, WEIGHTS, N, and fails unless N is 3; 02_train_recipe SHARE too; 03 RUN;
+    04 and 05 RUN, DATA, AGAINST. A command started in `root` takes these notebooks, and writes to `root`/runs.
     """
     folder, photos = root / "notebooks", fill(root / "photos", ("with_mask", "without_mask"), 10, size_px=8)
     folder.mkdir()
@@ -37,7 +37,8 @@ def make_project(root):
         f"{metrics}\n(run_dir / 'metrics.json').write_text(json.dumps(metrics))",
     )
     network = 'ARCH = "mobilenet_v2"\nWEIGHTS = "none"'
-    write_notebook(folder / notebooks.REPORT[1], f'RUN = "x"\n{network}\nN = 3', "assert N == 3, 'N is not 3'")
+    for name, further in ((notebooks.TRAIN, ""), (notebooks.TRAIN_RECIPE, "\nSHARE = 1.0")):
+        write_notebook(folder / name, f'RUN = "x"\n{network}\nN = 3{further}', "assert N == 3, 'N is not 3'")
     write_notebook(folder / notebooks.REPORT[2], 'RUN = "x"', "RUN")
     light = {"light": "green", "title": "Data", "sentence": "is {DATA}, against {AGAINST}"}
     result = json.dumps({"lights": {"a": light}, "gains": {"a": {"b": light}}})

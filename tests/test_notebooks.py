@@ -94,15 +94,15 @@ def test_the_files_of_follow_up_notebooks_name_every_parameter(name):
 
 def test_best_yaml_fits_the_notebooks_and_names_every_parameter():
     settings = yaml.safe_load((paths.NOTEBOOKS / "best.yaml").read_text())
-    notebook_parameters.check(settings, {}, REPORT)
-    assert set(settings) == {name for path in REPORT for name in notebook_parameters.read_defaults(path)}
+    checked = notebook_parameters.check_run(settings, {})
+    assert [path.name for path in checked] == ["01_prepare.ipynb", notebooks.TRAIN_RECIPE, "03_evaluate.ipynb"]
+    assert set(settings) == {name for own in checked.values() for name in own}
     assert settings["PER_CLASS"] == 100 and settings["AUGMENT"] in augment.TRAINING
 
 
-def test_the_notebooks_own_recipe_is_the_report_s():
-    own = notebook_parameters.read_defaults(REPORT[1])
-    names = ("SIZE_PX", "AUGMENT", "VIEWS", "TAIL_EPOCHS", "TAIL_SHARE", "KEEP")
-    assert [own[name] for name in names] == [224, "none", 1, 0, 1.0, "best"]
+def test_02_train_has_the_report_s_parameters_and_no_more():
+    names = {"RUN", "ARCH", "WEIGHTS", "EPOCHS", "BATCH_SIZE", "LEARNING_RATE", "SEED", "DEVICE"}
+    assert set(notebook_parameters.read_defaults(notebooks.find(notebooks.TRAIN))) == names
 
 
 MUTATIONS = {

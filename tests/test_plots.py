@@ -239,14 +239,13 @@ def test_save_writes_the_same_bytes_twice(name, tmp_path):
         assert np.allclose(image.size, fig.get_size_inches() * 150, atol=1)
 
 
-def test_a_notebook_shows_the_saved_picture(tmp_path):
-    data, size = plots.save(draw("split"), tmp_path, "split")._repr_mimebundle_()
-    assert data["image/png"] == (tmp_path / "figures" / "split.png").read_bytes()
-    assert data["text/plain"] == "figures/split.png" and size["image/png"]["width"] > 300
-    data, size = plots.save(draw("photos_grid"), tmp_path, "photos")._repr_mimebundle_()
-    with Image.open(io.BytesIO(data["image/jpeg"])) as image:
-        assert abs(image.width - plots.PHOTOS_SCALE * size["image/jpeg"]["width"]) < 1
-    assert len(data["image/jpeg"]) < (tmp_path / "figures" / "photos.png").stat().st_size / 2
+@pytest.mark.parametrize(("name", "kind"), [("split", "png"), ("photos_grid", "jpeg")])
+def test_a_notebook_shows_a_small_picture_of_the_saved_figure(tmp_path, name, kind):
+    data, size = plots.save(draw(name), tmp_path, name)._repr_mimebundle_()
+    assert data["text/plain"] == f"figures/{name}.png"
+    with Image.open(io.BytesIO(data[f"image/{kind}"])) as image:
+        assert abs(image.width - plots.SCALE * size[f"image/{kind}"]["width"]) <= 1
+    assert len(data[f"image/{kind}"]) < (tmp_path / "figures" / f"{name}.png").stat().st_size / 2
 
 
 def test_save_is_whole_or_not_at_all(tmp_path, monkeypatch):

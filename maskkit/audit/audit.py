@@ -291,7 +291,7 @@ def format_check(result: Audit, check: Check) -> str:
     rows = []
     if check.name:
         judged = result["lights"][check.name]
-        rows.append((f"**{check.title}**", f"**{SIGNS[judged['light']]}**", judged["sentence"]))
+        rows.append((f"result: {check.title}", SIGNS[judged["light"]], judged["sentence"]))
     for key, entry in result[check.section].items():
         name = described["entries"][key]
         rows.append((in_english(name["id"], name["values"]), SIGNS[entry["light"]], entry["sentence"]))

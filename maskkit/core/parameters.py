@@ -113,6 +113,7 @@ RULES = {
     "SPLITS": whole(2),
     "TEST_PHOTOS": whole(MIN_PER_CLASS),
     "TRY_TAIL_EPOCHS": at_least_one,
+    "BEST_EPOCHS": at_least_one,
     "ENGINES": Rule(f"a list of {', '.join(ENGINES)}, commas between", is_engines),
     "SPEED_ROUNDS": at_least_one,
 }  # whether the folders and files of DATA, WEIGHTS, AGAINST, GROUPS and CORRECTIONS are there, others find out

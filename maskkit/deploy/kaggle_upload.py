@@ -22,7 +22,6 @@ from maskkit import __version__
 from maskkit.core import disk, paths
 from maskkit.report import REPORT_ARCH
 from maskkit.runner import notebook_parameters
-from maskkit.runner.notebooks import find_report
 from maskkit.sources import kaggle
 
 DATASET, KERNEL = "maskkit-offline", "maskkit-report"  # Kaggle's names: titles lowercased, dashes for spaces
@@ -77,8 +76,8 @@ def write(out: str | Path, user: str, parameter_file: str | Path, texts: dict[st
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*", user):
         raise ValueError(f"--user must be your Kaggle user name, as in kaggle.com/<name>, got {user!r}")
-    notebooks = find_report()
-    settings = read_settings(parameter_file, texts, notebooks)
+    parameters = notebook_parameters.check_run(notebook_parameters.read_file(parameter_file), texts)
+    settings = read_settings(parameters)
     weights = find_weights(settings["ARCH"], settings["WEIGHTS"])
     if weights and settings["WEIGHTS"] not in notebook_parameters.PATHS["WEIGHTS"]:
         settings["WEIGHTS"] = weights.name  # found there by its name
@@ -91,7 +90,7 @@ def write(out: str | Path, user: str, parameter_file: str | Path, texts: dict[st
     with tempfile.TemporaryDirectory(dir=out, prefix=".") as temporary:
         parts = [Path(temporary) / folder.name for folder in folders]
         write_dataset(parts[0], user, weights, settings["WEIGHTS"] == "packaged")
-        write_kernel(parts[1], user, notebooks, settings)
+        write_kernel(parts[1], user, list(parameters), settings)
         for part, folder in zip(parts, folders, strict=True):
             if folder.exists():
                 shutil.rmtree(folder)
@@ -99,19 +98,13 @@ def write(out: str | Path, user: str, parameter_file: str | Path, texts: dict[st
     return folders
 
 
-def read_settings(parameter_file: str | Path, texts: dict[str, str], notebooks: list[Path]) -> dict[str, Any]:
-    """The value of every parameter of the notebooks.
+def read_settings(parameters: dict[Path, dict[str, Any]]) -> dict[str, Any]:
+    """The value of every parameter, {name: value}, of {notebook: its parameters}.
 
     Raises:
-        FileNotFoundError, ValueError, TypeError: as `notebook_parameters.check`; or a parameter names a local
-            file.
+        ValueError: a parameter names a local file.
     """
-    parameters = notebook_parameters.check(notebook_parameters.read_file(parameter_file), texts, notebooks)
-    settings = {
-        name: value
-        for notebook in notebooks
-        for name, value in (notebook_parameters.read_defaults(notebook) | parameters[notebook]).items()
-    }
+    settings = {name: value for own in parameters.values() for name, value in own.items()}
     for name in LOCAL_FILES:
         if settings[name] not in ("", *notebook_parameters.PATHS[name]):
             raise ValueError(

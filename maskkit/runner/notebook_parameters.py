@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from maskkit.core import parameters, paths
+from maskkit.runner import notebooks
 
 PATHS = {  # parameters that are paths, and the words that are allowed in a path's place
     "DATA": ("auto", "kaggle", "demo", "run"),
@@ -71,27 +72,30 @@ def read_file(path: str | Path) -> dict[str, Any]:
 
 
 def check(
-    settings: Mapping[str, Any], overrides: Mapping[str, str], notebooks: Iterable[Path]
+    settings: Mapping[str, Any], overrides: Mapping[str, str], chosen: Iterable[Path]
 ) -> dict[Path, dict[str, Any]]:
     """The parameters each notebook receives, names and types checked before any kernel starts.
 
     Args:
         settings: {name: value} of a parameter file.
         overrides: {name: text} of `--set NAME=VALUE`; read by the declared type, they win over `settings`.
-        notebooks: in the order in which they run.
+        chosen: of the notebooks, in the order in which they run.
 
     Raises:
         ValueError: a name that no notebook declares, a text that is not of its type, or a value out of range.
         TypeError: a value of another type than the notebook's default.
     """
-    return check_against({notebook: read_defaults(notebook) for notebook in notebooks}, settings, overrides)
+    return check_against({notebook: read_defaults(notebook) for notebook in chosen}, settings, overrides)
 
 
 def check_against(
     defaults: Mapping[Path, dict[str, Any]], settings: Mapping[str, Any], overrides: Mapping[str, str]
 ) -> dict[Path, dict[str, Any]]:
     """`check` with the notebooks' defaults, {notebook: {name: default}}: for callers with many settings to check."""
-    declared = {name: (value, path) for path, own in defaults.items() for name, value in own.items()}
+    declared: dict[str, tuple[Any, Path]] = {}
+    for path, own in defaults.items():
+        for name, value in own.items():
+            declared.setdefault(name, (value, path))
     values = {}
     for name, value in {**settings, **overrides}.items():
         if name not in declared:
@@ -103,6 +107,33 @@ def check_against(
     for own in defaults.values():
         parameters.check(own | {name: value for name, value in values.items() if name in own})
     return {path: {name: values[name] for name in own if name in values} for path, own in defaults.items()}
+
+
+def read_run_defaults() -> dict[Path, dict[str, Any]]:
+    """{notebook: {name: default}} of the notebooks that make a run: 01-03, and 02_train_recipe after 02_train."""
+    report = notebooks.find_report()
+    return {path: read_defaults(path) for path in (*report[:2], notebooks.find(notebooks.TRAIN_RECIPE), *report[2:])}
+
+
+def check_run(settings: Mapping[str, Any], overrides: Mapping[str, str]) -> dict[Path, dict[str, Any]]:
+    """All parameters of the three notebooks that make a run of these settings, in the order in which they run.
+
+    02_train_recipe takes the place of 02_train where a name is given that it alone declares.
+
+    Args:
+        settings, overrides: as of `check`.
+
+    Returns:
+        {notebook: {name: value}}, defaults included.
+
+    Raises:
+        ValueError, TypeError: raised by `check`.
+    """
+    defaults = read_run_defaults()
+    checked = check_against(defaults, settings, overrides)
+    others = {name for path, own in defaults.items() if path.name != notebooks.TRAIN_RECIPE for name in own}
+    left_out = notebooks.TRAIN if {*settings, *overrides} - others else notebooks.TRAIN_RECIPE
+    return {path: own | checked[path] for path, own in defaults.items() if path.name != left_out}
 
 
 def typed(name: str, value: Any, default: Any, notebook: str) -> Any:

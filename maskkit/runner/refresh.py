@@ -12,7 +12,7 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 def refresh() -> None:
-    """Run every committed notebook top to bottom and store its outputs; then make README's picture of it.
+    """Run every committed notebook top to bottom and store its outputs; then make README's pictures.
 
     Raises:
         FileNotFoundError: this is an installed package, not a clone.
@@ -21,7 +21,8 @@ def refresh() -> None:
         raise FileNotFoundError(f"{paths.ROOT} holds no notebooks to refresh; run this inside a clone")
     for name in notebooks.ALL:
         refresh_notebook(paths.NOTEBOOKS / name)
-        thumbnails.write_thumbnail(paths.NOTEBOOKS / name, paths.ROOT / "docs" / "figures")
+        if name in notebooks.IN_README:
+            thumbnails.write_thumbnail(paths.NOTEBOOKS / name, paths.ROOT / "docs" / "figures")
         print(f"{name}: refreshed")
 
 

@@ -16,6 +16,8 @@ def reproduce(
 ) -> Path:
     """Run notebooks 01-03 with a parameter file and `--set` texts; returns the run's folder.
 
+    Where a setting is given that only 02_train_recipe declares, it runs in place of 02_train.
+
     The work is done in a folder runs/<RUN>.<8 digits>.part, which takes the place of an earlier runs/<RUN> once every
     notebook has passed; when one fails, the earlier run stays as it was and the .part folder shows how far this one
     came. A run that was killed is begun again in the same way; only a network that was being unfrozen goes on where it
@@ -32,10 +34,8 @@ def reproduce(
         OSError: runs/ cannot be written; found before any kernel starts too.
         NotebookError: a cell failed.
     """
-    defaults = {path: notebook_parameters.read_defaults(path) for path in notebooks.find_report()}
-    settings = notebook_parameters.read_file(parameter_file)
-    parameters = notebook_parameters.check_against(defaults, settings, overrides)
-    settings = {name: value for path in defaults for name, value in (defaults[path] | parameters[path]).items()}
+    parameters = notebook_parameters.check_run(notebook_parameters.read_file(parameter_file), overrides)
+    settings = {name: value for own in parameters.values() for name, value in own.items()}
     run_dir = runs.path(settings["RUN"])
     disk.check_writable(run_dir.parent)
     if runs.is_locked(run_dir):  # asked here too: looking for photos may take minutes
@@ -65,7 +65,7 @@ def execute_all(
 
 def rename_run(part: Path, name: str) -> None:
     """Give the executed notebooks the run's own name, under which a reader may run them again."""
-    for path in (part / notebook for notebook in notebooks.REPORT):
+    for path in part.glob("*.ipynb"):
         text = path.read_text(encoding="utf-8")
         for quoted in ('\\"{}\\"', '"{}"'):  # in the cell's source, and in papermill's metadata
             text = text.replace(quoted.format(part.name), quoted.format(name))

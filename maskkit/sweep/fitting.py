@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def fit_recipe(recipe: Recipe, draw: Draw, settings: FeatureSettings) -> dict[str, Any]:
-    """A recipe's numbers, by the steps of 02_train; a job.
+    """A recipe's numbers, by the steps of 02_train_recipe; a job.
 
     Returns:
         n_train, n_val, best and last (scores with their epoch), history, and `right`: "1" for each validation photo,

@@ -1,6 +1,7 @@
 """The recipes of a sweep: read from SWEEP.yaml, checked, and named by their parameters.
 
-A recipe is a flat dict of all parameters of notebooks 01-03 but RUN, defaults included. Its key is the hash of that.
+A recipe is a flat dict of all parameters of notebooks 01-03 and 02_train_recipe but RUN, defaults included. Its key is
+the hash of that.
 """
 
 import hashlib
@@ -15,7 +16,6 @@ import yaml
 
 from maskkit import runs
 from maskkit.runner import notebook_parameters
-from maskkit.runner.notebooks import find_report
 
 Recipe: TypeAlias = dict[str, Any]
 
@@ -45,7 +45,7 @@ def read_sweep(source: str | Path | dict[str, Any]) -> tuple[str, dict[str, Reci
     listed = given.pop("runs", None)
     if listed is not None and given:
         raise ValueError(f"a sweep has either runs: or a grid, but beside runs: there is {', '.join(given)}")
-    declared = {notebook: notebook_parameters.read_defaults(notebook) for notebook in find_report()}
+    declared = notebook_parameters.read_run_defaults()
     settings = span_grid(given) if listed is None else check_listed(listed)
     recipes = [complete_recipe(each, declared) for each in settings]
     return name, {key_of(recipe): recipe for recipe in recipes}

@@ -101,7 +101,7 @@ def test_every_sentence_is_a_message_and_every_entry_has_a_name(whole):
 def test_the_table_of_a_check_holds_every_sentence(whole):
     result, _ = whole
     rows = audit.format_check(result, checks.find("calibration")).splitlines()[2:]
-    assert len(rows) == 1 + len(result["calibration"]) and rows[0].startswith("| **Calibration** | **")
+    assert len(rows) == 1 + len(result["calibration"]) and rows[0].startswith("| result: Calibration | ")
     assert rows[-1].endswith(f"| {result['calibration']['dont_know']['sentence']} |")
     rows = audit.format_check(result, checks.find("files")).splitlines()[2:]
     assert len(rows) == len(result["files"])  # it has no result of its own

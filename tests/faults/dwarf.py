@@ -1,4 +1,4 @@
-"""A dwarf run: `reproduce` with the notebooks 01 and 02 as they are, small, in a process that may be killed anywhere.
+"""A dwarf run: `reproduce` with 01 and 02_train_recipe as they are, small, in a process that may be killed anywhere.
 
 Only the kernel is missing: the notebooks' cells run in the child itself, which starts in milliseconds, forked from a
 server that has imported torch. Figures are not drawn.
@@ -111,7 +111,7 @@ def results(root):
     assert sorted(path.name for path in run_dir.parent.iterdir()) == [f".{NAME}.lock", NAME]
     assert not list(run_dir.rglob(".*")) and not (run_dir / runs.CHECKPOINT).exists()
     found = {str(path.relative_to(run_dir)): path.read_bytes() for path in run_dir.rglob("*") if path.is_file()}
-    for varies in ("environment.json", "01_prepare.ipynb", "02_train.ipynb"):
+    for varies in ("environment.json", "01_prepare.ipynb", "02_train_recipe.ipynb"):
         found.pop(varies)
     metrics = json.loads(found["metrics.json"])
     assert metrics.pop("run")["name"] == NAME and metrics.pop("seconds")

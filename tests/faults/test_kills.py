@@ -22,7 +22,7 @@ STEPS = {
     "training": (r"^os.rename .*/tail\.checkpoint$", 2),
     "checkpoint": (r"^half written .*/\.tail\.checkpoint", 2),
     "writing the model": (r"^half written .*/\.model\.safetensors", 1),
-    "between notebooks": (r"^open .*/02_train.ipynb", 1),
+    "between notebooks": (r"^open .*/02_train_recipe.ipynb", 1),
     "an earlier run steps aside": (r"^os.rename .*/\.dwarf\.old$", 1),
     "the new run comes in": (r"^os.rename .*\.part .*/runs/dwarf$", 1),
 }

@@ -221,7 +221,7 @@ def run(tmp_path, monkeypatch, photo_folder, capsys):
         "EPOCHS": 1,
         "DEVICE": "cpu",
     }
-    for name in ("01_prepare.ipynb", "02_train.ipynb"):
+    for name in ("01_prepare.ipynb", "02_train_recipe.ipynb"):
         scope = {}
         for cell in (cell for cell in nbformat.read(ROOT / "notebooks" / name, 4).cells if cell.cell_type == "code"):
             exec(cell.source, scope)

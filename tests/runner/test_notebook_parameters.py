@@ -53,3 +53,15 @@ def test_a_parameter_file_must_be_flat_yaml(tmp_path):
         (tmp_path / "bad.yaml").write_text(text)
         with pytest.raises(ValueError, match="bad.yaml"):
             notebook_parameters.read_file(tmp_path / "bad.yaml")
+
+
+@pytest.mark.parametrize(
+    ("settings", "overrides", "train"),
+    [({"N": 4}, {}, "02_train"), ({"SHARE": 1.0}, {}, "02_train_recipe"), ({}, {"SHARE": "0.5"}, "02_train_recipe")],
+)
+def test_a_setting_that_only_02_train_recipe_declares_chooses_it(project, settings, overrides, train):
+    found = notebook_parameters.check_run(settings, overrides)
+    assert [path.stem for path in found] == ["01_prepare", train, "03_evaluate"]
+    assert found[notebooks.find(f"{train}.ipynb")]["N"] == settings.get("N", 3)  # defaults included
+    with pytest.raises(ValueError, match="declare no parameter 'EPOCS'; they declare .*N, SHARE"):
+        notebook_parameters.check_run(settings | {"EPOCS": 3}, overrides)

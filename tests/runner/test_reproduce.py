@@ -23,6 +23,16 @@ def test_a_run_ends_in_its_folder_under_its_own_name(project):
     assert 'RUN = "first"' in "".join(sources)
 
 
+def test_a_recipe_s_settings_run_its_notebook_in_place_of_02_train(project):
+    run_dir = run(RUN="wide", SHARE="0.5")
+    assert sorted(path.name for path in run_dir.glob("*.ipynb")) == [
+        "01_prepare.ipynb", "02_train_recipe.ipynb", "03_evaluate.ipynb",
+    ]  # fmt: skip
+    sources = "".join(cell.source for cell in nbformat.read(run_dir / "02_train_recipe.ipynb", 4).cells)
+    assert "SHARE = 0.5" in sources and 'RUN = "wide"' in sources and ".part" not in sources
+    assert "02_train_recipe.ipynb" not in {path.name for path in run(RUN="wide").iterdir()}  # the report's again
+
+
 def test_a_failing_cell_is_named_and_the_earlier_run_kept(project):
     run_dir = run()
     before = (run_dir / "metrics.json").read_bytes()
