@@ -24,11 +24,11 @@ help:  ## this list
 # --- set-up -------------------------------------------------------------------------------------
 
 # The stamp is written last and holds the clone's path: a .venv without it was interrupted, one with another
-# path was moved or copied with its clone, and either is made anew. One stamp with all extras, although
-# `reproduce` needs only [offline]: what the others add is small beside torch, and there is one state to be in.
+# path was moved or copied with its clone, and either is made anew. Two stamps: `reproduce`, `trust` and `lab` need
+# [offline] alone; .tested stands for what the tests, the cluster and ONNX need beside it.
 INSTALLED := $(shell cat .venv/.installed 2>/dev/null)
 ifneq ($(INSTALLED),$(CURDIR))
-.PHONY: .venv/.installed
+.PHONY: .venv/.installed .venv/.tested
 FRESH := yes
 endif
 
@@ -41,8 +41,12 @@ LOCK ?=
 	@rm -f $@
 	$(if $(FRESH),$(PYTHON) -m venv --clear .venv)
 	$(if $(LOCK),.venv/bin/python -m pip install --require-hashes --requirement $(LOCK))
-	.venv/bin/python -m pip install $(if $(LOCK),--no-deps --no-build-isolation) --editable '.[offline,onnx,cluster,dev]'
+	.venv/bin/python -m pip install $(if $(LOCK),--no-deps --no-build-isolation) --editable '.[offline]'
 	@printf '%s\n' $(call quote,$(CURDIR)) > $@
+
+.venv/.tested: .venv/.installed
+	.venv/bin/python -m pip install $(if $(LOCK),--no-deps --no-build-isolation) --editable '.[offline,onnx,cluster,dev]'
+	@touch $@
 
 # --- commands -----------------------------------------------------------------------------------
 
@@ -70,26 +74,26 @@ trust: .venv/.installed  ## how much of a run's number is real: notebook 05_trus
 	@cd $(call quote,$(CALLER)) && $(call quote,$(CURDIR)/.venv/bin/python) -P -m maskkit trust \
 		$(call quote,$(CURDIR)/notebooks/trust.yaml) $(SETTINGS)
 
-test: .venv/.installed  ## the tests, then the three notebooks' outputs; needs no network and no GPU
+test: .venv/.tested  ## the tests, then the three notebooks' outputs; needs no network and no GPU
 	$(PYTEST) -m "not slow"
 	.venv/bin/python -m pytest --nbval notebooks/01_prepare.ipynb notebooks/02_train.ipynb notebooks/03_evaluate.ipynb
 
-slow: .venv/.installed  ## the tests that take minutes
+slow: .venv/.tested  ## the tests that take minutes
 	$(PYTEST) -m slow
 
-test-processors: .venv/.installed  ## the numeric tests and the report under emulated processors, one and two threads
+test-processors: .venv/.tested  ## the numeric tests and the report under emulated processors, one and two threads
 	.venv/bin/python tests/check_processors.py
 
-faults: .venv/.installed  ## the long form of tests/faults: 10,000 fuzzed files, 200 kills
+faults: .venv/.tested  ## the long form of tests/faults: 10,000 fuzzed files, 200 kills
 	FAULTS=long $(PYTEST) tests/faults
 
-faults-table: .venv/.installed  ## docs/faults.md, anew from the marks of the tests
+faults-table: .venv/.tested  ## docs/faults.md, anew from the marks of the tests
 	cd tests && ../.venv/bin/python -m faults.catalogue
 
-test-notebooks: .venv/.installed  ## the outputs of all notebooks, 04 and 05 too, which take minutes
+test-notebooks: .venv/.tested  ## the outputs of all notebooks, 04 and 05 too, which take minutes
 	.venv/bin/python -m pytest --nbval --nbval-cell-timeout=1200 notebooks/
 
-test-browser: .venv/.installed chromium  ## JupyterLab, Notebook 7 and report.html in Chromium
+test-browser: .venv/.tested chromium  ## JupyterLab, Notebook 7 and report.html in Chromium
 	.venv/bin/python -m pytest tests/browser
 
 # Debian's own; where a browser is there already nothing is installed.
@@ -107,7 +111,7 @@ BENCH_WEIGHTS = $(call given,WEIGHTS,weights)
 BENCH_SETTINGS = $(call given,DATA,data) $(BENCH_WEIGHTS)
 BENCHMARKS := $(CURDIR)/benchmarks
 
-bench: .venv/.installed  ## speed against the plain loop and peers, an hour: benchmarks/results/ (DATA, WEIGHTS, AGAINST)
+bench: .venv/.tested  ## speed against the plain loop and peers, an hour: benchmarks/results/ (DATA, WEIGHTS, AGAINST)
 	.venv/bin/python -m pip install --editable '.[bench]'
 	$(BENCH) $(call quote,$(BENCHMARKS)/report.py) $(BENCH_SETTINGS) $(call given,AGAINST,elsewhere)
 	$(BENCH) $(call quote,$(BENCHMARKS)/extraction.py) --slow $(BENCH_SETTINGS)
@@ -115,24 +119,24 @@ bench: .venv/.installed  ## speed against the plain loop and peers, an hour: ben
 	$(BENCH) $(call quote,$(BENCHMARKS)/start.py)
 	$(BENCH) $(call quote,$(BENCHMARKS)/threads.py) $(BENCH_WEIGHTS)
 
-bench-quick: .venv/.installed  ## a minute of it; fails where a ratio of times falls below its floor (DATA, WEIGHTS)
+bench-quick: .venv/.tested  ## a minute of it; fails where a ratio of times falls below its floor (DATA, WEIGHTS)
 	$(BENCH) $(call quote,$(BENCHMARKS)/report.py) --quick $(BENCH_SETTINGS)
 
 lab: .venv/.installed  ## JupyterLab on notebooks/ (OPTIONS="--no-browser", or any other of its options)
 	.venv/bin/python -m jupyterlab $(OPTIONS) notebooks/
 
-lint: .venv/.installed  ## ruff and mypy
+lint: .venv/.tested  ## ruff and mypy
 	.venv/bin/python -m ruff check
 	.venv/bin/python -m ruff format --check
 	.venv/bin/python -m mypy
 
-catalogue: .venv/.installed  ## update the pages' translations from the templates and the code
+catalogue: .venv/.tested  ## update the pages' translations from the templates and the code
 	.venv/bin/python -m tests.html.catalogue
 
-refresh: .venv/.installed  ## run the committed notebooks and store their outputs
+refresh: .venv/.tested  ## run the committed notebooks and store their outputs
 	.venv/bin/python -m maskkit refresh
 
-lock: .venv/.installed  ## requirements.lock anew: the newest of everything, for every platform, with hashes
+lock: .venv/.tested  ## requirements.lock anew: the newest of everything, for every platform, with hashes
 	echo 'setuptools >= 77' | .venv/bin/uv pip compile pyproject.toml - --extra offline --extra onnx --extra cluster --extra dev --upgrade \
 		--universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
 		--custom-compile-command 'make lock' --output-file requirements.lock --quiet

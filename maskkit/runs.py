@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import filelock
 
-from maskkit.core import disk, environment, parameters, paths
+from maskkit.core import disk, parameters, paths
 
 PART = parameters.PART
 CHECKPOINT = "tail.checkpoint"  # a training that stopped, in the run's folder

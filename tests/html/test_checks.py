@@ -129,7 +129,8 @@ def test_results_come_first_with_their_limits_and_reason(folder):
     luck, mouth = audit["lights"]["split_luck"], audit["lights"]["mouth"]
     low, high = (100 * end for end in mouth["interval"])
     for expected in (
-        f"{SIGNS[mouth['light']]} {WORDS[mouth['light']]} {100 * mouth['value']:.1f} % 95 % interval {low:.1f}-{high:.1f} %",
+        f"{SIGNS[mouth['light']]} {WORDS[mouth['light']]} {100 * mouth['value']:.1f} % "
+        f"95 % interval {low:.1f}-{high:.1f} %",
         f"Pass up to 5 %, fail from 20 %: {luck['reason']}",  # small is good
         f"Pass from 66.7 %, fail up to 50 %: {mouth['reason']}",  # large is good
         "A check judges the 95 % interval, unless its reason says otherwise",
