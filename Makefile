@@ -24,11 +24,11 @@ help:  ## this list
 # --- set-up -------------------------------------------------------------------------------------
 
 # The stamp is written last and holds the clone's path: a .venv without it was interrupted, one with another
-# path was moved or copied with its clone, and either is made anew. Two stamps: `reproduce`, `trust` and `lab` need
-# [offline] alone; .tested stands for what the tests, the cluster and ONNX need beside it.
+# path was moved or copied with its clone, and either is made anew. `reproduce` and `trust` need
+# [offline] alone; .lab stands for JupyterLab beside it, .tested for all that tests, ONNX and the cluster need.
 INSTALLED := $(shell cat .venv/.installed 2>/dev/null)
 ifneq ($(INSTALLED),$(CURDIR))
-.PHONY: .venv/.installed .venv/.tested
+.PHONY: .venv/.installed .venv/.tested .venv/.lab
 FRESH := yes
 endif
 
@@ -45,7 +45,11 @@ LOCK ?=
 	@printf '%s\n' $(call quote,$(CURDIR)) > $@
 
 .venv/.tested: .venv/.installed
-	.venv/bin/python -m pip install $(if $(LOCK),--no-deps --no-build-isolation) --editable '.[offline,onnx,cluster,dev]'
+	.venv/bin/python -m pip install $(if $(LOCK),--no-deps --no-build-isolation) --editable '.[offline,lab,onnx,cluster,dev]'
+	@touch $@
+
+.venv/.lab: .venv/.installed
+	.venv/bin/python -m pip install $(if $(LOCK),--no-deps --no-build-isolation) --editable '.[offline,lab]'
 	@touch $@
 
 # --- commands -----------------------------------------------------------------------------------
@@ -66,7 +70,7 @@ reproduce: .venv/.installed  ## the report, end to end: runs/<RUN>/report.html
 	@cd $(call quote,$(CALLER)) && $(call quote,$(CURDIR)/.venv/bin/python) -P -m maskkit reproduce \
 		$(call quote,$(CURDIR)/notebooks/report.yaml) $(SETTINGS)
 
-improve: .venv/.installed  ## the report's proposed extensions, measured: notebook 04_improve, into runs/<RUN>/
+improve: .venv/.tested  ## the report's proposed extensions, measured: notebook 04_improve, into runs/<RUN>/
 	@cd $(call quote,$(CALLER)) && $(call quote,$(CURDIR)/.venv/bin/python) -P -m maskkit improve \
 		$(call quote,$(CURDIR)/notebooks/improve.yaml) $(SETTINGS)
 
@@ -122,7 +126,7 @@ bench: .venv/.tested  ## speed against the plain loop and peers, an hour: benchm
 bench-quick: .venv/.tested  ## a minute of it; fails where a ratio of times falls below its floor (DATA, WEIGHTS)
 	$(BENCH) $(call quote,$(BENCHMARKS)/report.py) --quick $(BENCH_SETTINGS)
 
-lab: .venv/.installed  ## JupyterLab on notebooks/ (OPTIONS="--no-browser", or any other of its options)
+lab: .venv/.lab  ## JupyterLab on notebooks/ (OPTIONS="--no-browser", or any other of its options)
 	.venv/bin/python -m jupyterlab $(OPTIONS) notebooks/
 
 lint: .venv/.tested  ## ruff and mypy
@@ -137,7 +141,7 @@ refresh: .venv/.tested  ## run the committed notebooks and store their outputs
 	.venv/bin/python -m maskkit refresh
 
 lock: .venv/.tested  ## requirements.lock anew: the newest of everything, for every platform, with hashes
-	echo 'setuptools >= 77' | .venv/bin/uv pip compile pyproject.toml - --extra offline --extra onnx --extra cluster --extra dev --upgrade \
+	echo 'setuptools >= 77' | .venv/bin/uv pip compile pyproject.toml - --extra offline --extra lab --extra onnx --extra cluster --extra dev --upgrade \
 		--universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
 		--custom-compile-command 'make lock' --output-file requirements.lock --quiet
 
