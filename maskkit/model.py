@@ -221,7 +221,7 @@ def for_inference(network: nn.Module) -> nn.Module:
     """
     try:
         folded = optimization.fuse(network.eval())
-    except (torch.fx.proxy.TraceError, TypeError):  # a branch on values; an iteration over a tensor
+    except (torch.fx.proxy.TraceError, TypeError, RuntimeError):  # a branch on values, an iteration, a length
         folded = copy.deepcopy(network)
     return folded.requires_grad_(False).to(memory_format=torch.channels_last)
 

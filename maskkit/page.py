@@ -52,6 +52,7 @@ def context(run_dir: Path, metrics: Metrics) -> dict[str, Any]:
     classes, scores = metrics.get("classes", ()), metrics.get("per_class_scores") or []
     rejected = read_rows(run_dir / "rejected.csv")
     by_hand = metrics.get("corrected", {})
+    notes = [lines for key in ("source_note", "weights_note") if (lines := note_lines(metrics, key))]
     return {
         "name": name,
         "metrics": metrics,
@@ -60,7 +61,8 @@ def context(run_dir: Path, metrics: Metrics) -> dict[str, Any]:
         "kept": metrics[metrics.get("keep", "best")],
         "classes": classes,
         "corrected": by_hand if any(by_hand.values()) else None,
-        "notes": [lines for key in ("source_note", "weights_note") if (lines := note_lines(metrics, key))],
+        "notes": notes,
+        "folded_notes": [line for note in notes for line in note[1:] if not line.get("message")],
         "synthetic": metrics.get("source") == "demo" and not checks.shows_other_photos(run_dir),
         "audit": checks.context(*audit_of(run_dir, name)),
         "figures": {figure: read_figure(run_dir / "figures" / f"{figure}.png") for figure in FIGURES},

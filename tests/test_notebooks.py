@@ -32,7 +32,7 @@ class TestForm:
     def test_it_defines_nothing_and_stays_short(self, path):
         source = "\n".join(cell.source for cell in code_cells(path))
         assert not [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef | ast.ClassDef)]
-        assert len([line for line in source.splitlines() if line.strip()]) <= 80
+        assert len([line for line in source.splitlines() if line.strip()]) <= 90
 
     def test_parameters_are_commented_literals(self, path):
         assert notebook_parameters.read_defaults(path)
@@ -60,7 +60,7 @@ class TestForm:
         assert tags.count("nbval-ignore-output") <= 4
 
 
-TEACHING = ["01_prepare.ipynb", "03_evaluate.ipynb", "04_improve.ipynb", "06_explore.ipynb"]
+TEACHING = [name for name in notebooks.ALL if name != "02_train_recipe.ipynb"]
 
 
 @pytest.mark.parametrize("name", TEACHING)
@@ -105,7 +105,7 @@ def test_best_yaml_fits_the_notebooks_and_names_every_parameter():
 
 
 def test_02_train_has_the_report_s_parameters_and_no_more():
-    names = {"RUN", "ARCH", "WEIGHTS", "EPOCHS", "BATCH_SIZE", "LEARNING_RATE", "SEED", "DEVICE"}
+    names = {"RUN", "ARCH", "WEIGHTS", "EPOCHS", "BATCH_SIZE", "LEARNING_RATE", "SEED", "LANGUAGE", "DEVICE"}
     assert set(notebook_parameters.read_defaults(notebooks.find(notebooks.TRAIN))) == names
 
 

@@ -15,8 +15,8 @@ def test_extras_are_the_same_wherever_they_are_named():
         for name in ("Makefile", "environment.yml", "docs/dependencies.md")
     )
     everyday = [name for name in extras if name != "bench"]  # fastai, for `make bench` alone
-    (installed,) = re.findall(r"--editable '\.\[([a-z,]+,[a-z,]+)\]'", makefile)
-    assert installed.split(",") == everyday
+    installed = [found.split(",") for found in re.findall(r"--editable '\.\[([a-z,]+)\]'", makefile)]
+    assert [["offline"], everyday, ["offline", "lab"], ["bench"]] == installed
     assert re.findall(r"--extra ([a-z]+)", makefile) == everyday
     (conda,) = re.findall(r"-e \.\[([a-z,]+)\]", environment)
     assert conda.split(",") == everyday

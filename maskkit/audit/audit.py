@@ -21,13 +21,13 @@ from maskkit.audit.checks.check import Audit, Check, Context
 from maskkit.audit.checks.files import find_odd, suspect_rows
 from maskkit.audit.classifiers import Classifier, classifier_of_run, find_classifiers
 from maskkit.core import disk, environment, markdown, paths
-from maskkit.core.audit_file import VERSION
+from maskkit.core.audit_file import RESULTS, VERSION
 from maskkit.core.cache import cached
 from maskkit.core.messages import in_english
 from maskkit.sources import folders
 
 GROUP_COLUMNS = ("file", "sha256", "group")
-SIGNS = {"green": "✓ pass", "amber": "! warning", "red": "✗ fail", "unknown": "? not measured"}
+SIGNS = {light: f"{sign} {RESULTS[light]}" for light, sign in zip(RESULTS, "✓!✗?", strict=True)}
 SUSPECT_COLUMNS = ("file", "label", "part", "problem", "detail")
 
 

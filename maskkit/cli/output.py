@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from maskkit.core.audit_file import RESULTS
+
 
 def print_next(*words: str) -> None:
     """The next command, as it can be pasted: by the program that runs now."""
@@ -24,7 +26,7 @@ def short_path(path: Path) -> Path:
 def print_checks(audit: dict[str, Any]) -> None:
     """One line for each check of an audit: its result, title and sentence."""
     for check in audit["lights"].values():
-        print(f"{check['light']:8}{check['title']}: {check['sentence']}")
+        print(f"{RESULTS[check['light']]:13}{check['title']}: {check['sentence']}")
 
 
 def print_message(text: str) -> None:

@@ -11,6 +11,7 @@ from maskkit.core.messages import said
 
 VERSION = 3  # of audit.json
 SCHEMA = Path(__file__).parent / "schemas" / "audit.json"
+RESULTS = {"green": "pass", "amber": "warning", "red": "fail", "unknown": "not measured"}  # in words
 NOT_YET = said("not measured yet: make trust")
 
 Audit = dict[str, Any]  # what audit.json holds; its schema says more

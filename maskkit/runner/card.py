@@ -144,11 +144,11 @@ def check_results(run_dir: Path, name: str) -> str:
     if not audit:
         return f"Not measured yet: {code(audit_file.command(name))}."
     rows = [
-        [f"{SIGNS[light['light']]} {light['light']}", light["title"], light["sentence"]]
+        [f"{SIGNS[light['light']]} {audit_file.RESULTS[light['light']]}", light["title"], light["sentence"]]
         for light in audit["lights"].values()
     ]
     asked = f"{len(rows)} questions of the audit. Green needs the whole 95 % interval on the good side of a limit."
-    return f"{asked}\n\n{table(('light', 'question', 'found'), rows)}"
+    return f"{asked}\n\n{table(('result', 'check', 'found'), rows)}"
 
 
 def photos(metrics: Metrics) -> str:

@@ -62,11 +62,11 @@ def describe_run(run_dir: Path) -> dict[str, str]:
 
 
 def count_results(run_dir: Path) -> str:
-    """The audit's results, '3 green, 1 amber, 2 unknown'; '-' where there is no audit, or why it cannot be used."""
+    """The audit's results, '3 pass, 2 warning'; '-' without an audit, or why it cannot be used."""
     audit, problem = audit_file.read(run_dir)
     if not audit:
         return problem["sentence"] if problem else "-"
-    results = [check["light"] for check in audit["lights"].values()]
+    results = [audit_file.RESULTS[check["light"]] for check in audit["lights"].values()]
     return ", ".join(f"{results.count(name)} {name}" for name in dict.fromkeys(results))
 
 

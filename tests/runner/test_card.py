@@ -75,7 +75,7 @@ def test_the_audits_results_are_in_it(run_dir):
     audit["lights"]["leaks"] |= {"light": "red", "sentence": "4 of 40 | leak"}
     disk.write_json(run_dir / "audit.json", audit)
     text = card.write(run_dir).read_text(encoding="utf-8")
-    assert "| 🔴 red | Leaks between the parts | 4 of 40 \\| leak |" in text and "6 questions of the audit." in text
+    assert "| 🔴 fail | Leaks between the sets | 4 of 40 \\| leak |" in text and "6 questions of the audit." in text
     (run_dir / "audit.json").write_text("{")
     assert "audit.json cannot be used" in card.write(run_dir).read_text(encoding="utf-8")
 
