@@ -12,7 +12,7 @@ from maskkit.core.messages import translatable
 
 COLUMNS = ("sha256", "source", "found", "action", "label", "changed")
 RELABEL, SET_ASIDE = "relabel", "set_aside"
-REASON = translatable("set aside by hand")  # in rejected.csv
+REASON = translatable("excluded by hand")  # in rejected.csv
 
 
 def default() -> Path:
@@ -89,4 +89,4 @@ def format_summary(path: Path) -> str:
     """One line: how many photos the file corrects."""
     corrected = labels(path)
     n_excluded = sum(label is None for label in corrected.values())
-    return f"{path.name}: {len(corrected) - n_excluded} labels, {n_excluded} photos set aside"
+    return f"{path.name}: {len(corrected) - n_excluded} labels, {n_excluded} photos excluded"

@@ -22,7 +22,7 @@ def test_the_last_line_of_a_photo_counts_and_undo_takes_it_off(file):
     assert corrections.labels(file) == {"a" * 64: None, "b" * 64: None}
     assert corrections.undo(file)["action"] == "set_aside"
     assert corrections.labels(file) == {"a" * 64: "y", "b" * 64: None}
-    assert corrections.format_summary(file) == "corrections.csv: 1 labels, 1 photos set aside"
+    assert corrections.format_summary(file) == "corrections.csv: 1 labels, 1 photos excluded"
     corrections.undo(file), corrections.undo(file)
     assert corrections.undo(file) is None and corrections.labels(file) == {}
 
@@ -87,7 +87,7 @@ def test_a_new_run_differs_in_the_corrected_photos_and_in_nothing_else(photo_fol
     expected[masked[0]["source"]] = ("without_mask", *expected[masked[0]["source"]][1:])
     del expected[masked[1]["source"]]
     assert known(after) == expected
-    assert rejected == [{"source": masked[1]["source"], "label": "with_mask", "reason": "set aside by hand"}]
+    assert rejected == [{"source": masked[1]["source"], "label": "with_mask", "reason": "excluded by hand"}]
     assert (tmp_path / "after" / "data-mask" / "without_mask" / masked[0]["file"].partition("/")[2]).is_file()
     assert sum(map(len, data.read_split(tmp_path / "after"))) == 23
     assert contents == {path: path.read_bytes() for path in photo_folder.rglob("*.png")}

@@ -109,8 +109,8 @@ def examine(
     disk.check_writable(out)
     source, photos = read_photos(folder, log)
     classifiers, arch, recipe, origin = find_classifiers(run, arch, weights, compare, photos.classes)
-    elsewhere = read_other_source(against, photos.classes, log) if against else None
-    context = Context(chosen_device, seed, elsewhere)
+    other_source = read_other_source(against, photos.classes, log) if against else None
+    context = Context(chosen_device, seed, other_source)
     audited = prepare(photos, classifiers, arch, recipe, origin, run, context, log)
     sha256 = disk.read_json(Path(run) / "model.json")["model_sha256"] if run else ""
     result = head(audited, "whole", source.photos, source.kind, sha256)

@@ -21,7 +21,7 @@ from maskkit.core import paths
 from maskkit.sources import decoding
 
 SORTS = ("likely wrong label", "loss", "file name")
-VERDICTS = ("right", "wrong", "likely wrong label", "changed", "set aside")
+VERDICTS = ("right", "wrong", "likely wrong label", "changed", "excluded")
 ANY = "all"
 THUMBNAIL_PX = 144
 
@@ -280,7 +280,7 @@ class Explorer:
             "wrong": ~right & ~self.excluded,
             "likely wrong label": np.isin(np.arange(len(self.rows)), suspects),
             "changed": self.changed & ~self.excluded,
-            "set aside": self.excluded,
+            "excluded": self.excluded,
         }[verdict]
         if label != ANY:
             passes = passes & (self.labels == self.classes.index(label))

@@ -20,7 +20,7 @@ from maskkit.html.render import class_list
 from maskkit.plot_style import percent
 
 PER_PAGE = 12
-SET_ASIDE = -1  # the choice "set aside" beside the indices of classes
+SET_ASIDE = -1  # the choice "excluded" beside the indices of classes
 MOST_BUTTONS = 4  # classes: more are chosen from a list
 MOST_SPELLED = 10  # classes whose matrix is spelled out in words
 
@@ -83,7 +83,7 @@ class Gallery:
         """Undo, and show what was undone: the last line may be of another day, or of another run's photo."""
         undone = self.do(self.explorer.undo)
         if undone:
-            line = f"Taken back: {undone['source']}, {undone['label'] or 'set aside'}"
+            line = f"Taken back: {undone['source']}, {undone['label'] or 'excluded'}"
             self.message.value = element("p", line, class_="mk-soft", aria_live="polite")
         elif not self.message.value:
             nothing = "There is nothing to take back."
@@ -126,7 +126,7 @@ class Tile:
     def __init__(self, explorer: Explorer, place: int, change: Callable[[int, int | None], Any]) -> None:
         self.explorer, self.place, self._change = explorer, place, change
         names = class_names.natural_order(explorer.classes)
-        options = [*((explorer.classes[at], at) for at in names), ("set aside", SET_ASIDE)]
+        options = [*((explorer.classes[at], at) for at in names), ("excluded", SET_ASIDE)]
         kind = widgets.ToggleButtons if len(explorer.classes) <= MOST_BUTTONS else widgets.Dropdown
         self.choice = kind(options=options, value=self.current(), layout={"width": "100%", "margin": "0"})
         self.choice.observe(self.choose, "value")
@@ -154,7 +154,7 @@ class Tile:
             f"{'✗' if wrong else '✓'} {percent(learned.probabilities[place, predicted])} {explorer.classes[predicted]}"
         ]
         if explorer.excluded[place]:
-            lines[0] = f"set aside; {explorer.classes[predicted]}?"
+            lines[0] = f"excluded; {explorer.classes[predicted]}?"
             lines.append("learns and counts nowhere")
         elif learned.unseen is not None:
             lines.append(f"unseen: label {percent(explorer.label_probability(learned.unseen)[place])}")
@@ -181,7 +181,7 @@ def status_html(explorer: Explorer) -> str:
         element("b", evaluate.format_score(learned.kept))
         + f" of the validation photos, {keep} epoch {learned.kept['epoch']}",
         f"the run as it was made: {evaluate.format_score(metrics[keep])}",
-        f"{plural(n_labels, 'label')} changed, {plural(n_aside, 'photo')} set aside, kept in "
+        f"{plural(n_labels, 'label')} changed, {plural(n_aside, 'photo')} excluded, kept in "
         + element("code", explorer.file.name)
         + f" · {plural(len(explorer.suspects), 'label')} likely wrong",
         element("span", f"learned in {learned.seconds:.2f} s", class_="mk-soft"),
@@ -189,7 +189,7 @@ def status_html(explorer: Explorer) -> str:
     if n_val:
         lines.insert(
             2,
-            f"{plural(n_val, 'change')} in the validation part changed the exam itself; by the labels as "
+            f"{plural(n_val, 'change')} in the validation set changed what is measured; by the labels as "
             f"found: {evaluate.format_score(learned.original_score)}",
         )
     if explorer.tuned:

@@ -158,7 +158,7 @@ def photos(metrics: Metrics) -> str:
         "source": metrics.get("photos", "not recorded"),
         "learned from": f"{value(metrics, 'n_train')} photos",
         "checked on": f"{value(metrics, 'n_val')} photos",
-        "set aside, unreadable or by hand": f"{value(metrics, 'n_rejected')} files",
+        "excluded, unreadable or by hand": f"{value(metrics, 'n_rejected')} files",
         "parted": f"{metrics.get('split', '')}: {way}; seed {metrics.get('seed', 'not recorded')}",
     }
     drawn = "The faces are drawn by maskkit's own code and show nobody."

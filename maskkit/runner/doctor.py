@@ -74,7 +74,7 @@ def describe_folders() -> dict[str, str]:
         "runs": format_size(paths.RUNS),
         "feature cache": format_size(paths.CACHE),
         "Kaggle's photos": describe_kaggle_photos(),
-        "drawn faces": format_size(paths.DATA / f"demo-{faces.VERSION}"),
+        "synthetic faces": format_size(paths.DATA / f"demo-{faces.VERSION}"),
         "torchvision's weights": format_size(Path(torch.hub.get_dir()) / "checkpoints"),
     }
 

@@ -111,7 +111,7 @@ def test_a_label_changed_in_06_moves_the_numbers_and_is_in_the_file(page, server
     assert (row["action"], row["label"], row["found"]) == ("relabel", "without_mask", "with_mask")
     assert row["source"].endswith(name)
     after = status(page).inner_text()
-    assert score(after) != score(before) and "changed the exam itself" in after
+    assert score(after) != score(before) and "changed what is measured" in after
     for one, old in zip((matrix, curves), pictured, strict=True):
         expect(one).not_to_have_attribute("src", old)
     filtered.nth(3).select_option("changed")
@@ -123,8 +123,8 @@ def test_a_label_changed_in_06_moves_the_numbers_and_is_in_the_file(page, server
     expect(status(page)).to_contain_text("0 labels changed")
     assert disk.read_csv(file) == [] and score(status(page).inner_text()) == score(before)
     filtered.nth(3).select_option("all")
-    relabel(page, 0, "set aside")
-    expect(status(page)).to_contain_text("1 photo set aside")
+    relabel(page, 0, "excluded")
+    expect(status(page)).to_contain_text("1 photo excluded")
     assert list(corrections.labels(file).values()) == [None]
 
 
@@ -142,7 +142,7 @@ def upload(page, name, content):
 
 def test_06_goes_on_where_it_was_left_and_answers_a_face(page, server, project, pictures):
     run_all(page, server, "06_explore.ipynb")
-    expect(status(page)).to_contain_text("1 photo set aside")
+    expect(status(page)).to_contain_text("1 photo excluded")
     slider = page.locator(".maskkit .noUi-handle").first
     slider.focus()
     slider.press("End")
@@ -166,7 +166,7 @@ def test_06_works_in_notebook_7(page, server, pictures):
     run_all(page, server, "06_explore.ipynb", where="notebooks")
     expect(page.locator(".mk-tile")).to_have_count(12)
     page.get_by_role("button", name="undo").click()
-    expect(status(page)).to_contain_text("0 photos set aside")
+    expect(status(page)).to_contain_text("0 photos excluded")
     page.screenshot(path=f"{pictures}/06_notebook7.png")
 
 

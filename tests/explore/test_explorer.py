@@ -141,7 +141,7 @@ def test_a_change_of_the_exam_is_told_apart(explorer):
     assert now.original_score["n"] == now.kept["n"] == original["n"]
     delta = {0: -1, 1: 1}[int(now.probabilities[place].argmax())]
     assert now.kept["correct"] - now.original_score["correct"] == delta, called
-    assert "1 change in the validation part changed the exam itself" in gallery_module.status_html(explorer)
+    assert "1 change in the validation set changed what is measured" in gallery_module.status_html(explorer)
 
 
 def test_what_would_empty_a_part_is_refused_and_nothing_is_written(explorer):
@@ -168,7 +168,7 @@ def test_a_wrong_label_comes_to_the_top_and_filters_hold(explorer):
     right, wrong = explorer.select(verdict="right"), explorer.select(verdict="wrong")
     assert sorted(right + wrong) == list(range(30)) and place in explorer.select(label="without_mask")
     explorer.change(place, None)
-    assert explorer.select(verdict="set aside") == [place] and explorer.select()[-1] == place
+    assert explorer.select(verdict="excluded") == [place] and explorer.select()[-1] == place
     with pytest.raises(ValueError, match="sort must be one of"):
         explorer.select("size")
 
@@ -204,7 +204,7 @@ def test_the_gallery_corrects_and_follows(explorer):
     assert "There is nothing to take back." in gallery.message.value
     gallery.next.click()
     assert gallery.position.value == "13-24 of 30 photos"
-    gallery.filters["verdict"].value = "set aside"
+    gallery.filters["verdict"].value = "excluded"
     assert gallery.position.value == "no photo" and gallery.page == 0
 
 

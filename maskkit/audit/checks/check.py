@@ -49,13 +49,13 @@ Limits = tuple[float, float]  # green up to or from the first, red from or down 
 class Context:
     """What a measurement needs beside photos and model.
 
-    elsewhere: photos of another source, or None.
+    other_source: photos of another source, or None.
     is_sample: the photos are those that one run drew, so a count among them is an estimate for their source.
     """
 
     device: torch.device
     seed: int
-    elsewhere: tuple[Source, Survey] | None = None
+    other_source: tuple[Source, Survey] | None = None
     is_sample: bool = False
 
 

@@ -31,11 +31,11 @@ DIRECTIONS = {"forward": "trained here,\nmeasured there", "backward": "trained t
 
 def measure(audited: Audited, context: Context) -> Measured:
     """Both directions; photos that both folders hold are left out. Trained here, measured there is judged."""
-    if context.elsewhere is None:
+    if context.other_source is None:
         return Measured()
     if not audited.trained:
         return Measured(judged=no_model(audited))
-    source, others = context.elsewhere
+    source, others = context.other_source
     X = audited.classifier.features(others.rows, audited.photos.classes, context.device)
     groups = same_name(others.column("sha256"))
     own = own_accuracy(audited)
@@ -167,7 +167,7 @@ def draw(audit: Audit) -> Figure:
     folder = next((f"there: {label(row['folder'], 40)} · " for row in entries if row.get("folder")), "")
     n_shown = min((table.n_shown for table in tables if table), default=len(classes))
     few = "each matrix: the classes in most mistakes · " if n_shown < len(classes) else ""
-    title = "Another source: does it hold elsewhere?" + of_classes(n_shown, classes, " ")
+    title = "Another source: does it hold there?" + of_classes(n_shown, classes, " ")
     heading(fig, title, folder + few + figures.photos_and_model(audit))
     return fig
 
@@ -194,14 +194,14 @@ def draw_accuracies(axis: Any, entries: list[Entry]) -> None:
 
 def draw_photos(audit: Audit, audited: Audited, context: Context) -> Iterator[tuple[str, Figure]]:
     """The main figure where there is another source, and the most confident mistakes on it."""
-    if not audit["against"] or context.elsewhere is None:
+    if not audit["against"] or context.other_source is None:
         return
     yield "against", draw(audit)
     forward = audit["against"]["forward"]
     wrong = forward["mistakes"][:SHEET_PHOTOS]
     if not wrong:
         return
-    rows = {row["file"]: row for row in context.elsewhere[1].rows}
+    rows = {row["file"]: row for row in context.other_source[1].rows}
     classes = audit["classes"]
     images = [decoding.decode(rows[mistake["file"]]["path"]) for mistake in wrong]
     labels = np.array([classes.index(mistake["label"]) for mistake in wrong])
