@@ -24,7 +24,7 @@ from maskkit.plot_style import (
     heading,
     label,
     percent,
-    plural,
+    phrase_plural,
     ranges,
 )
 
@@ -82,7 +82,7 @@ def format_interval(entry: Entry) -> str:
 def photos_and_model(audit: Audit) -> str:
     """Which photos, how many, which network: the line below each heading."""
     model = f"{label(audit['arch'])}, {label(audit['model'], 40)}"
-    return f"{plural(audit['n'], 'photo')} · {model} · {label(audit['photos'], 48)}"
+    return f"{phrase_plural(audit['n'], '{n:,} photo', '{n:,} photos')} · {model} · {label(audit['photos'], 48)}"
 
 
 # --- drawing ------------------------------------------------------------------------------------
@@ -104,7 +104,7 @@ def draw_rows(
     rows: list[tuple[float | None, Sequence[float] | None, str, Style]] = []
     for y, (entry, style, word) in enumerate(zip(entries, styles, words or [None] * len(styles), strict=True)):
         if entry is not None and is_measured(entry):
-            text = f"{percent(entry['value'])} {word or 'of ' + plural(entry['n'], 'photo')}"
+            text = f"{percent(entry['value'])} {word or phrase_plural(entry['n'], 'of {n:,} photo', 'of {n:,} photos')}"
             rows.append((entry["value"], entry["interval"], text, style or (INK, "o", "")))
             continue
         rows.append((None, None, "", (INK, "o", "")))

@@ -386,7 +386,7 @@ def test_splits_draw_the_distribution_and_the_reports_mark():
     assert np.allclose(heights, np.array(audit["splits"]["resnet18_last"]["distribution"]) / 10)
     for axes in (upper, lower):
         assert any(np.allclose(line.get_xdata(), 97.5) for line in axes.lines)
-    assert "3,592 photos" in words(lower.figure) and "promises 2.6 points more" in lower.get_title(loc="left")
+    assert "3,592 photos" in words(lower.figure) and "is 2.6 points above" in lower.get_title(loc="left")
 
 
 def test_every_rate_has_the_interval_it_was_given():

@@ -22,7 +22,7 @@ from maskkit.plot_style import (
     figure,
     heading,
     label,
-    plural,
+    phrase,
     styled,
 )
 from maskkit.report import REPORT_ACCURACY
@@ -226,8 +226,11 @@ def misleading_splits(arch: str, repeated: splits.Repeated) -> Entry:
 
 
 @styled
-def draw(audit: Audit) -> Figure:
-    """Per network: scores over many splits, last and best epoch, and the accuracy on the photos not drawn."""
+def draw(audit: Audit, *, language: str = "en") -> Figure:
+    """Per network: scores over many splits, last and best epoch, and the accuracy on the photos not drawn.
+
+    language: of its words and numbers.
+    """
     networks = sorted(audit["networks"], key=lambda arch: not figures.is_measured(audit["splits"].get(f"{arch}_last")))
     had = [arch for arch in networks if figures.is_measured(audit["splits"].get(f"{arch}_last"))]
     if not had and not (networks and audit["splits"]):
@@ -245,20 +248,20 @@ def draw(audit: Audit) -> Figure:
             continue
         draw_distribution(next(axes), arch, entries)
         draw_rates(next(axes), entries)
-    heading(fig, "Split variance: the same recipe on other splits", figures.photos_and_model(audit))
+    heading(fig, phrase("Split variance: the same recipe on other splits"), figures.photos_and_model(audit))
     return fig
 
 
 def goal_of(reach: Entry) -> str:
     """The report's score in words."""
-    return f"{100 * reach['report']:g} %" if figures.is_measured(reach) else "the report"
+    return phrase("{n:g} %", n=100 * reach["report"]) if figures.is_measured(reach) else phrase("the report")
 
 
 def draw_goal(axis: Any, reach: Entry) -> None:
     """A line at the report's score."""
     if figures.is_measured(reach):
         line = {"color": figures.BROWN, "lw": 1.4, "ls": (0, (5, 3)), "zorder": 1}
-        axis.axvline(100 * reach["report"], label=f"the report's {goal_of(reach)}", **line)
+        axis.axvline(100 * reach["report"], label=phrase("the report's {goal}", goal=goal_of(reach)), **line)
 
 
 def draw_distribution(axis: Any, arch: str, entries: dict[str, Entry]) -> None:
@@ -268,14 +271,19 @@ def draw_distribution(axis: Any, arch: str, entries: dict[str, Entry]) -> None:
     edges = 100 * (np.arange(n_val + 2) - 0.5) / n_val
     share = 100 * np.asarray(last["distribution"]) / n_splits
     style = {"color": LINE, "edgecolor": GREY, "lw": 0.6, "clip_on": False}
-    axis.bar(edges[:-1], share, np.diff(edges), align="edge", label="last epoch", **style)
+    axis.bar(edges[:-1], share, np.diff(edges), align="edge", label=phrase("last epoch"), **style)
     if figures.is_measured(best):
         share = 100 * np.asarray(best["distribution"]) / best["n_splits"]
         first = int(np.flatnonzero(share)[0])
-        axis.stairs(share[first:], edges[first:], color=ACCENT, lw=2, label="best epoch", clip_on=False)
+        axis.stairs(share[first:], edges[first:], color=ACCENT, lw=2, label=phrase("best epoch"), clip_on=False)
     draw_goal(axis, entries["reach"])
-    axis.set(xlim=(0, 100), xticks=range(0, 101, 10), xlabel="validation photos right (%)", ylabel="splits (%)")
-    axis.set_title(f"{label(arch)}: {plural(n_splits, 'split')} with {plural(n_val, 'validation photo')}")
+    axis.set(
+        xlim=(0, 100),
+        xticks=range(0, 101, 10),
+        xlabel=phrase("validation photos right (%)"),
+        ylabel=phrase("splits (%)"),
+    )
+    axis.set_title(phrase("{arch}: {n:,} splits with {m:,} validation photos", arch=label(arch), n=n_splits, m=n_val))
     axis.margins(y=0.08)
     axis.grid(axis="y")
     axis.legend(loc="upper left", frameon=True, edgecolor="none", framealpha=1)
@@ -285,17 +293,24 @@ def draw_rates(axis: Any, entries: dict[str, Entry]) -> None:
     """The entries as rows, with their intervals, and below which score the best epoch flatters."""
     draw_goal(axis, entries["reach"])
     rows = [entries[name] for name in ("last", "best", "unseen", "unseen_best", "reach")]
-    splits_ = plural(entries["last"]["n_splits"], "split")
+    n_splits = entries["last"]["n_splits"]
+    over, of = phrase("over {n:,} splits", n=n_splits), phrase("of {n:,} splits", n=n_splits)
     styles = [(INK, "d", ""), (ACCENT, "o", "")] * 2 + [(figures.BROWN, "P", "")]
-    figures.draw_rows(axis, rows, styles, 6.2, [f"over {splits_}"] * 2 + [None] * 2 + [f"of {splits_}"])
-    names = [f"{what}, {epoch} epoch" for what in ("mean of splits", "undrawn photos") for epoch in ("last", "best")]
-    axis.set_yticklabels([*names, f"best epoch reaches {goal_of(entries['reach'])}"])
+    figures.draw_rows(axis, rows, styles, 6.2, [over] * 2 + [None] * 2 + [of])
+    names = [
+        phrase("mean of splits, last epoch"),
+        phrase("mean of splits, best epoch"),
+        phrase("undrawn photos, last epoch"),
+        phrase("undrawn photos, best epoch"),
+    ]
+    axis.set_yticklabels([*names, phrase("best epoch reaches {goal}", goal=goal_of(entries["reach"]))])
     axis.axhline(3.5, color=LINE, lw=2.5, zorder=3.5)
-    axis.set(xlabel="accuracy, last row share of splits (%)", ylabel="measure")
+    axis.set(xlabel=phrase("accuracy, last row share of splits (%)"), ylabel=phrase("measure"))
     flattery, ends = entries["best"].get("flattery"), entries["best"].get("flattery_interval")
     if flattery is not None:
-        words = f"the best epoch promises {100 * flattery:.1f} points more than the photos not drawn keep"
-        words += f" (95 % interval {100 * ends[0]:.1f} to {100 * ends[1]:.1f})" if ends else ""
+        words = phrase("the best epoch is {points:.1f} points above the photos not drawn", points=100 * flattery)
+        if ends:
+            words += phrase(" (95 % interval {low:.1f} to {high:.1f})", low=100 * ends[0], high=100 * ends[1])
         axis.set_title(words, fontsize=10)
 
 
