@@ -118,6 +118,7 @@ BENCHMARKS := $(CURDIR)/benchmarks
 bench: .venv/.tested  ## speed against the plain loop and peers, an hour: benchmarks/results/ (DATA, WEIGHTS, AGAINST)
 	.venv/bin/python -m pip install --editable '.[bench]'
 	$(BENCH) $(call quote,$(BENCHMARKS)/report.py) $(BENCH_SETTINGS) $(call given,AGAINST,elsewhere)
+	$(if $(BENCH_WEIGHTS),$(BENCH) $(call quote,$(BENCHMARKS)/commands.py) $(call quote,$(call told,DATA)) $(call quote,$(call told,WEIGHTS)))
 	$(BENCH) $(call quote,$(BENCHMARKS)/extraction.py) --slow $(BENCH_SETTINGS)
 	$(BENCH) $(call quote,$(BENCHMARKS)/growth.py) $(BENCH_SETTINGS)
 	$(BENCH) $(call quote,$(BENCHMARKS)/start.py)
