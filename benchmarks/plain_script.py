@@ -2,8 +2,8 @@
 
 usage: python benchmarks/plain_script.py PHOTOS WEIGHTS OUT
 
-PHOTOS holds a folder for each class, WEIGHTS is a state dict of ResNet18, OUT gets the figures. 100 photos of each class,
-80 % of them for training; every batch of every epoch passes the whole network.
+PHOTOS holds a folder for each class, WEIGHTS is a state dict of ResNet18, OUT gets the figures. 100 photos of each
+class, 80 % of them for training; every batch of every epoch passes the whole network.
 """
 
 import random
