@@ -54,8 +54,9 @@ class Examination:
 
     def measure(self, name: str) -> str:
         """Measure a check; name: of its file in `checks`. Returns its result and entries as a Markdown table."""
-        measure_check(self.result, checks.find(name), self.audited, self.context)
-        return format_check(self.result, checks.find(name))
+        check = checks.find(name)
+        measure_check(self.result, check, self.audited, self.context)
+        return format_check(self.result, check)
 
     def draw(self, name: str) -> list[plots.Saved]:
         """Draw the figures of a measured check, figures/trust_*.png and .svg."""
@@ -67,7 +68,7 @@ class Examination:
         return plots.save(overview.draw(self.result), self.out, "trust_lights")
 
     def write(self) -> Audit:
-        """Write groups.csv, suspects.csv and, once every check was measured, audit.json; returns what it holds."""
+        """Write audit.json with the checks measured so far, groups.csv and suspects.csv; returns the audit."""
         seconds = round(time.perf_counter() - self.started, 3)
         self.result |= {"seconds": {"audit": seconds}, "run": {"name": self.out.name, "finished": runs.now()}}
         disk.write_csv(self.out / "groups.csv", group_rows(self.audited), GROUP_COLUMNS)
@@ -198,7 +199,9 @@ def audit_run(run_dir: Path, *, device: str = "auto", seed: int = 0) -> Audit:
 
     def compute() -> dict[str, np.ndarray]:
         context = Context(model.device(device), seed, is_sample=True)
-        audit = measure_run(run_dir, classifier_of_run(network, description), metrics, context)
+        photos = read_run_photos(run_dir, [row for part in rows for row in part], description["classes"])
+        classifier = classifier_of_run(network, description)
+        audit = measure_run(run_dir, photos, classifier, metrics, description["model_sha256"], context)
         return {"audit": np.frombuffer(json.dumps(audit).encode(), dtype=np.uint8)}
 
     found = cached("audit", [*inputs, device, seed], compute, cache=paths.CACHE)
@@ -207,13 +210,18 @@ def audit_run(run_dir: Path, *, device: str = "auto", seed: int = 0) -> Audit:
     return result
 
 
-def measure_run(run_dir: Path, classifier: Classifier, metrics: dict[str, Any], context: Context) -> Audit:
+def measure_run(
+    run_dir: Path,
+    photos: survey.Survey,
+    classifier: Classifier,
+    metrics: dict[str, Any],
+    model_sha256: str,
+    context: Context,
+) -> Audit:
     """The content of audit.json for a run's own photos; metrics: its metrics.json."""
-    photos = read_run_photos(run_dir, metrics["classes"])
     classifiers, recipe = {classifier.arch: classifier}, recipes.recipe_of(metrics)
     audited = prepare(photos, classifiers, classifier.arch, recipe, "of this run", run_dir, context)
-    sha256 = disk.read_json(run_dir / "model.json")["model_sha256"]
-    result = head(audited, "run", metrics["photos"], metrics["source"], sha256)
+    result = head(audited, "run", metrics["photos"], metrics["source"], model_sha256)
     for check in checks.CHECKS:
         measure_check(result, check, audited, context)
     return result
@@ -245,13 +253,14 @@ def prepare(
 
 
 def measure_check(result: Audit, check: Check, audited: Audited, context: Context) -> None:
-    """Measure a check, and add what it finds to the content of audit.json."""
+    """Measure a check, and add what it finds to the content of audit.json, in place of an earlier measurement."""
     measured = check.measure(audited, context)
     judged = check.result(measured)
     if check.name:
         result["lights"][check.name] = judged
     result[check.section] = check.judged_entries(measured, judged["light"])
-    result["checks"].append(check.describe(measured))
+    others = [described for described in result["checks"] if described["section"] != check.section]
+    result["checks"] = [*others, check.describe(measured)]
 
 
 def head(audited: Audited, scope: str, photos: str, source: str, sha256: str) -> Audit:

@@ -161,13 +161,8 @@ def fit_heads(audited: Audited, run: Path | None, seed: int) -> None:
 # --- a run by itself ----------------------------------------------------------------------------
 
 
-def read_run_photos(run_dir: Path, classes: Sequence[str]) -> survey.Survey:
-    """The survey of a run's own photos, each with its "group" in split.csv.
-
-    Raises:
-        FileNotFoundError, ValueError: as `data.read_split`.
-    """
-    rows = [row for part in data.read_split(run_dir) for row in part]
+def read_run_photos(run_dir: Path, rows: data.Rows, classes: Sequence[str]) -> survey.Survey:
+    """The survey of a run's own photos, which are `rows` of its split.csv; each keeps its "group"."""
     dataset = data.MaskDataset(rows, run_dir, tuple(classes), model.Transform())
     kept = ("file", "label", "part", "group")
     files = [{"path": dataset.path(index)} | {key: row[key] for key in kept} for index, row in enumerate(rows)]

@@ -158,7 +158,7 @@ def has_ended(pid: int) -> bool:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return True
-    return state[0] == "Z" and state[-1] == "0"  # the last number is how it ended; a kernel that was killed has none
+    return state[0] == "Z" and state[-1] == "0"  # the last number is its status: not 0 where it was killed
 
 
 # --- the helper process -------------------------------------------------------------------------

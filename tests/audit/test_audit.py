@@ -16,6 +16,7 @@ from maskkit.cli import main
 from maskkit.core import messages, paths
 from maskkit.report import REPORT_RECIPE
 from maskkit.sources import folders
+from tests.audit.synthetic import CONTEXT, audited, features
 
 
 def test_the_recipe_is_report_yaml_s():
@@ -249,3 +250,10 @@ def test_three_classes(command, faces, tmp_path):
 
 def test_flat_is_what_shows_nothing():
     assert np.asarray(draw_photo(0)).std() > 10 * leaks.FLAT > np.asarray(Image.new("RGB", (9, 9))).std()
+
+
+def test_a_check_measured_again_takes_the_place_of_its_first_measurement():
+    subject, result = audited(*features(60, 6.0)), {"lights": {}, "checks": []}
+    for _ in range(2):
+        audit.measure_check(result, checks.find("files"), subject, CONTEXT)
+    assert [described["section"] for described in result["checks"]] == ["files"]

@@ -165,7 +165,7 @@ def test_every_section_has_its_figures_numbers_and_lists(folder):
     for expected in (
         "mobilenet_v2: last epoch, mean over the splits 93.1 %",
         "1,000 splits",
-        "The best epoch flatters by 0.9 points (95 % interval 0.6-1.2 %).",
+        "The best epoch is too high by 0.9 points (95 % interval 0.6-1.2 %).",
         "pairs across parts 0",
         "the same bytes (SHA-256)",
         "width and height blind: never sees the face; the photo's size in pixels; 5 folds",
@@ -175,7 +175,7 @@ def test_every_section_has_its_figures_numbers_and_lists(folder):
         "called with_mask called without_mask true with_mask",
         f"mistakes, the first 100 of {n}",
         "Temperature 0.61.",
-        "It answers 94.0 % where it must be 90.0 % sure.",
+        "It answers 94.0 % of the photos if its confidence must be at least 90.0 %.",
         "without colour: 140 files",
         "and 40 more: suspects.csv, beside this page, lists all.",
         "faces: 123 could be read",
