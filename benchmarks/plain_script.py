@@ -21,6 +21,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision import models, transforms
 
+FORMATS = ("PNG", "JPEG", "WEBP")  # what the photos may be; Pillow knows others that are not worth the risk
 PER_CLASS, EPOCHS, BATCH_SIZE, LEARNING_RATE = 100, 10, 16, 0.001
 
 
@@ -33,7 +34,7 @@ class Faces(Dataset):
 
     def __getitem__(self, index):
         path, label = self.rows[index]
-        return self.transform(Image.open(path).convert("RGB")), label
+        return self.transform(Image.open(path, formats=FORMATS).convert("RGB")), label
 
 
 def main(photos, weights, out):
@@ -100,7 +101,7 @@ def draw(history, matrix, names, val, predicted, out):
     ConfusionMatrixDisplay(matrix, display_labels=names).plot().figure_.savefig(out / "confusion.png")
     fig, axes = plt.subplots(2, 5, figsize=(12, 6))
     for axis, (path, _), label in zip(axes.flat, val[:: len(val) // 10], predicted[:: len(val) // 10], strict=False):
-        axis.imshow(Image.open(path).convert("RGB"))
+        axis.imshow(Image.open(path, formats=FORMATS).convert("RGB"))
         axis.set_title(names[label])
         axis.axis("off")
     fig.savefig(out / "predictions.png")
