@@ -64,14 +64,14 @@ def load(run_dir: Path, classes: Sequence[str] | None = None) -> tuple[nn.Module
         arch, trained_on = description["arch"], description["classes"]
         settings = description["transform"]
         transform = model.Transform(settings["size_px"], tuple(settings["mean"]), tuple(settings["std"]))
-        network = model.skeleton(arch, len(trained_on), seed=0)
+        network = model.skeleton(arch, len(trained_on), seed=0, empty=True)
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{Path(run_dir) / 'model.json'} does not describe a model of maskkit: {error!r}") from error
     if classes is not None and list(classes) != trained_on:
         raise ValueError(f"{path} was trained on {', '.join(trained_on)}, but the photos are {', '.join(classes)}")
     state = pretrained.read_tensors(path)
     try:
-        network.load_state_dict(state)
+        network.load_state_dict(state, assign=True)
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:300]
         raise ValueError(f"{path} does not fit {arch} with {len(trained_on)} classes: {reason}") from error

@@ -130,18 +130,23 @@ def build(source: Pretrained, n_classes: int, seed: int) -> nn.Module:
     Returns:
         the torchvision module, images (N, 3, H, W) to logits (N, n_classes).
     """
-    network = skeleton(source.arch, n_classes, seed)
-    if source.state is not None:
-        backbone = {k: v for k, v in source.state.items() if not k.startswith(architecture(source.arch).head + ".")}
-        network.load_state_dict(network.state_dict() | backbone)
+    if source.state is None:
+        return freeze(skeleton(source.arch, n_classes, seed), source.arch)
+    network = skeleton(source.arch, n_classes, seed, empty=True)
+    head_state = head(network, source.arch).state_dict(prefix=architecture(source.arch).head + ".")
+    counters = {name: torch.tensor(0) for name in network.state_dict() if name.endswith("num_batches_tracked")}
+    network.load_state_dict(counters | source.state | head_state, assign=True)
     return freeze(network, source.arch)
 
 
-def skeleton(arch: str, n_classes: int, seed: int) -> nn.Module:
-    """The network with random weights drawn from `seed`; the global random state is left as it was."""
+def skeleton(arch: str, n_classes: int, seed: int, empty: bool = False) -> nn.Module:
+    """The network with random weights drawn from `seed`; the global random state is left as it was.
+
+    empty: draw the head's alone; the others have no values yet, for whoever loads them at once (`assign=True`).
+    """
     memory.keep_freed()
     head_name = architecture(arch).head
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), torch.device("meta" if empty else "cpu"):
         torch.manual_seed(seed)
         network = architecture(arch).build(weights=None)
     network.set_submodule(head_name, new_head(head(network, arch).in_features, n_classes, seed))

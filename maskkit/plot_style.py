@@ -109,13 +109,19 @@ def styled(draw: Callable[Parameters, Figure]) -> Callable[Parameters, Figure]:
                 fig = draw(*args, **kwargs)
                 if language != "en":
                     localize_ticks(fig)
-                fig.draw_without_rendering()
-                fig.set_layout_engine("none")
+                fix_layout(fig)
                 return fig
         finally:
             LANGUAGE.reset(token)
 
     return wrapper
+
+
+def fix_layout(fig: Figure) -> None:
+    """Place the axes for good: drawing an engine's layout anew takes as long as the figure itself, for each file."""
+    if engine := fig.get_layout_engine():
+        engine.execute(fig)
+        fig.set_layout_engine(None)  # "none" would leave a placeholder, for which matplotlib draws once more
 
 
 def phrase(template: str, **values: Any) -> str:

@@ -17,6 +17,7 @@ import numpy as np
 from maskkit import checkpoint, data, model, plots, runs
 from maskkit.audit import checks, overview, recipes, survey
 from maskkit.audit.audited import Audited, find_versions, fit_heads, parts_of_run, read_run_photos
+from maskkit.audit.checks import regions
 from maskkit.audit.checks.check import Audit, Check, Context
 from maskkit.audit.checks.files import find_odd, suspect_rows
 from maskkit.audit.classifiers import Classifier, classifier_of_run, find_classifiers
@@ -177,8 +178,8 @@ def audit_run(run_dir: Path, *, device: str = "auto", seed: int = 0) -> Audit:
     """The audit of a run's own photos and model, in seconds, without figures.
 
     The photos count as a sample of their source, so intervals are wider than those of the whole audit. The checks do
-    less, each sentence says how much: a few hundred splits, no untrained network, two hidden regions. An audit of the
-    same photos, model and code comes from the cache. Writes audit.json unless a whole audit of the same model is there.
+    less, each sentence says how much: a few hundred splits, no untrained network, two hidden regions. Writes audit.json
+    unless a whole audit of the same model is there.
 
     Returns:
         the audit (the whole one, where that is kept).
@@ -187,17 +188,26 @@ def audit_run(run_dir: Path, *, device: str = "auto", seed: int = 0) -> Audit:
         FileNotFoundError, ValueError: as `data.read_split`.
     """
     path = Path(run_dir) / "audit.json"
-    network, description = checkpoint.load(run_dir)
     if path.exists():
         earlier = disk.read_json(path)
-        same = earlier.get("model_sha256") == description["model_sha256"]
+        same = earlier.get("model_sha256") == disk.read_json(run_dir / "model.json")["model_sha256"]
         if earlier.get("version") == VERSION and earlier.get("scope") == "whole" and same:
             return earlier
+    result = find_run_audit(run_dir, device, seed)
+    disk.write_json(path, result)
+    return result
+
+
+def find_run_audit(run_dir: str | Path, device: str = "auto", seed: int = 0) -> Audit:
+    """What `audit_run` writes; that of the same photos, model and code comes from the cache."""
+    run_dir = Path(run_dir)
+    description = disk.read_json(runs.need(run_dir, "model.json", "02_train.ipynb"))
     rows, metrics = data.read_split(run_dir), runs.read_metrics(run_dir)
     named = [metrics.get(name) for name in ("photos", "source")]
     inputs = [environment.code_hash(), environment.versions(), description, recipes.recipe_of(metrics), rows, *named]
 
     def compute() -> dict[str, np.ndarray]:
+        network, description = checkpoint.load(run_dir)
         context = Context(model.device(device), seed, is_sample=True)
         photos = read_run_photos(run_dir, [row for part in rows for row in part], description["classes"])
         classifier = classifier_of_run(network, description)
@@ -205,9 +215,16 @@ def audit_run(run_dir: Path, *, device: str = "auto", seed: int = 0) -> Audit:
         return {"audit": np.frombuffer(json.dumps(audit).encode(), dtype=np.uint8)}
 
     found = cached("audit", [*inputs, device, seed], compute, cache=paths.CACHE)
-    result: Audit = json.loads(found["audit"].tobytes())
-    disk.write_json(path, result)
-    return result
+    return json.loads(found["audit"].tobytes())
+
+
+def find_hidden_features(run_dir: str | Path, device: str = "auto") -> None:
+    """Put into the cache what takes longest in `find_run_audit`, for whoever has a second core: it is found there."""
+    network, description = checkpoint.load(Path(run_dir))
+    classifier, (_, rows) = classifier_of_run(network, description), data.read_split(Path(run_dir))
+    for hidden in regions.hidden_at_once(classifier.transform):
+        photos = data.MaskDataset(rows, Path(run_dir), tuple(description["classes"]), hidden)
+        classifier.extract(photos, model.device(device))
 
 
 def measure_run(

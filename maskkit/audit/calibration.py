@@ -3,8 +3,6 @@
 from typing import Any
 
 import numpy as np
-import scipy.special
-from scipy.optimize import minimize_scalar
 
 from maskkit.core import intervals
 
@@ -13,6 +11,8 @@ N_BINS = 10
 
 def softmax(logits: np.ndarray) -> np.ndarray:
     """Probabilities (n, C) of logits (n, C)."""
+    import scipy.special  # here, as importing it takes 0.2 s
+
     return scipy.special.softmax(logits, axis=1)
 
 
@@ -21,6 +21,8 @@ def log_loss(logits: np.ndarray, labels: np.ndarray) -> float:
 
     (`sklearn.metrics.log_loss` takes probabilities: those of 0 would be clipped.)
     """
+    import scipy.special
+
     return float(-scipy.special.log_softmax(logits, axis=1)[np.arange(len(labels)), labels].mean())
 
 
@@ -29,6 +31,8 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
 
     Guo et al. (2017), On calibration of modern neural networks, ICML.
     """
+    from scipy.optimize import minimize_scalar
+
     best = minimize_scalar(
         lambda log: log_loss(logits / np.exp(log), labels), bounds=np.log([0.05, 20]), method="bounded"
     )

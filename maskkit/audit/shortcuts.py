@@ -8,10 +8,7 @@ import dataclasses
 from collections.abc import Callable
 
 import numpy as np
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+import threadpoolctl
 
 from maskkit.audit import splits
 from maskkit.audit.survey import Survey
@@ -71,7 +68,8 @@ class Protocol:
 
     def predict(self, learn: Learn, X: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Predicted classes of `tested`; `learn(X, y, X_test)` returns predictions int."""
-        return np.concatenate([learn(X[train], y[train], X[test]) for train, test in self.pairs])
+        with threadpoolctl.threadpool_limits(1):  # these fits are so small that threads wait longer than they work
+            return np.concatenate([learn(X[train], y[train], X[test]) for train, test in self.pairs])
 
 
 def protocol(labels: np.ndarray, groups: np.ndarray, parts: np.ndarray, seed: int) -> Protocol:
@@ -102,6 +100,8 @@ def has_enough(labels: np.ndarray, places: np.ndarray, least: int) -> bool:
 
 def learn_rule(X: np.ndarray, y: np.ndarray, X_test: np.ndarray) -> np.ndarray:
     """A few small trees: they find "narrower than a or wider than b" in one number or ten."""
+    from sklearn.ensemble import HistGradientBoostingClassifier  # here, as importing it takes a second
+
     trees = HistGradientBoostingClassifier(
         max_iter=50, max_leaf_nodes=8, min_samples_leaf=5, early_stopping=False, random_state=0
     )
@@ -110,6 +110,10 @@ def learn_rule(X: np.ndarray, y: np.ndarray, X_test: np.ndarray) -> np.ndarray:
 
 def learn_line(X: np.ndarray, y: np.ndarray, X_test: np.ndarray) -> np.ndarray:
     """A regularised linear classifier, for hundreds of numbers."""
+    from sklearn.linear_model import LogisticRegression  # here, as importing it takes a second
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     line = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=300))
     return line.fit(X, y).predict(X_test)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import filelock
 import numpy as np
 import safetensors
 import safetensors.numpy
@@ -17,6 +18,8 @@ def cached(
     name: str, inputs: Iterable[Any], compute: Callable[[], dict[str, np.ndarray]], *, cache: str | Path
 ) -> dict[str, np.ndarray]:
     """Return the result of `compute()`, from the cache if it was computed before from the same inputs.
+
+    One process at a time computes a result: a second that wants it waits, and reads it.
 
     Args:
         name: of the result, the first part of its file name.
@@ -35,11 +38,23 @@ def cached(
         if isinstance(value, np.ndarray):
             digest.update(np.ascontiguousarray(value).tobytes())
     path = Path(cache) / f"{name}-{digest.hexdigest()[:24]}.safetensors"
-    if path.is_file():
-        try:
-            return safetensors.numpy.load_file(path)
-        except safetensors.SafetensorError as error:
-            warnings.warn(f"{path} is damaged ({error}); it is computed again", stacklevel=2)
-    result = compute()
-    disk.write_bytes(path, safetensors.numpy.save(result))
+    if (result := read(path)) is None:
+        lock = path.with_suffix(".lock")
+        disk.check_writable(path.parent)
+        with filelock.FileLock(lock):
+            if (result := read(path)) is None:
+                result = compute()
+                disk.write_bytes(path, safetensors.numpy.save(result))
+            lock.unlink(missing_ok=True)  # whoever waits for it finds the result
     return result
+
+
+def read(path: Path) -> dict[str, np.ndarray] | None:
+    """The arrays of a file of the cache, None where it is missing; a warning names a damaged one."""
+    try:
+        return safetensors.numpy.load_file(path)
+    except FileNotFoundError:
+        return None
+    except safetensors.SafetensorError as error:
+        warnings.warn(f"{path} is damaged ({error}); it is computed again", stacklevel=3)
+        return None

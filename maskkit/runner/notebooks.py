@@ -89,6 +89,8 @@ def execute(
         import papermill
         from nbclient.exceptions import DeadKernelError
 
+        from maskkit.runner import engine
+
     logging.getLogger("papermill").setLevel(logging.ERROR)
     if show_output and sys.stdout.isatty():
         os.environ[paths.BARS] = "1"  # for the kernel, which inherits it
@@ -97,6 +99,7 @@ def execute(
             notebook,
             output,
             parameters=parameters,
+            engine_name=engine.NAME,
             kernel_name="python3",
             cwd=str(paths.kernel_folder()),
             extra_arguments=QUIET_KERNEL,

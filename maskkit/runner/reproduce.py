@@ -60,6 +60,10 @@ def execute_all(
         notebook_started = time.perf_counter()
         notebooks.execute(notebook, part / notebook.name, values | {"RUN": part.name}, kernels=kernels)
         print_line(f"{notebook.name}: passed in {time.perf_counter() - notebook_started:.0f} s")
+        if notebook.name in (notebooks.TRAIN, notebooks.TRAIN_RECIPE):  # 03 asks for it, and draws figures until then
+            device, seed = values.get("DEVICE", "auto"), values.get("SEED", 0)
+            kernels.call("maskkit.audit.audit", "find_hidden_features", str(part), device)
+            kernels.call("maskkit.audit.audit", "find_run_audit", str(part), device, seed)
     runs.record(part, run={"finished": runs.now()}, seconds={"total": round(time.perf_counter() - started, 3)})
 
 

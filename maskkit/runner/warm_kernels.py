@@ -1,4 +1,4 @@
-"""Kernels that have imported torch before their notebook starts.
+"""Kernels, and functions in the background, that start in a process which has imported torch already.
 
 Three kernels that each import torch, torchvision, scikit-learn and matplotlib spend more time on imports than on the
 report. So one helper process imports them once, while the first notebook already runs, and each kernel is a fork of it:
@@ -6,8 +6,10 @@ an ordinary kernel in a process of its own, with its own state, which can be int
 
     with WarmKernels() as warm:
         papermill.execute_notebook(..., kernel_manager_class=warm.manager_class)
+        warm.call("maskkit.audit.audit", "find_run_audit", str(folder))  # runs beside the next notebook
 
-Linux only: elsewhere forking after these imports is not safe, and `manager_class` is Jupyter's own.
+Linux only: elsewhere forking after these imports is not safe; `manager_class` is Jupyter's own there, and `call` does
+nothing.
 """
 
 import contextlib
@@ -57,6 +59,15 @@ class WarmKernels:
                 self.helper.kill()
                 self.helper.wait()
 
+    def call(self, module: str, function: str, *arguments: str | int) -> None:
+        """Begin `module.function(*arguments)` in a fork of the helper, silently, for what it leaves in the cache.
+
+        It ends with the block, finished or not; nobody hears of its errors, as whoever needs its result meets them too.
+        """
+        if self.helper:
+            with contextlib.suppress(OSError):  # the helper died: the next notebook will show why
+                self.connection.fork(call=[module, function, *arguments])
+
     @property
     def manager_class(self) -> type:
         """A class of kernel manager whose kernels are forks of the helper."""
@@ -74,7 +85,8 @@ class WarmKernels:
                 if cmd[0] != sys.executable or cmd[1:3] != ["-m", "ipykernel_launcher"]:  # another Python's kernel
                     return await super().launch_kernel(cmd, **kwargs)
                 try:
-                    self.process = connection.fork(cmd, kwargs["env"], str(kwargs.get("cwd") or Path.cwd()))
+                    cwd = str(kwargs.get("cwd") or Path.cwd())
+                    self.process = connection.fork(command=cmd, env=kwargs["env"], cwd=cwd)
                 except OSError:  # the helper died, as where torch cannot be imported: the notebook will show why
                     return await super().launch_kernel(cmd, **kwargs)
                 self.pid = self.pgid = self.process.pid
@@ -97,8 +109,9 @@ class Connection:
     def __init__(self, line: socket.socket) -> None:
         self.line, self.rest, self.exits = line, b"", dict[int, int]()
 
-    def fork(self, command: list[str], env: dict[str, str], cwd: str) -> "Kernel":
-        self.line.sendall(json.dumps({"command": command, "env": env, "cwd": cwd}).encode() + b"\n")
+    def fork(self, **request: Any) -> "Kernel":
+        """Ask for a fork; request: the arguments of `become_kernel`, or {"call": those of `call_function`}."""
+        self.line.sendall(json.dumps(request).encode() + b"\n")
         while True:
             for message in self.receive(wait=True):
                 if "pid" in message:
@@ -189,7 +202,7 @@ def answer_requests(line: socket.socket, kernels: set[int]) -> None:
                 break
             *requests, unfinished = (unfinished + got).split(b"\n")
             for request in requests:
-                fork(line, kernels, **json.loads(request))
+                fork(line, kernels, json.loads(request))
         elif waiting:
             importlib.import_module(waiting.pop(0))
 
@@ -216,8 +229,8 @@ def tell(line: socket.socket, message: dict[str, int]) -> None:
         line.sendall(json.dumps(message).encode() + b"\n")
 
 
-def fork(line: socket.socket, kernels: set[int], command: list[str], env: dict[str, str], cwd: str) -> None:
-    """Fork a kernel, add its pid to `kernels` and report it. `command` is the one that Jupyter would start."""
+def fork(line: socket.socket, kernels: set[int], request: dict[str, Any]) -> None:
+    """Fork a kernel or a call as `Connection.fork` asks for it, add its pid to `kernels` and report it."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # else a kernel could be forked and not be known
     pid = os.fork()
     if pid:
@@ -229,11 +242,44 @@ def fork(line: socket.socket, kernels: set[int], command: list[str], env: dict[s
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     os.setsid()
     line.close()
+    try:
+        if "call" in request:
+            call_function(*request["call"])
+        else:
+            become_kernel(**request)
+    finally:
+        os._exit(0)
+
+
+def call_function(module: str, function: str, *arguments: Any) -> None:
+    """Call a function without a word on the terminal; it ends when its parent, the helper, is gone."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+    die_with_parent()
+    use_one_thread()
+    getattr(importlib.import_module(module), function)(*arguments)
+
+
+def use_one_thread() -> None:
+    """Leave the other cores to the notebook: two processes that both want all of them take twice as long."""
+    os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # for the libraries imported from here on
+    importlib.import_module("torch").set_num_threads(1)
+
+
+def die_with_parent() -> None:
+    """Let Linux kill this process when its parent ends."""
+    import ctypes
+
+    PR_SET_PDEATHSIG = 1  # linux/prctl.h
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def become_kernel(command: list[str], env: dict[str, str], cwd: str) -> None:
+    """Be the kernel that Jupyter would start by `command`."""
     os.environ.clear()
     os.environ.update(env)
     os.chdir(cwd)
     run_kernel(command[command.index("-f") :])
-    os._exit(0)
 
 
 def run_kernel(arguments: list[str]) -> None:

@@ -312,6 +312,7 @@ def test_no_or_many_images_with_odd_names_fit(name, n):
 
 def check_layout(fig):
     """Warnings are errors here, too: neither a letter without a glyph nor `$` read as mathematics passes."""
+    fig.draw_without_rendering()  # titles and tables find their places as they are drawn
     box, (width, height) = fig.get_tightbbox(), fig.get_size_inches()
     assert box.x0 > -0.02 and box.y0 > -0.02 and box.x1 < width + 0.02 and box.y1 < height + 0.02
     shown = [text for text in fig.findobj(plt.Text) if text.get_visible() and text.get_text().strip()]

@@ -1,5 +1,6 @@
 import json
 import os
+import time
 
 import nbformat
 import papermill
@@ -59,6 +60,13 @@ def test_each_notebook_begins_with_nothing_defined_and_torch_imported(tmp_path, 
     assert cell.outputs[0]["data"]["text/plain"] == "(False, True)"
 
 
+def wait_until(condition, seconds=20):
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.05)
+    return condition()
+
+
 def test_a_killed_kernel_is_noticed_and_the_next_one_starts(tmp_path, warm):
     with pytest.raises(DeadKernelError):
         execute(tmp_path, warm.manager_class, "import os; os.kill(os.getpid(), 9)")
@@ -80,9 +88,30 @@ def test_a_helper_that_died_is_replaced_by_ordinary_kernels(tmp_path):
     assert cell.outputs[0]["data"]["text/plain"] == "42"
 
 
-def test_nothing_is_left_running_when_the_block_ends():
+def test_a_function_is_called_beside_the_kernels(tmp_path, warm):
+    warm.call("os", "mkdir", str(tmp_path / "made"))
+    (cell,) = execute(tmp_path, warm.manager_class, "6 * 7").cells
+    assert cell.outputs[0]["data"]["text/plain"] == "42"
+    assert wait_until((tmp_path / "made").is_dir)
+
+
+def test_an_error_in_a_call_is_silent_and_stops_nothing(tmp_path, warm, capfd):
+    warm.call("os", "mkdir", str(tmp_path))  # it is there already
+    warm.call("os", "mkdir", str(tmp_path / "next"))
+    assert wait_until((tmp_path / "next").is_dir)
+    assert capfd.readouterr().err == ""
+
+
+REQUESTS = (
+    {"command": ["python", "-m", "x", "-f", "none.json"], "env": dict(os.environ), "cwd": "/"},
+    {"call": ["time", "sleep", 600]},
+)
+
+
+@pytest.mark.parametrize("request_", REQUESTS, ids=["kernel", "call"])
+def test_nothing_is_left_running_when_the_block_ends(request_):
     with warm_kernels.WarmKernels() as own:
-        kernel = own.connection.fork(["python", "-m", "x", "-f", "none.json"], dict(os.environ), "/")
+        kernel = own.connection.fork(**request_)
         assert kernel.poll() is None
     assert own.helper.returncode == 0
     with pytest.raises(ProcessLookupError):

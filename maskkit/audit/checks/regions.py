@@ -78,6 +78,11 @@ def measure(audited: Audited, context: Context) -> Measured:
     return measured
 
 
+def hidden_at_once(transform: model.Transform) -> list[regions.Hidden]:
+    """What the photos of a run pass before the network in its own audit: both halves hidden."""
+    return [regions.Hidden(transform, region, fill) for region, fill in HIDDEN_AT_ONCE]
+
+
 def no_model(audited: Audited) -> Entry:
     """Why there is no model to judge."""
     if audited.classifier.note:
