@@ -24,7 +24,7 @@ from PIL import (
 )
 
 from maskkit.core import disk
-from maskkit.sources import jpeg, tiff
+from maskkit.sources import tiff
 
 # What `decode` reads, by Pillow's names. The place of a name is a feature of the audit, so a new one comes last.
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF", "HEIF", "JPEG2000")
@@ -46,8 +46,8 @@ def decode(path: str | Path) -> Image.Image:
     """One photo as an RGB PIL image, by its content whatever its suffix; the first frame where there are several.
 
     The turn in the EXIF data or in the HEIF container is applied (one that only XMP tells is not, as in browsers),
-    transparency lies on white, deep and float values are scaled to 8 bits, and a side far beyond what the network
-    sees is reduced by a whole factor.
+    transparency lies on white, 16-bit values are scaled to 8 bits, and a side far beyond what the network sees is
+    reduced by a whole factor.
 
     Raises:
         ValueError: not a photo that can be decoded; the reason is the message.
@@ -61,19 +61,15 @@ def decode(path: str | Path) -> Image.Image:
 def decode_open(file: BinaryIO) -> Image.Image:
     """`decode` of a binary file at its start, such as an `io.BytesIO`."""
     with head(file) as opened:
-        image: Image.Image = opened
-        check_size(image)
-        if image.format == "PNG":
-            image = load_png(opened, file)
-        elif image.format in ("JPEG", "MPO"):
-            image = jpeg.load(image, file)
-        else:
-            if image.format == "JPEG2000":
-                check_jpeg2000(image, file)
-            load(image)
-        check_size(image)  # a HEIF container may say less than what lies inside
-        image = turned(image)
-        if image.mode in ("L", "RGB", "I", "F") and not image.has_transparency_data:
+        check_size(opened)
+        if opened.format == "PNG":
+            check_png(opened)
+        elif opened.format == "JPEG2000":
+            check_jpeg2000(opened, file)
+        load(opened)
+        check_size(opened)  # a HEIF container may say less than what lies inside
+        image = turned(opened)
+        if image.mode in ("L", "RGB") and not image.has_transparency_data:
             return to_rgb(reduced(image))  # in this order where it may be: a few bytes can stand for 50 megapixels
         return reduced(to_rgb(image))
 
@@ -187,37 +183,20 @@ def load(image: Image.Image) -> None:
         image.info.pop(name, None)
     try:
         image.load()
-    except ValueError as error:
-        if image.format == "TIFF":  # our own message
-            raise
+    except ValueError as error:  # of Pillow's parsers, about a damaged file
         raise SyntaxError(str(error)) from error
 
 
-def load_png(image: ImageFile.ImageFile, file: BinaryIO) -> Image.Image:
-    """Decode an opened PNG of that file; pixels of its transparent colour (chunk tRNS) become white."""
-    tile = image.tile[0]
-    load(image)
+def check_png(image: ImageFile.ImageFile) -> None:
+    """Raise ValueError where Pillow takes the wrong pixels for the transparent colour (chunk tRNS) of a PNG."""
     if image.mode not in ("1", "L", "I;16", "RGB") or "transparency" not in image.info:
-        return image
-    bits = {"L;2": 2, "L;4": 4, "I;16B": 16, "RGB;16B": 16}.get(str(tile.args), 8)
-    key, low = np.array(image.info.pop("transparency")) & (1 << bits) - 1, None
-    if tile.args == "RGB;16B":  # Pillow keeps the high bytes; read once more for the low ones
-        file.seek(0)
-        low = PngImagePlugin.PngImageFile(file)
-        low.tile = [tile._replace(args="RGB;16L")]
-        load(low)
-    for top in range(0, image.height, 256):
-        box = (0, top, image.width, min(top + 256, image.height))
-        values = np.array(image.crop(box))
-        if low is not None:
-            stored = values.astype(np.uint16) << 8 | np.asarray(low.crop(box))
-        else:
-            stored = values * (255 if image.mode == "1" else 1)
-        same = stored == key * {2: 85, 4: 17}.get(bits, 1)  # as Pillow scales 2 and 4 bits
-        same = same.all(-1) if image.mode == "RGB" else same
-        values[same] = 65535 if image.mode == "I;16" else 1 if image.mode == "1" else 255
-        image.paste(Image.fromarray(values), box)
-    return image
+        return
+    if image.tile[0].args not in ("L", "RGB"):
+        raise ValueError(
+            "PNG with a transparent colour (tRNS) of other than 8 bits is not decoded here; save it as JPEG"
+        )
+    key = np.array(image.info["transparency"]) & 255  # the standard says to ignore the bits above
+    image.info["transparency"] = tuple(key.tolist()) if image.mode == "RGB" else int(key)
 
 
 def check_jpeg2000(image: Image.Image, file: BinaryIO) -> None:
@@ -259,11 +238,13 @@ TURNS = {
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Any Pillow mode as RGB: deep grey scaled to 8 bits, transparency on white."""
-    if image.mode.startswith(("I", "F")):
-        values = np.asarray(image)
-        grey = tiff.scaled(values, 16) if image.mode.startswith("I;16") else tiff.to_8_bit(values)
-        return Image.fromarray(grey).convert("RGB")
+    """Any Pillow mode as RGB: 16-bit grey scaled to 8 bits, transparency on white."""
+    if image.mode.startswith("I;16"):
+        return Image.fromarray(((np.asarray(image, np.uint32) + 128) // 257).astype(np.uint8)).convert("RGB")
+    assert image.mode not in (
+        "I",
+        "F",
+    )  # their white is not known; of our formats only TIFF has them, which `tiff` refuses
     if image.has_transparency_data:
         image = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
