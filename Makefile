@@ -139,7 +139,7 @@ catalogue: .venv/.tested  ## update the pages' translations from the templates a
 	.venv/bin/python -m tests.html.catalogue
 
 refresh: .venv/.tested  ## run the committed notebooks and store their outputs
-	.venv/bin/python -m maskkit refresh
+	.venv/bin/python -m tests.refresh_notebooks
 
 lock: .venv/.tested  ## requirements.lock anew: the newest of everything, for every platform, with hashes
 	echo 'setuptools >= 77' | .venv/bin/uv pip compile pyproject.toml - --extra offline --extra onnx --extra cluster --extra lab --extra dev --upgrade \

@@ -31,7 +31,6 @@ COMMANDS = (  # in the order of `--help`; each is the module of this folder with
     "compare",
     "kaggle",
     "doctor",
-    "refresh",
 )
 FAULT = "please report the lines above, with the command and what `maskkit doctor` says"
 

@@ -303,5 +303,3 @@ def test_the_wheel_reproduces_in_any_folder(installed):
     assert done.returncode == 0, done.stderr
     assert (elsewhere / "runs" / "report" / "report.html").is_file()
     assert before == {path for path in site.rglob("*") if "__pycache__" not in path.parts}
-    done = subprocess.run([*command[:4], "refresh"], cwd=elsewhere, env=environment, capture_output=True, text=True)
-    assert done.returncode == 2 and "holds no notebooks to refresh" in done.stderr

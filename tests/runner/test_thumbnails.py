@@ -1,15 +1,16 @@
 import nbformat
 import numpy as np
 import pytest
+import refresh_notebooks
 from PIL import Image
 
 from maskkit.core import paths
-from maskkit.runner import notebooks, thumbnails
+from maskkit.runner import notebooks
 
 
 @pytest.mark.parametrize("name", notebooks.IN_README)
 def test_readme_s_picture_is_the_committed_notebook_s_figure(tmp_path, name):
-    thumbnails.write_thumbnail(paths.NOTEBOOKS / name, tmp_path)
+    refresh_notebooks.write_thumbnail(paths.NOTEBOOKS / name, tmp_path)
     picture = name.replace(".ipynb", ".png")
     fresh, committed = (
         np.asarray(Image.open(folder / picture).convert("RGB"), dtype=int)
@@ -24,4 +25,4 @@ def test_a_notebook_without_a_figure_to_stand_for_it_is_named(tmp_path):
     path = tmp_path / "07_other.ipynb"
     path.write_text(nbformat.writes(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1")])))
     with pytest.raises(ValueError, match="07_other.ipynb needs one cell tagged 'thumbnail'"):
-        thumbnails.write_thumbnail(path, tmp_path)
+        refresh_notebooks.write_thumbnail(path, tmp_path)

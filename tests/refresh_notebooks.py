@@ -1,28 +1,33 @@
-"""The committed notebooks run in place, and their outputs stored."""
+"""Run the committed notebooks in place and store their outputs; make README's pictures of them.
 
+In each of these notebooks one cell, tagged "thumbnail", shows the figure that stands for it.
+
+usage: python -m tests.refresh_notebooks
+"""
+
+import base64
+import io
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
+from PIL import Image
 
 from maskkit.core import disk, paths
-from maskkit.runner import notebooks, thumbnails
+from maskkit.runner import notebooks
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
+TAG = "thumbnail"
+KINDS = ("image/png", "image/jpeg")
+SIDES_PX = (960, 600)  # no picture is wider or higher; README shows them at a quarter
 
 
 def refresh() -> None:
-    """Run every committed notebook top to bottom and store its outputs; then make README's pictures.
-
-    Raises:
-        FileNotFoundError: this is an installed package, not a clone.
-    """
-    if paths.NOTEBOOKS == paths.PACKAGED:
-        raise FileNotFoundError(f"{paths.ROOT} holds no notebooks to refresh; run this inside a clone")
+    """Run every committed notebook top to bottom and store its outputs; then make README's pictures."""
     for name in notebooks.ALL:
         refresh_notebook(paths.NOTEBOOKS / name)
         if name in notebooks.IN_README:
-            thumbnails.write_thumbnail(paths.NOTEBOOKS / name, paths.ROOT / "docs" / "figures")
+            write_thumbnail(paths.NOTEBOOKS / name, paths.ROOT / "docs" / "figures")
         print(f"{name}: refreshed")
 
 
@@ -61,3 +66,32 @@ def clean_outputs(outputs: list[nbformat.NotebookNode]) -> list[nbformat.Noteboo
         else:
             kept.append(output)
     return kept
+
+
+def write_thumbnail(notebook: Path, folder: Path) -> None:
+    """<folder>/<notebook's name>.png, the notebook's figure made small.
+
+    Raises:
+        ValueError: not one cell of the notebook has the tag, or that cell shows no picture.
+    """
+    tagged = [cell for cell in nbformat.read(notebook, 4).cells if TAG in cell.metadata.get("tags", [])]
+    pictures = [
+        content
+        for cell in tagged
+        for output in cell.get("outputs", [])
+        for kind, content in output.get("data", {}).items()
+        if kind in KINDS
+    ]
+    if len(tagged) != 1 or len(pictures) != 1:
+        there = f"there are {len(tagged)} cells and {len(pictures)} pictures"
+        raise ValueError(f"{notebook} needs one cell tagged {TAG!r} that shows one picture; {there}")
+    image = Image.open(io.BytesIO(base64.b64decode(pictures[0])), formats=("PNG", "JPEG")).convert("RGB")
+    image.thumbnail(SIDES_PX, Image.Resampling.LANCZOS)
+    # 64 colours: as good to the eye, a third of the bytes.
+    with disk.replacing(folder / f"{notebook.stem}.png") as path:
+        image.quantize(64, dither=Image.Dither.NONE).save(path, format="PNG", optimize=True)
+
+
+if __name__ == "__main__":
+    refresh()
+    print("next: git diff notebooks/")
