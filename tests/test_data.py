@@ -59,7 +59,7 @@ def test_refusals_say_what_to_do(tmp_path, photo_folder):
 
 def test_auto_falls_back_to_the_demo_set_loudly_and_kaggle_does_not(monkeypatch, tmp_path):
     monkeypatch.setattr(paths, "DATA", tmp_path)
-    monkeypatch.setattr(kaggle, "DOWNLOAD", "raise SystemExit('no route to host')")
+    monkeypatch.setattr(kaggle, "DOWNLOAD", "print('no route to host'); raise SystemExit(1)")
     monkeypatch.setattr(faces, "make", lambda folder: folder)
     source = folders.find("auto")
     assert (source.kind, source.photos) == ("demo", "demo (Kaggle not reached)")
@@ -82,7 +82,7 @@ def test_a_hanging_download_is_ended(monkeypatch, tmp_path):
 
 def test_what_kaggle_gave_is_found_again_without_a_download(monkeypatch, tmp_path, layout_12k):
     monkeypatch.setattr(paths, "DATA", tmp_path)
-    monkeypatch.setattr(kaggle, "DOWNLOAD", "raise SystemExit('asked twice')")
+    monkeypatch.setattr(kaggle, "DOWNLOAD", "print('asked twice'); raise SystemExit(1)")
     kaggle.fetched_folder().parent.mkdir(parents=True)
     layout_12k.rename(kaggle.fetched_folder())
     assert folders.find("auto").kind == "kaggle"

@@ -1,14 +1,13 @@
 """The set of synthetic faces on disk: it needs no download and shows no real person. `face_drawing` draws each face."""
 
 import csv
-import glob
-import json
 import shutil
-import time
-import uuid
 from pathlib import Path
 from typing import Any
 
+import filelock
+
+from maskkit.core import disk
 from maskkit.core.progress import bar
 from maskkit.sources import face_drawing
 
@@ -19,8 +18,8 @@ LABELS = face_drawing.LABELS
 def make(folder: str | Path, n_per_class: int = 240, seed: int = 0) -> Path:
     """Draw the set into folder/with_mask, folder/without_mask and folder/faces.csv, unless it is there already.
 
-    The faces are drawn beside the folder and moved in place at the end, so no other process sees half a set. If two
-    processes draw at once, the result of one is kept.
+    The faces are drawn beside the folder and moved in place at the end, so no other process sees half a set. A second
+    process waits for the first and takes its set.
 
     Args:
         folder: of the set; replaced if it holds another or a damaged demo set.
@@ -43,16 +42,19 @@ def make(folder: str | Path, n_per_class: int = 240, seed: int = 0) -> Path:
     if folder.exists() and any(folder.iterdir()) and not (folder / "demo.json").exists():
         raise FileExistsError(f"{folder} holds something else than the demo set; name another folder")
     folder.parent.mkdir(parents=True, exist_ok=True)
-    for left in folder.parent.glob(f"{glob.escape(folder.name)}.*.part"):  # of a process that was killed
-        if time.time() - left.stat().st_mtime > 3600:
-            shutil.rmtree(left, ignore_errors=True)
-    part = folder.with_name(f"{folder.name}.{uuid.uuid4().hex[:8]}.part")
-    try:
-        draw_all(part, n_per_class, seed)
-        (part / "demo.json").write_text(json.dumps(settings) + "\n")
-        publish(part, folder, settings)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+    part = folder.with_name(f".{folder.name}.part")
+    with filelock.FileLock(folder.with_name(f".{folder.name}.lock")):
+        if is_complete(folder, settings):  # of the process that had the lock before
+            return folder
+        shutil.rmtree(part, ignore_errors=True)  # of a process that was killed
+        try:
+            draw_all(part, n_per_class, seed)
+            disk.write_json(part / "demo.json", settings)
+            if folder.exists():
+                shutil.rmtree(folder)
+            part.rename(folder)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
     return folder
 
 
@@ -75,26 +77,8 @@ def draw_all(part: Path, n_per_class: int, seed: int) -> None:
 def is_complete(folder: Path, settings: dict[str, Any]) -> bool:
     """Whether the folder holds the set with these settings, and every file of faces.csv."""
     try:
-        saved = json.loads((folder / "demo.json").read_text())
-        with open(folder / "faces.csv", newline="") as stream:
-            files = [row["file"] for row in csv.DictReader(stream)]
+        saved = disk.read_json(folder / "demo.json")
+        files = [row["file"] for row in disk.read_csv(folder / "faces.csv")]
     except (OSError, ValueError, KeyError):
         return False
     return saved == settings and len(files) > 0 and all((folder / file).is_file() for file in files)
-
-
-def publish(part: Path, folder: Path, settings: dict[str, Any]) -> None:
-    """Move the finished set in place of an older one; keep an equal one that another process has made meanwhile."""
-    old = part.with_suffix(".old.part")
-    for _ in range(5):
-        if is_complete(folder, settings):
-            return
-        try:
-            if folder.exists():
-                folder.rename(old)
-                shutil.rmtree(old, ignore_errors=True)
-            part.rename(folder)
-            return
-        except OSError:  # another process was faster: check again
-            time.sleep(0.2)
-    raise OSError(f"{folder} could not be replaced by {part.name}; close what uses it and try again")

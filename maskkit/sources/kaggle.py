@@ -5,7 +5,6 @@ import re
 import subprocess
 import sys
 import textwrap
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,16 @@ HANDLE = "ashishjangra27/face-mask-12k-images-dataset"
 PAGE = f"https://www.kaggle.com/datasets/{HANDLE}"
 TIME_LIMIT = 1800  # seconds for 330 MB; a server that falls silent is given up much sooner, by kagglehub itself
 BY_HAND = "open {page}, press Download, unpack the archive anywhere, and give that folder as DATA."
-DOWNLOAD = "import kagglehub, sys; kagglehub.dataset_download(sys.argv[1])"
+# What fails is said on standard output, so that standard error holds nothing but the progress bar.
+DOWNLOAD = """
+import sys
+try:
+    import kagglehub
+    kagglehub.dataset_download(sys.argv[1])
+except Exception as error:
+    print(f"{type(error).__name__}: {error}")
+    sys.exit(1)
+"""
 
 
 def fetched_folder() -> Path:
@@ -33,35 +41,17 @@ def fetch(time_limit: float = TIME_LIMIT) -> Path:
         FileNotFoundError: the download failed; the message says what was tried and how to download it by hand.
     """
     environment = os.environ | {"KAGGLEHUB_CACHE": str(paths.DATA / "kaggle")}
+    bar = None if sys.stderr.isatty() else subprocess.DEVNULL
     command = [sys.executable, "-c", DOWNLOAD, HANDLE]
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    assert process.stderr is not None  # it is a pipe
-    overdue = threading.Event()
-
-    def stop() -> None:
-        overdue.set()
-        process.kill()
-
-    timer = threading.Timer(time_limit, stop)
-    timer.start()
-    output = b""
     try:
-        while chunk := os.read(process.stderr.fileno(), 4096):
-            output = (output + chunk)[-20_000:]
-            if sys.stderr.isatty() and b"Downloading" in output and b"Traceback" not in output:
-                sys.stderr.write(chunk.decode("utf-8", "replace"))  # its progress bar, but no traceback
-        process.wait()
-    finally:
-        timer.cancel()
-        if process.poll() is None:  # we were interrupted
-            process.kill()
-            process.wait()
-        process.stderr.close()
-    if overdue.is_set():
-        raise FileNotFoundError(explain(f"the download took longer than {time_limit} s"))
-    if process.returncode:
-        lines = output.decode("utf-8", "replace").strip().splitlines()
-        raise FileNotFoundError(explain(lines[-1] if lines else f"exit code {process.returncode}"))
+        done = subprocess.run(
+            command, env=environment, stdout=subprocess.PIPE, stderr=bar, timeout=time_limit, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise FileNotFoundError(explain(f"the download took longer than {time_limit} s")) from error
+    if done.returncode:
+        lines = done.stdout.decode("utf-8", "replace").strip().splitlines()
+        raise FileNotFoundError(explain(lines[-1] if lines else f"exit code {done.returncode}"))
     return fetched_folder()
 
 

@@ -86,7 +86,7 @@ def test_weights_without_a_network(server, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-FETCH = "import sys, urllib.request; urllib.request.urlopen({!r}).read()"
+FETCH = "urllib.request.urlopen({!r}).read()"  # in the place of kagglehub's own call
 
 
 @pytest.mark.fault("machine", "HTTP 403")
@@ -96,7 +96,9 @@ FETCH = "import sys, urllib.request; urllib.request.urlopen({!r}).read()"
 def test_photos_from_a_server_that_refuses_hangs_or_is_not_there(server, tmp_path, monkeypatch, way, reason):
     """kagglehub's place is taken by a plain request; that it runs in a process of its own is what counts."""
     monkeypatch.setattr(paths, "DATA", tmp_path)
-    monkeypatch.setattr(kaggle, "DOWNLOAD", FETCH.format(server.address))
+    plain = kaggle.DOWNLOAD.replace("import kagglehub", "import urllib.request")
+    plain = plain.replace("kagglehub.dataset_download(sys.argv[1])", FETCH.format(server.address))
+    monkeypatch.setattr(kaggle, "DOWNLOAD", plain)
     server.ways = [way]
     if not way:
         server.shutdown()

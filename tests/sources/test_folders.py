@@ -397,7 +397,7 @@ def kaggle_input(tmp_path, monkeypatch):
     """Kaggle's mounted input, empty; what is fetched fails."""
     monkeypatch.setattr(paths, "KAGGLE_INPUT", tmp_path / "input")
     monkeypatch.setattr(paths, "DATA", tmp_path / "data")
-    monkeypatch.setattr(kaggle, "DOWNLOAD", "raise SystemExit('ConnectionError: HTTPSConnectionPool(...)')")
+    monkeypatch.setattr(kaggle, "DOWNLOAD", "print('ConnectionError: HTTPSConnectionPool(...)'); raise SystemExit(1)")
     monkeypatch.setattr(faces, "make", lambda folder: fill(folder, folders.REPORT_CLASSES, 10, size_px=8))
     paths.KAGGLE_INPUT.mkdir()
     return paths.KAGGLE_INPUT
