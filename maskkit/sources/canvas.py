@@ -1,5 +1,6 @@
 """A canvas in head coordinates on which faces are drawn, with colours and shapes."""
 
+import copy
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -42,8 +43,8 @@ def lighter(colour: Colour, share: float) -> tuple[int, ...]:
 
 
 def mirror(half: Points) -> Points:
-    """Closed outline from its right half, which starts and ends on the axis x = 0."""
-    return list(half) + [(-x, y) for x, y in half[-2:0:-1]]
+    """Closed outline from its right half, in which at most the first and the last point lie on the axis x = 0."""
+    return list(half) + [(-x, y) for x, y in reversed(half) if x]
 
 
 def oval(x: float, y: float, rx: float, ry: float, n: int = 16) -> Points:
@@ -54,10 +55,11 @@ def oval(x: float, y: float, rx: float, ry: float, n: int = 16) -> Points:
 class Canvas:
     """An image in head coordinates: x right, y down, origin between the eyes, unit half a head's width.
 
-    Points with `front=True` lie on the front of the head and move along when it turns or nods.
+    `is_front`: whether points lie on the front of the head, and move along when it turns or nods.
     """
 
     def __init__(self, scene: Scene) -> None:
+        self.is_front = False
         self.image = Image.new("RGB", (SIDE, SIDE))
         self.scene = scene
         self.unit = scene["unit"] * SIDE
@@ -69,57 +71,49 @@ class Canvas:
         self.shadow = self.field(np.clip((self.distance - 0.5) / 1.3, 0, 1))
         self.shine = self.field(np.clip(1 - self.distance / 0.9, 0, 1))
 
+    @property
+    def front(self) -> "Canvas":
+        """The same canvas, for what lies on the front of the head."""
+        face = copy.copy(self)
+        face.is_front = True
+        return face
+
     def field(self, values: np.ndarray) -> Image.Image:
         image = Image.fromarray(np.round(values * 255).astype(np.uint8))
         return image.resize((SIDE, SIDE), Image.Resampling.BILINEAR)
 
-    def place(self, given: Points, front: bool) -> np.ndarray:
+    def place(self, given: Points) -> np.ndarray:
         """Head coordinates (N, 2) to canvas px."""
         points = np.array(given, dtype=float)
-        if front:
+        if self.is_front:
             angle = np.arcsin(np.clip(points[:, 0], -1, 1)) + self.scene["turn"]
             points[:, 0] = np.sin(np.clip(angle, -1.5, 1.5))
             points[:, 1] += self.scene["nod"] * (1 - points[:, 1] ** 2 / 2)
         return points * (self.scene["wide"], 1) @ self.rotation * self.unit + self.centre
 
-    def outline(self, points: Points, front: bool = False, smooth: bool = True) -> Points:
+    def outline(self, points: Points, smooth: bool = True) -> Points:
         """The corners of a polygon in canvas px."""
-        corners = self.place(points, front)
+        corners = self.place(points)
         if smooth:
             corners = np.einsum("tk,knd->ntd", ROUND, [np.roll(corners, k, 0) for k in (1, 0, -1, -2)]).reshape(-1, 2)
         return [tuple(p) for p in corners]
 
-    def area(self, points: Points, front: bool = False, smooth: bool = True) -> Image.Image:
+    def area(self, points: Points, smooth: bool = True) -> Image.Image:
         """The outline's inside as a mask (L, canvas size)."""
         mask = Image.new("L", (SIDE, SIDE))
-        ImageDraw.Draw(mask).polygon(self.outline(points, front, smooth), fill=255)
+        ImageDraw.Draw(mask).polygon(self.outline(points, smooth), fill=255)
         return mask
 
-    def fill(
-        self,
-        points: Points,
-        colour: Colour,
-        front: bool = False,
-        smooth: bool = True,
-        clip: Image.Image | None = None,
-    ) -> None:
+    def fill(self, points: Points, colour: Colour, smooth: bool = True, clip: Image.Image | None = None) -> None:
         if clip is None:
-            ImageDraw.Draw(self.image).polygon(self.outline(points, front, smooth), fill=to_rgb(colour))
+            ImageDraw.Draw(self.image).polygon(self.outline(points, smooth), fill=to_rgb(colour))
         else:
-            self.paint(ImageChops.multiply(self.area(points, front, smooth), clip), colour)
+            self.paint(ImageChops.multiply(self.area(points, smooth), clip), colour)
 
-    def glow(
-        self,
-        points: Points,
-        colour: Colour,
-        alpha: float,
-        soft: float,
-        front: bool = False,
-        clip: Image.Image | None = None,
-    ) -> None:
+    def glow(self, points: Points, colour: Colour, alpha: float, soft: float, clip: Image.Image | None = None) -> None:
         """A shape with soft edges; soft in head units, alpha 0..1."""
         mask = Image.new("L", (SIDE // 4, SIDE // 4))
-        outline = [(x / 4, y / 4) for x, y in self.outline(points, front)]
+        outline = [(x / 4, y / 4) for x, y in self.outline(points)]
         ImageDraw.Draw(mask).polygon(outline, fill=round(255 * alpha))
         mask = mask.filter(ImageFilter.GaussianBlur(soft * self.unit / 4))
         if box := mask.getbbox():
@@ -129,11 +123,9 @@ class Canvas:
                 mask = ImageChops.multiply(mask, clip.crop((left, top, right, bottom)))
             self.image.paste(to_rgb(colour), (left, top, right, bottom), mask)
 
-    def line(
-        self, points: Points, colour: Colour, width: float, front: bool = False, clip: Image.Image | None = None
-    ) -> None:
+    def line(self, points: Points, colour: Colour, width: float, clip: Image.Image | None = None) -> None:
         """A smooth open line with round ends; width in head units."""
-        p = self.place(points, front)
+        p = self.place(points)
         p = np.concatenate([2 * p[:1] - p[1:2], p, 2 * p[-1:] - p[-2:-1]])
         smoothed = np.einsum("tk,knd->ntd", ROUND, [p[k : len(p) - 3 + k] for k in range(4)]).reshape(-1, 2)
         curve = [tuple(q) for q in smoothed] + [tuple(p[-2])]

@@ -171,15 +171,13 @@ def hair_behind(canvas: Canvas, rng: np.random.Generator) -> None:
 def body(canvas: Canvas, rng: np.random.Generator) -> None:
     """Neck, shoulders and clothing."""
     scene, skin, cloth = canvas.scene, canvas.scene["skin"], canvas.scene["cloth"]
-    canvas.fill(
-        ((-0.5, 0.6), (0.5, 0.6), (0.56, 1.8), (0.9, 2.4), (-0.9, 2.4), (-0.56, 1.8)), darker(skin, 0.12), smooth=False
-    )
+    canvas.fill(mirror(((0.5, 0.6), (0.56, 1.8), (0.9, 2.4))), darker(skin, 0.12), smooth=False)
     canvas.glow(
         oval(0, 1.25, 0.62, 0.42),
         darker(skin, 0.65),
         0.55,
         0.12,
-        clip=canvas.area(((-0.5, 0.6), (0.5, 0.6), (0.56, 2.4), (-0.56, 2.4)), smooth=False),
+        clip=canvas.area(mirror(((0.5, 0.6), (0.56, 2.4))), smooth=False),
     )
     neck = 2.15 if scene["clothing"] == "vneck" else 1.72
     shoulders = mirror(
@@ -191,10 +189,7 @@ def body(canvas: Canvas, rng: np.random.Generator) -> None:
     if scene["clothing"] == "crew":
         canvas.line(((-0.6, 1.58), (-0.4, 1.7), (0, 1.78), (0.4, 1.7), (0.6, 1.58)), darker(cloth, 0.25), 0.09)
     if scene["clothing"] == "hood":
-        canvas.fill(
-            ((-1.25, 1.75), (-0.75, 1.3), (-0.5, 1.6), (0, 1.95), (0.5, 1.6), (0.75, 1.3), (1.25, 1.75), (0, 2.25)),
-            darker(cloth, 0.2),
-        )
+        canvas.fill(mirror(((0, 1.95), (0.5, 1.6), (0.75, 1.3), (1.25, 1.75), (0, 2.25))), darker(cloth, 0.2))
     if scene["clothing"] == "shirt":
         for side in (-1, 1):
             canvas.fill(
@@ -229,7 +224,7 @@ def head(canvas: Canvas) -> Image.Image:
     canvas.model(area, mix(skin, "#d8602a", 0.3), 0.36)
     blush = mix(skin, "#d8504a", 0.5)
     for side in (-1, 1):
-        canvas.glow(oval(side * 0.52, 0.42, 0.22, 0.17), blush, 0.35, 0.12, front=True, clip=area)
+        canvas.front.glow(oval(side * 0.52, 0.42, 0.22, 0.17), blush, 0.35, 0.12, clip=area)
     return area
 
 
@@ -241,34 +236,21 @@ def eyes(canvas: Canvas, rng: np.random.Generator) -> None:
     for s in (-1, 1):
         x = s * 0.4
         shape = ((x - 0.2, 0.01), (x - 0.08, -lid), (x + 0.08, -lid), (x + 0.2, 0.01), (x, lid * 0.75))
-        canvas.glow(oval(x, -0.03, 0.26, 0.16), darker(skin, 0.55), 0.3, 0.06, front=True)
-        white = canvas.area(shape, front=True)
+        canvas.glow(oval(x, -0.03, 0.26, 0.16), darker(skin, 0.55), 0.3, 0.06)
+        white = canvas.area(shape)
         canvas.paint(white, "#f7f3ee")
-        canvas.fill(oval(x + look, -0.01, 0.095, 0.1), iris, front=True, clip=white)
-        canvas.fill(oval(x + look, -0.01, 0.045, 0.05), "#120d0d", front=True, clip=white)
-        canvas.fill(oval(x + look + 0.035, -0.04, 0.022, 0.022), "#ffffff", front=True)
-        canvas.line(
-            ((x - 0.21, 0.02), (x - 0.08, -lid), (x + 0.08, -lid), (x + 0.21, 0.02)),
-            darker(skin, 0.8),
-            0.035,
-            front=True,
-        )
-        canvas.line(((x - s * 0.2, -0.26), (x, -0.29 - arch), (x + s * 0.24, -0.24)), brow, 0.07, front=True)
+        canvas.fill(oval(x + look, -0.01, 0.095, 0.1), iris, clip=white)
+        canvas.fill(oval(x + look, -0.01, 0.045, 0.05), "#120d0d", clip=white)
+        canvas.fill(oval(x + look + 0.035, -0.04, 0.022, 0.022), "#ffffff")
+        canvas.line(((x - 0.21, 0.02), (x - 0.08, -lid), (x + 0.08, -lid), (x + 0.21, 0.02)), darker(skin, 0.8), 0.035)
+        canvas.line(((x - s * 0.2, -0.26), (x, -0.29 - arch), (x + s * 0.24, -0.24)), brow, 0.07)
 
 
 def nose(canvas: Canvas) -> None:
     skin, side = canvas.scene["skin"], -1 if canvas.scene["light"][0] > 0 else 1
-    canvas.glow(
-        ((0.02 * side, -0.1), (side * 0.16, 0.4), (side * 0.05, 0.5), (0, 0.3)),
-        darker(skin, 0.6),
-        0.4,
-        0.04,
-        front=True,
-    )
-    canvas.line(
-        ((-0.14, 0.42), (-0.07, 0.48), (0, 0.46), (0.07, 0.48), (0.14, 0.42)), darker(skin, 0.38), 0.04, front=True
-    )
-    canvas.glow(oval(-side * 0.04, 0.32, 0.06, 0.09), lighter(skin, 0.8), 0.4, 0.04, front=True)
+    canvas.glow(((0.02 * side, -0.1), (side * 0.16, 0.4), (side * 0.05, 0.5), (0, 0.3)), darker(skin, 0.6), 0.4, 0.04)
+    canvas.line(((-0.14, 0.42), (-0.07, 0.48), (0, 0.46), (0.07, 0.48), (0.14, 0.42)), darker(skin, 0.38), 0.04)
+    canvas.glow(oval(-side * 0.04, 0.32, 0.06, 0.09), lighter(skin, 0.8), 0.4, 0.04)
 
 
 def mouth(canvas: Canvas, rng: np.random.Generator, kind: str, y: float = 0.79) -> None:
@@ -276,69 +258,28 @@ def mouth(canvas: Canvas, rng: np.random.Generator, kind: str, y: float = 0.79) 
     w, up = between(rng, 0.26, 0.36), {"calm": 0.0, "smile": 0.06, "teeth": 0.1, "open": 0.03}[kind]
     if kind in ("teeth", "open"):
         low = 0.16 if kind == "teeth" else 0.2
-        canvas.fill(
-            (
-                (-w, y - up),
-                (0, y - 0.06),
-                (w, y - up),
-                (w * 0.6, y + low * 0.7),
-                (0, y + low),
-                (-w * 0.6, y + low * 0.7),
-            ),
-            lips,
-            front=True,
-        )
-        inside = canvas.area(
-            ((-w * 0.85, y - up + 0.02), (0, y - 0.01), (w * 0.85, y - up + 0.02), (0, y + low - 0.05)), front=True
-        )
+        canvas.fill(mirror(((0, y - 0.06), (w, y - up), (w * 0.6, y + low * 0.7), (0, y + low))), lips)
+        inside = canvas.area(mirror(((0, y - 0.01), (w * 0.85, y - up + 0.02), (0, y + low - 0.05))))
         canvas.paint(inside, "#5a1f24")
-        canvas.fill(oval(0, y - 0.05, w, 0.13 if kind == "teeth" else 0.08), "#fbf7f0", front=True, clip=inside)
+        canvas.fill(oval(0, y - 0.05, w, 0.13 if kind == "teeth" else 0.08), "#fbf7f0", clip=inside)
     else:
-        canvas.fill(
-            (
-                (-w, y - up),
-                (-0.1, y - 0.06),
-                (0, y - 0.04),
-                (0.1, y - 0.06),
-                (w, y - up),
-                (0.12, y + 0.1),
-                (-0.12, y + 0.1),
-            ),
-            lips,
-            front=True,
-        )
-        canvas.line(((-w, y - up), (0, y + 0.01), (w, y - up)), darker(lips, 0.45), 0.03, front=True)
+        canvas.fill(mirror(((0, y - 0.04), (0.1, y - 0.06), (w, y - up), (0.12, y + 0.1))), lips)
+        canvas.line(((-w, y - up), (0, y + 0.01), (w, y - up)), darker(lips, 0.45), 0.03)
 
 
 def beard(canvas: Canvas, area: Image.Image, kind: str) -> None:
     colour = darker(canvas.scene["hair_colour"], 0.12)
     if kind in ("full", "stubble"):
-        chin = (
-            (-1.02, 0.15),
-            (-0.8, 0.5),
-            (-0.42, 0.62),
-            (0, 0.57),
-            (0.42, 0.62),
-            (0.8, 0.5),
-            (1.02, 0.15),
-            (1.0, 1.0),
-            (0.4, 1.42),
-            (-0.4, 1.42),
-            (-1.0, 1.0),
-        )
+        chin = mirror(((0, 0.57), (0.42, 0.62), (0.8, 0.5), (1.02, 0.15), (1.0, 1.0), (0.4, 1.42)))
         if kind == "full":
             canvas.fill(chin, colour, clip=ImageChops.lighter(area, canvas.area(oval(0, 1.1, 0.66, 0.4))))
             canvas.model(ImageChops.multiply(area, canvas.area(chin)), colour, 0.25)
         else:
             canvas.glow(chin, colour, 0.4, 0.06, clip=area)
     if kind in ("moustache", "goatee", "full"):
-        canvas.fill(
-            ((0, 0.56), (0.2, 0.58), (0.4, 0.78), (0.15, 0.69), (0, 0.68), (-0.15, 0.69), (-0.4, 0.78), (-0.2, 0.58)),
-            colour,
-            front=True,
-        )
+        canvas.front.fill(mirror(((0, 0.56), (0.2, 0.58), (0.4, 0.78), (0.15, 0.69), (0, 0.68))), colour)
     if kind == "goatee":
-        canvas.fill(((-0.2, 0.98), (0, 0.94), (0.2, 0.98), (0.22, 1.25), (0, 1.38), (-0.22, 1.25)), colour, front=True)
+        canvas.front.fill(mirror(((0, 0.94), (0.2, 0.98), (0.22, 1.25), (0, 1.38))), colour)
 
 
 def mask(canvas: Canvas, rng: np.random.Generator, hard: str = "") -> str:
@@ -361,23 +302,20 @@ def mask(canvas: Canvas, rng: np.random.Generator, hard: str = "") -> str:
     for s in (-1, 1):  # ear loops
         for x, y in (shape[2], shape[3]):
             canvas.line(
-                ((s * x, y), (s * 0.95, (y + 0.1) / 2 + 0.05), (s * 1.0, 0.08)),
-                mix(colour, "#f5f5f5", 0.5),
-                0.035,
-                front=True,
+                ((s * x, y), (s * 0.95, (y + 0.1) / 2 + 0.05), (s * 1.0, 0.08)), mix(colour, "#f5f5f5", 0.5), 0.035
             )
-    area = canvas.area(mirror(shape), front=True)
+    area = canvas.area(mirror(shape))
     below = canvas.image.copy()
-    canvas.glow([(x, y + 0.04) for x, y in mirror(shape)], "#1a1020", 0.4, 0.06, front=True)
+    canvas.glow([(x, y + 0.04) for x, y in mirror(shape)], "#1a1020", 0.4, 0.06)
     canvas.paint(area, colour)
     (pleats if kind == "surgical" else seams if kind in ("ffp2", "black") else pattern)(canvas, rng, area, shape, rim)
     canvas.model(area, colour, 0.42)
     if hard == "printed_smile":
         mouth(canvas, rng, pick(rng, ("smile", "teeth")), y=0.8)
     if hard == "clear_mask":
-        window = canvas.area(oval(0, 0.76, 0.56, 0.34), front=True)
+        window = canvas.area(oval(0, 0.76, 0.56, 0.34))
         canvas.image.paste(Image.blend(below, Image.new("RGB", (SIDE, SIDE), "#f4f8fa"), 0.14), mask=window)
-        canvas.line(((-0.4, 0.62), (-0.3, 0.54), (-0.15, 0.5)), "#ffffff", 0.05, front=True)
+        canvas.line(((-0.4, 0.62), (-0.3, 0.54), (-0.15, 0.5)), "#ffffff", 0.05)
     return kind
 
 
@@ -385,20 +323,17 @@ def pleats(canvas: Canvas, rng: np.random.Generator, area: Image.Image, shape: P
     top, low = shape[0][1], shape[-1][1]
     for share in (0.3, 0.5, 0.7):
         y = top + (low - top) * share
-        canvas.line(((-0.9, y - 0.04), (0, y + 0.06), (0.9, y - 0.04)), rim, 0.035, front=True, clip=area)
-    canvas.line(
-        [(x, y + 0.07) for x, y in (*[(-x, y) for x, y in shape[2:0:-1]], *shape[:3])], rim, 0.03, front=True, clip=area
-    )
+        canvas.line(((-0.9, y - 0.04), (0, y + 0.06), (0.9, y - 0.04)), rim, 0.035, clip=area)
+    canvas.line([(x, y + 0.07) for x, y in (*[(-x, y) for x, y in shape[2:0:-1]], *shape[:3])], rim, 0.03, clip=area)
 
 
 def seams(canvas: Canvas, rng: np.random.Generator, area: Image.Image, shape: Points, rim: Colour) -> None:
-    canvas.line([(0.0, y) for y in np.linspace(shape[0][1], shape[-1][1], 4)], rim, 0.035, front=True, clip=area)
+    canvas.line([(0.0, y) for y in np.linspace(shape[0][1], shape[-1][1], 4)], rim, 0.035, clip=area)
     for s in (-1, 1):
         canvas.line(
             ((s * 0.8, shape[2][1] + 0.06), (s * 0.55, 0.75 * shape[3][1]), (s * 0.7, shape[3][1])),
             rim,
             0.025,
-            front=True,
             clip=area,
         )
 
@@ -410,14 +345,14 @@ def pattern(canvas: Canvas, rng: np.random.Generator, area: Image.Image, shape: 
     if kind == "dots":
         for i, x in enumerate(ticks):
             for y in np.arange(0.1 + step / 2 * (i % 2), 1.5, step):
-                canvas.fill(oval(x, y, step * 0.25, step * 0.25, 8), ink, front=True, clip=area)
+                canvas.fill(oval(x, y, step * 0.25, step * 0.25, 8), ink, clip=area)
     if kind in ("stripes", "checks"):
         for y in np.arange(0.15, 1.5, step):
-            canvas.line(((-1, y), (0, y + 0.06), (1, y)), ink, step * 0.4, front=True, clip=area)
+            canvas.line(((-1, y), (0, y + 0.06), (1, y)), ink, step * 0.4, clip=area)
     if kind == "checks":
         for x in ticks:
-            canvas.line(((x, 0), (x, 0.7), (x, 1.5)), mix(ink, "#ffffff", 0.3), step * 0.3, front=True, clip=area)
-    canvas.line(((0, 0.1), (0, 0.7), (0, 1.45)), rim, 0.025, front=True, clip=area)
+            canvas.line(((x, 0), (x, 0.7), (x, 1.5)), mix(ink, "#ffffff", 0.3), step * 0.3, clip=area)
+    canvas.line(((0, 0.1), (0, 0.7), (0, 1.45)), rim, 0.025, clip=area)
 
 
 def foam(canvas: Canvas, rng: np.random.Generator) -> None:
@@ -425,11 +360,9 @@ def foam(canvas: Canvas, rng: np.random.Generator) -> None:
     for i in range(26):
         a, r = math.pi * (i / 25), between(rng, 0.1, 0.2)
         x, y = math.cos(a) * between(rng, 0.5, 0.78), 0.62 + math.sin(a) * between(rng, 0.42, 0.58)
-        canvas.fill(oval(x, y, r, r * 0.9), mix("#ffffff", "#cfdbe4", between(rng, 0, 0.5)), front=True)
+        canvas.fill(oval(x, y, r, r * 0.9), mix("#ffffff", "#cfdbe4", between(rng, 0, 0.5)))
     for x in np.linspace(-0.4, 0.4, 7):
-        canvas.fill(
-            oval(x, 0.6 + 0.1 * abs(x), 0.11, 0.08), mix("#ffffff", "#cfdbe4", between(rng, 0, 0.4)), front=True
-        )
+        canvas.fill(oval(x, 0.6 + 0.1 * abs(x), 0.11, 0.08), mix("#ffffff", "#cfdbe4", between(rng, 0, 0.4)))
 
 
 def glasses(canvas: Canvas, rng: np.random.Generator) -> None:
@@ -443,9 +376,9 @@ def glasses(canvas: Canvas, rng: np.random.Generator) -> None:
                 (s * 0.4 + dx * 0.27, dy * 0.2)
                 for dx, dy in ((-1, -0.9), (0, -1.05), (1, -0.9), (1, 0.3), (0.6, 1), (-0.6, 1), (-1, 0.3))
             ]
-        canvas.line([*lens, lens[0]], frame, 0.055, front=True)
-        canvas.line(((s * 0.68, -0.05), (s * 0.85, -0.06), (s * 0.99, 0.0)), frame, 0.05, front=True)
-    canvas.line(((-0.13, -0.03), (0, -0.08), (0.13, -0.03)), frame, 0.05, front=True)
+        canvas.line([*lens, lens[0]], frame, 0.055)
+        canvas.line(((s * 0.68, -0.05), (s * 0.85, -0.06), (s * 0.99, 0.0)), frame, 0.05)
+    canvas.line(((-0.13, -0.03), (0, -0.08), (0.13, -0.03)), frame, 0.05)
 
 
 def hair_front(canvas: Canvas, rng: np.random.Generator) -> None:
@@ -455,15 +388,8 @@ def hair_front(canvas: Canvas, rng: np.random.Generator) -> None:
     if scene["cover"] == "headscarf":
         headscarf(canvas)
         return
-    crown = (
-        (-1.08, 0.05),
-        (-1.08, -0.6),
-        (-0.7, -1.3 - lift),
-        (0, -1.46 - lift),
-        (0.7, -1.3 - lift),
-        (1.08, -0.6),
-        (1.08, 0.05),
-    )
+    arch = ((0.0, -1.46 - lift), (0.7, -1.3 - lift), (1.08, -0.6), (1.08, 0.05))
+    crown = (*((-x, y) for x, y in arch[:0:-1]), *arch)
     lines = {
         "short": ((0.95, -0.25), (0.84, -0.7), (0.4, -0.88), (-0.4, -0.88), (-0.84, -0.7), (-0.95, -0.25)),
         "part": ((0.95, -0.2), (0.8, -0.6), (0.35 * part, -1.05), (-0.3, -0.8), (-0.8, -0.55), (-0.95, -0.2)),
@@ -490,15 +416,10 @@ def hat(canvas: Canvas) -> None:
     canvas.paint(area, colour)
     canvas.model(area, colour, 0.4)
     if scene["cover"] == "beanie":
-        canvas.fill(
-            ((-1.17, -0.92), (0, -1.05), (1.17, -0.92), (1.17, -0.55), (0, -0.68), (-1.17, -0.55)),
-            lighter(colour, 0.15),
-        )
+        canvas.fill(mirror(((0, -1.05), (1.17, -0.92), (1.17, -0.55), (0, -0.68))), lighter(colour, 0.15))
         canvas.fill(oval(0, -1.75, 0.24, 0.22), lighter(colour, 0.3))
     else:
-        canvas.fill(
-            ((-1.1, -0.78), (0, -0.9), (1.1, -0.78), (1.2, -0.55), (0, -0.62), (-1.2, -0.55)), darker(colour, 0.3)
-        )
+        canvas.fill(mirror(((0, -0.9), (1.1, -0.78), (1.2, -0.55), (0, -0.62))), darker(colour, 0.3))
 
 
 def headscarf(canvas: Canvas) -> None:
@@ -591,16 +512,17 @@ def draw(index: int, label: str, seed: int) -> tuple[Image.Image, dict[str, Any]
     hair_behind(canvas, rng)
     body(canvas, rng)
     area = head(canvas)
-    eyes(canvas, rng)
-    nose(canvas)
+    face = canvas.front
+    eyes(face, rng)
+    nose(face)
     beard(canvas, area, scene["beard"])
-    mouth(canvas, rng, scene["mouth"])
+    mouth(face, rng, scene["mouth"])
     kind = ""
     if label == "with_mask" or hard == "chin_mask":
-        kind = mask(canvas, mouth_rng, hard)
+        kind = mask(face, mouth_rng, hard)
     if hard == "foam":
-        foam(canvas, mouth_rng)
-    glasses(canvas, rng)
+        foam(face, mouth_rng)
+    glasses(face, rng)
     hair_front(canvas, rng)
     if "hair" in row:
         strands(canvas, rng)
@@ -613,11 +535,10 @@ def draw(index: int, label: str, seed: int) -> tuple[Image.Image, dict[str, Any]
 
 def flatten(scene: Scene) -> dict[str, Any]:
     """The scene as text and rounded numbers, for faces.csv."""
-    return {
-        k: " ".join(f"{v:.3f}" for v in value)
-        if isinstance(value, tuple)
-        else round(value, 4)
-        if isinstance(value, float)
-        else value
-        for k, value in scene.items()
-    }
+    return {name: flat(value) for name, value in scene.items()}
+
+
+def flat(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return " ".join(f"{number:.3f}" for number in value)
+    return round(value, 4) if isinstance(value, float) else value
