@@ -72,50 +72,24 @@ def shorten(names: Sequence[str], length: int, drawn: Callable[[str], str] = str
 
 
 def tell_apart(texts: Sequence[str], length: int) -> list[str]:
-    """Each text cut in its middle; of those that then look alike, and were cut, the shared parts instead."""
+    """Each text cut in its middle; of those that then look alike, and were cut, the beginning and what differs."""
     short = [cut(text, length) for text in texts]
     for alike in look_alike(short):
         places = [place for place in alike if len(texts[place]) > length]
-        if len(places) > 1:
-            for place, text in zip(places, keep_difference([texts[place] for place in places], length), strict=True):
-                short[place] = text
+        shared = len(commonprefix([texts[place] for place in places]))
+        for place in places:
+            short[place] = keep_difference(texts[place], shared, length)
     return short
 
 
-def keep_difference(texts: Sequence[str], length: int) -> list[str]:
-    """Texts longer than `length` that begin and end alike, their shared beginning and end shortened."""
-    start = len(commonprefix(texts))
-    end = min(len(commonprefix([text[::-1] for text in texts])), min(map(len, texts)) - start)
-    words = (min(start_of_word(text, start) for text in texts), min(start_of_word(text[::-1], end) for text in texts))
-    for before, after in (words, (start, end)):  # whole words and numbers, where there is room for them
-        around = (before > 0) + (after > 0)
-        if all(len(text) - before - after + around <= length for text in texts):
-            return [keep(text, before, len(text) - after, length) for text in texts]
-    if length - 2 < SHORTEST:
-        return [cut(text, length) for text in texts]
-    inner = tell_apart([text[start : len(text) - end] for text in texts], length - 2)
-    return [("…" if start else "") + text + ("…" if end else "") for text in inner]
-
-
-def start_of_word(text: str, at: int) -> int:
-    """Where the word or number begins whose inside `at` is; `at` itself between words."""
-    kind = str.isdigit if text[at - 1 : at].isdigit() else str.isalpha
-    while 0 < at < len(text) and kind(text[at - 1]) and kind(text[at]):
-        at -= 1
-    return at
-
-
-def keep(text: str, start: int, stop: int, length: int) -> str:
-    """A text cut before `start` and after `stop`, what lies between kept whole."""
-    before, after, room = text[:start], text[stop:], length - (stop - start)
-    n_after = min(len(after), room // 2)
-    n_before = min(len(before), room - n_after)
-    n_after = min(len(after), room - n_before)
-    if n_before < len(before):
-        before = before[: n_before - 1] + "…"
-    if n_after < len(after):
-        after = "…" + after[len(after) - n_after + 1 :]
-    return before + text[start:stop] + after
+def keep_difference(text: str, shared: int, length: int) -> str:
+    """The beginning of a text and the words after the `shared` letters that it begins with like others."""
+    while shared and text[shared - 1].isalnum():  # from the beginning of the word or number
+        shared -= 1
+    head = min(shared, (length - 2) // 3)
+    room = length - head - (head < shared)
+    rest = text[shared:]
+    return text[:head] + ("…" if head < shared else "") + (rest if len(rest) <= room else rest[: room - 1] + "…")
 
 
 def is_word(text: str) -> bool:
