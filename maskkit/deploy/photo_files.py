@@ -11,11 +11,6 @@ from PIL import Image
 from maskkit.deploy import addresses
 from maskkit.sources import decoding, listing
 
-BYTE_ORDER_MARKS = (  # of four bytes before those of two that they begin with
-    (codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32-le"), (codecs.BOM_UTF32_BE, "utf-32-be"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"),
-)  # fmt: skip
-
 
 def find_files(arguments: Iterable[str], stdin: TextIO | None) -> tuple[list[str], list[str]]:
     """The files that command line arguments mean; content decides later what is a photo.
@@ -75,36 +70,20 @@ def walk(folder: str) -> Iterator[str]:
 def read_list(binary: BinaryIO) -> list[str]:
     """Paths from a binary stream: one a line or, if there is a NUL byte, between NULs (`find -print0`).
 
-    Text that begins with a byte order mark, as Windows writes it, is read by that mark.
+    UTF-16 with a byte order mark, as Windows writes it, is read too.
 
     Raises:
-        ValueError: the text is not of the encoding that its mark names, or is UTF-16 without a mark.
+        ValueError: the text begins with the mark of UTF-16 and is something else.
     """
     content = binary.read()
-    for mark, encoding in BYTE_ORDER_MARKS:
-        if content.startswith(mark):
-            content = content.removeprefix(mark)
-            try:
-                content = content if encoding == "utf-8" else content.decode(encoding).encode()  # names hold any bytes
-            except UnicodeError as error:
-                raise ValueError(f"the list on standard input begins as {encoding}, but is not: {error}") from error
-            break
-    else:
-        if is_utf_16(content):
-            raise ValueError("the list on standard input is UTF-16 without a byte order mark; save it as UTF-8")
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        try:
+            content = content.decode("utf-16").encode()
+        except UnicodeError as error:
+            raise ValueError(f"the list on standard input begins as UTF-16, but is not: {error}") from error
+    content = content.removeprefix(codecs.BOM_UTF8)
     lines = content.split(b"\0") if b"\0" in content else [line.removesuffix(b"\r") for line in content.split(b"\n")]
     return [os.fsdecode(line) for line in lines if line]
-
-
-def is_utf_16(content: bytes) -> bool:
-    """Whether bytes look like UTF-16 text rather than names between NULs: NULs stand on one side of the pairs only, and
-    beside a line's end or nearly every other byte.
-    """
-    zeros = [place for place, byte in enumerate(content) if byte == 0] if b"\0" in content else []
-    if len(content) % 2 or len({place % 2 for place in zeros}) != 1:
-        return False
-    dense = len(zeros) >= 4 and 2.5 * len(zeros) > len(content)
-    return dense or b"\n\0" in content or b"\0\n" in content
 
 
 def read_photo(name: str) -> Image.Image:

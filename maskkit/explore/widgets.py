@@ -17,36 +17,10 @@ from maskkit.core import class_names, intervals
 from maskkit.core.messages import plural
 from maskkit.explore import figures
 from maskkit.explore.explorer import Explorer, count_answers
-from maskkit.html.markup import data_uri, element, image
+from maskkit.html.markup import css, data_uri, element, image
 from maskkit.plot_style import percent
 
 UPLOAD_LIMIT = 8_000_000  # bytes: Jupyter closes the connection to the kernel at messages of 10 MB
-STYLE = """
-.maskkit { --mk-line: var(--jp-border-color2, #bdbdbd); --mk-soft: var(--jp-ui-font-color2, #555); }
-.maskkit .widget-html-content { line-height: 1.4; font-size: 13px; }
-.mk-said b { font-size: 1.25em; } .mk-said { margin: 0; } .mk-soft { color: var(--mk-soft); }
-.mk-said + .mk-said { margin-top: .15em; }
-.mk-problem { border-left: 4px solid #b3261e; padding: .2em .6em; }
-.mk-tile { border: 1px solid var(--mk-line); border-radius: 6px; padding: 5px; overflow: hidden; }
-.mk-tile :is(.widget-html, .widget-html-content) { width: 100%; min-width: 0; overflow: hidden; }
-.mk-tile img { display: block; width: 100%; aspect-ratio: 1; object-fit: contain; background: #8882;
-  border-radius: 4px; }
-.mk-aside img { opacity: .35; }
-.mk-wrong { border: 2px dashed var(--jp-error-color1, #b3261e); padding: 4px; }
-.mk-tile p { margin: 3px 0 0; font-size: 12px; line-height: 1.3; overflow: hidden; text-overflow: ellipsis;
-  white-space: nowrap; }
-.mk-tile .widget-toggle-buttons .widget-toggle-button { width: 100%; margin: 1px 0 0; height: 24px; line-height: 22px;
-  font-size: 12px; padding: 0 4px; overflow: hidden; text-overflow: ellipsis; }
-.mk-tile .widget-toggle-button.mod-active::before { content: "✓ "; }
-.mk-figure img { display: block; width: 100%; height: auto; background: #fff; border-radius: 4px; }
-.mk-bar { display: flex; height: 18px; border-radius: 3px; overflow: hidden; margin: 2px 0 8px;
-  background: var(--mk-line); }
-.mk-bar i { display: block; height: 100%; } .mk-hit { background: #0a7d74; }
-.mk-miss { background: repeating-linear-gradient(45deg, #b3261e 0 4px, #e08a84 4px 8px); }
-.maskkit table { border-collapse: collapse; margin: .4em 0; } .maskkit :is(th, td) { padding: .2em .9em .2em 0;
-  text-align: right; font-variant-numeric: tabular-nums; } .maskkit :is(th, td):first-child { text-align: left; }
-.maskkit thead th { border-bottom: 1px solid var(--mk-line); font-weight: 600; }
-"""
 
 
 def html(value: str = "", *classes: str) -> widgets.HTML:
@@ -59,7 +33,7 @@ def html(value: str = "", *classes: str) -> widgets.HTML:
 
 def frame(*children: widgets.Widget) -> widgets.VBox:
     """Widgets one below another, with our style."""
-    box = widgets.VBox([widgets.HTML(element("style", Markup(STYLE)), layout={"display": "none"}), *children])
+    box = widgets.VBox([widgets.HTML(element("style", css("widgets.css")), layout={"display": "none"}), *children])
     box.add_class("maskkit")
     return box
 

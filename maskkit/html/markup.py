@@ -16,6 +16,11 @@ def element(tag: str, *content: object, **attributes: object) -> Markup:
     return Markup("<{0}{1}>{2}</{0}>").format(tag, Markup("").join(pairs), inner)
 
 
+def css(name: str) -> Markup:
+    """A style sheet beside this file."""
+    return Markup((Path(__file__).parent / name).read_text(encoding="utf-8"))
+
+
 def image(uri: str, alt: str) -> Markup:
     """An <img>; uri: as `data_uri` gives it."""
     return Markup('<img alt="{}" src="{}">').format(alt, uri)

@@ -9,7 +9,7 @@ import jinja2
 from markupsafe import Markup
 
 from maskkit.core import class_names, messages
-from maskkit.html import languages
+from maskkit.html import languages, markup
 
 HERE = Path(__file__).parent
 MOST_NAMES = 12  # classes named in a line; more rows of a table are folded away
@@ -51,7 +51,7 @@ def environment(language: str) -> jinja2.Environment:
     }
     made.globals |= {
         "_": spoken.say,
-        "css": Markup((HERE / "style.css").read_text(encoding="utf-8")),
+        "css": markup.css("style.css"),
         "first_names": class_names.first,
         "language": spoken.code,
         "MOST_NAMES": MOST_NAMES,

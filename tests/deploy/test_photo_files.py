@@ -4,7 +4,7 @@ import os
 from maskkit.deploy import photo_files
 
 
-def test_names_between_nuls_are_no_utf_16():
+def test_names_between_nuls_stay_as_they_are():
     for names in ([b"./a", b"./b"], [b"abc", b"def", b"ghi"], [b"a", b"bcd"], ["é".encode(), b"\xfe\xff"], [b"a\nb"]):
         assert photo_files.read_list(io.BytesIO(b"\0".join(names) + b"\0")) == [os.fsdecode(name) for name in names]
 
