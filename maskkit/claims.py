@@ -84,18 +84,8 @@ def best_accuracy(metrics: Metrics, comparable: bool) -> dict[str, Any]:
     low, high = best["interval"]
     verdict = (WITHIN if low <= report["accuracy"] <= high else DIFFERS) if comparable else NOT_COMPARABLE
     rule = said("the report's {share:percent} lies in this run's 95 % interval", share=report["accuracy"])
-    return row(translatable("best validation accuracy"), score_text(report), score_text(best), verdict, rule)
-
-
-def score_text(score: Mapping[str, Any]) -> dict[str, Any]:
-    """'39 of 40 (97.5 %, 95 % interval 87.1-99.6 %)'."""
-    return said(
-        "{n} of {of} ({share:percent}, 95 % interval {ends:interval})",
-        n=score["correct"],
-        of=score["n"],
-        share=score["accuracy"],
-        ends=score["interval"],
-    )
+    said_report, said_best = evaluate.say_score(report), evaluate.say_score(best)
+    return row(translatable("best validation accuracy"), said_report, said_best, verdict, rule)
 
 
 def confusion_matrix(metrics: Metrics, comparable: bool) -> dict[str, Any]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from maskkit.core import class_names, markdown
 from maskkit.core.intervals import wilson
-from maskkit.core.messages import format_interval, format_percent
+from maskkit.core.messages import format_percent, said
 
 if TYPE_CHECKING:
     import torch
@@ -66,10 +66,20 @@ def score(correct: int, n: int) -> dict[str, Any]:
     return {"correct": int(correct), "n": int(n), "accuracy": correct / n, "interval": list(wilson(correct, n))}
 
 
-def format_score(score: dict[str, Any]) -> str:
+def say_score(score: Mapping[str, Any]) -> dict[str, Any]:
+    """`format_score` as `messages.said` gives it, for a file that pages in other languages read."""
+    return said(
+        "{n} of {of} ({share:percent}, 95 % interval {ends:interval})",
+        n=score["correct"],
+        of=score["n"],
+        share=score["accuracy"],
+        ends=score["interval"],
+    )
+
+
+def format_score(score: Mapping[str, Any]) -> str:
     """'39 of 40 (97.5 %, 95 % interval 87.1-99.6 %)'."""
-    share, ends = format_percent(score["accuracy"]), format_interval(score["interval"])
-    return f"{score['correct']} of {score['n']} ({share}, 95 % interval {ends})"
+    return say_score(score)["sentence"]
 
 
 def is_better(correct: Any, loss: Any, most: Any, lowest: Any) -> Any:

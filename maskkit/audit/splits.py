@@ -4,6 +4,7 @@ import dataclasses
 import random
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -32,6 +33,15 @@ class Heads:
 
 
 @dataclasses.dataclass(frozen=True)
+class Examples:
+    """What all heads learn from: features float32 (n, n_features), labels int64 (n,), and the number of classes."""
+
+    X: torch.Tensor
+    y: torch.Tensor
+    n_classes: int
+
+
+@dataclasses.dataclass(frozen=True)
 class Many:
     """The result of `fit_many`: val_correct int (S, epochs), best_epoch int (S,) from 1, and two `Heads`."""
 
@@ -48,10 +58,8 @@ def fit_many(
     val: torch.Tensor,
     *,
     n_classes: int,
-    epochs: int,
-    batch_size: int,
-    learning_rate: float,
     seeds: Sequence[int],
+    **settings: Any,
 ) -> Many:
     """`train.fit_head` for many splits of the same photos at once, with the same results for each head.
 
@@ -59,28 +67,19 @@ def fit_many(
     arithmetic is element by element, so the heads do not influence one another.
 
     Args:
-        X, y: features float32 (n, n_features) and labels int64 (n,).
+        X, y, n_classes: as `Examples`.
         train, val: rows of X, int64 (S, n_train) and (S, n_val); n_val may be 0.
-        n_classes: outputs of each head.
-        epochs, batch_size, learning_rate: as `train.fit`.
         seeds: S ints, of each head's weights and the order of its photos, as `train.fit` uses them.
+        settings: epochs, batch_size and learning_rate, as `train.fit`.
 
     Returns:
         without validation photos the best epoch is the last.
     """
+    examples = Examples(X, y, n_classes)
+    chunks = [slice(at, at + CHUNK) for at in range(0, len(train), CHUNK)]
     parts = [
-        fit_chunk(
-            X,
-            y,
-            train[at : at + CHUNK],
-            val[at : at + CHUNK],
-            n_classes,
-            epochs,
-            batch_size,
-            learning_rate,
-            seeds[at : at + CHUNK],
-        )
-        for at in bar(range(0, len(train), CHUNK), desc="splits", unit=f" x {CHUNK}")
+        fit_chunk(examples, train[chunk], val[chunk], seeds[chunk], **settings)
+        for chunk in bar(chunks, desc="splits", unit=f" x {CHUNK}")
     ]
     return Many(
         np.concatenate([part.val_correct for part in parts]),
@@ -97,17 +96,17 @@ def join(heads: Sequence[Heads]) -> Heads:
 
 @torch.inference_mode()
 def fit_chunk(
-    X: torch.Tensor,
-    y: torch.Tensor,
+    examples: Examples,
     train: torch.Tensor,
     val: torch.Tensor,
-    n_classes: int,
+    seeds: Sequence[int],
+    *,
     epochs: int,
     batch_size: int,
     learning_rate: float,
-    seeds: Sequence[int],
 ) -> Many:
     """`fit_many` for a few heads."""
+    X, y, n_classes = examples.X, examples.y, examples.n_classes
     new = [model.new_head(X.shape[1], n_classes, seed) for seed in seeds]
     weight, bias = (torch.stack([getattr(head, name).detach() for head in new]) for name in ("weight", "bias"))
     orders = [torch.Generator().manual_seed(seed) for seed in seeds]
@@ -233,12 +232,13 @@ def repeat(
     parts: Sequence[Split],
     *,
     n_classes: int,
-    epochs: int,
-    batch_size: int,
-    learning_rate: float,
     seed: int,
+    **settings: Any,
 ) -> Repeated:
     """Train the recipe on each of `parts`, splits of `draw`; heads of splits of one size train together.
+
+    Args:
+        X, y, n_classes, settings: as `fit_many`; groups: (n,); split number i trains with seed + i.
 
     Returns:
         rows in the order of `parts`.
@@ -251,17 +251,8 @@ def repeat(
     last_right, best_right = np.zeros((n_splits, n), dtype=bool), np.zeros((n_splits, n), dtype=bool)
     for members in sizes.values():
         train, val = (torch.from_numpy(np.stack([parts[index][side] for index in members])) for side in (0, 1))
-        fitted = fit_many(
-            X,
-            y,
-            train,
-            val,
-            n_classes=n_classes,
-            epochs=epochs,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            seeds=[seed + index for index in members],
-        )
+        seeds = [seed + index for index in members]
+        fitted = fit_many(X, y, train, val, n_classes=n_classes, seeds=seeds, **settings)
         last[members], best[members] = fitted.val_correct[:, -1], fitted.val_correct.max(1)
         last_right[members] = right(fitted.last, X, y)
         best_right[members] = right(fitted.best, X, y)

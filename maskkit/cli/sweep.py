@@ -1,7 +1,6 @@
 """`maskkit sweep`: many recipes."""
 
 import argparse
-from typing import Any
 
 from maskkit.cli import shared
 from maskkit.cli.output import print_message, print_next, short_path
@@ -24,15 +23,9 @@ def add(commands: shared.Commands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from maskkit.core import progress
     from maskkit.sweep import cluster, sweep
 
-    with cluster.open_client(arguments.cluster, arguments.workers) as client, progress.bar(unit=" recipes") as bar:
-
-        def update_bar(so_far: Any) -> None:
-            bar.total = len(so_far.rows)
-            bar.update(bar.total - so_far.counts["open"] - bar.n)
-
+    with cluster.open_client(arguments.cluster, arguments.workers) as client:
         result = sweep.run(
             arguments.sweep,
             arguments.out,
@@ -40,7 +33,6 @@ def run(arguments: argparse.Namespace) -> None:
             notebooks=arguments.notebooks,
             retry=arguments.retry,
             print_line=print_message,
-            watch=update_bar,
         )
     print(f"read {short_path((result.folder / 'sweep.html').resolve())}")
     print_next("predict", "YOUR_PHOTOS", "--model", f"{result.name}-best")

@@ -1,6 +1,5 @@
 """Files at addresses such as s3://bucket/photos, through fsspec and the packages it finds installed for each kind."""
 
-import io
 import posixpath
 from pathlib import Path
 from typing import Any
@@ -32,15 +31,11 @@ def split(address: str) -> tuple[Any, str]:
 def find_files(address: str) -> list[str]:
     """The files at or below an address, as addresses, in order; litter left out."""
     system, path = split(address)
-    files = [name for name in system.find(path) if not any(map(listing.is_litter, names_below(name, path)))]
+    below = {name: name.removeprefix(path).strip("/").split("/") for name in system.find(path)}
+    files = [name for name, folders in below.items() if not any(map(listing.is_litter, folders))]
     if not files and not system.exists(path):
         raise FileNotFoundError(f"there is no file or folder {address}")
     return [system.unstrip_protocol(name) for name in sorted(files)]
-
-
-def names_below(path: str, folder: str) -> list[str]:
-    """The names of the folders between a folder and a path, and of the path itself."""
-    return [name for name in path.removeprefix(folder).split("/") if name]
 
 
 def read(address: str | Path) -> bytes:
@@ -49,11 +44,6 @@ def read(address: str | Path) -> bytes:
         return Path(address).read_bytes()
     system, path = split(str(address))
     return system.cat_file(path)
-
-
-def open_photo(address: str) -> io.BytesIO:
-    """What is at an address, as a binary stream that can be sought."""
-    return io.BytesIO(read(address))
 
 
 def write(address: str | Path, content: bytes) -> None:

@@ -1,6 +1,7 @@
 """The files that a command line names: found in folders, in lists and at addresses, and read as photos."""
 
 import codecs
+import io
 import itertools
 import os
 from collections.abc import Iterable, Iterator
@@ -94,7 +95,7 @@ def read_photo(name: str) -> Image.Image:
     """
     try:
         if addresses.is_address(name):
-            return decoding.decode_open(addresses.open_photo(name))
+            return decoding.decode_open(io.BytesIO(addresses.read(name)))
         if os.path.isdir(name):
             raise ValueError("a folder that cannot be read")
         return decoding.decode(name)

@@ -1,12 +1,11 @@
 """Pages from the Jinja2 templates beside this file: single files that run no script and load nothing from elsewhere."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
 
 from maskkit.core import class_names, messages
 from maskkit.html import languages, markup
@@ -61,18 +60,10 @@ def environment(language: str) -> jinja2.Environment:
     return made
 
 
-def table(caption: str, columns: list[str], rows: list[list[object]]) -> Markup:
-    """A table alone, in English, for a notebook."""
-    return macro("table")(caption, columns, rows)
-
-
 def class_list(classes: Sequence[str]) -> str:
     """The classes in a line, in English; of many the first and how many more there are."""
-    return macro("class_list")(classes).unescape()
-
-
-def macro(name: str) -> Callable[..., Markup]:
-    return getattr(environment("en").get_template("macros.html").module, name)
+    macros: Any = environment("en").get_template("macros.html").module
+    return macros.class_list(classes).unescape()
 
 
 def mistaken(classes: list[str], matrix: list[list[int]]) -> list[tuple[str, str, int]]:

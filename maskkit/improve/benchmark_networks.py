@@ -5,14 +5,13 @@ and batch size the networks follow one another directly, so that other programs 
 alike. Ratios are computed within a round; their median over the rounds is reported (`speed_table`).
 """
 
-import contextlib
 import dataclasses
 import os
 import random
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +65,7 @@ def compare(
     device: torch.device,
     seed: int,
 ) -> list[dict[str, Any]]:
-    """Measure networks against each other; random state, thread count and gradients are left unchanged.
+    """Measure networks against each other; torch's random state and thread count are left unchanged.
 
     Args:
         archs: names that `model.architecture` knows; ratios refer to the first.
@@ -101,7 +100,7 @@ def compare(
         model.architecture(arch)
     setting = describe(threads=threads, device=device, rounds=rounds, seconds=seconds, size_px=size_px, seed=seed)
     wanted = set(engines) - ({"cuda"} if device.type != "cuda" else set())
-    with unchanged_state(threads), tempfile.TemporaryDirectory() as folder:
+    with torch_threads(threads), torch.random.fork_rng(devices=[]), tempfile.TemporaryDirectory() as folder:
         images = draw_images({1, *batches}, size_px, seed)
         setup = Setup(images, n_classes, wanted, threads, device, Path(folder), seed)
         steps = len(archs) * PREPARING + rounds * len(archs) * len(batches) * len({"eager", *engines})
@@ -145,18 +144,6 @@ def draw_images(sizes: set[int], size_px: int, seed: int) -> dict[int, torch.Ten
     """Return random images for each batch size."""
     generator = torch.Generator().manual_seed(seed)
     return {n: torch.randn(n, 3, size_px, size_px, generator=generator) for n in sorted(sizes)}
-
-
-@contextlib.contextmanager
-def unchanged_state(threads: int) -> Iterator[None]:
-    """Use `threads` threads within the block; restore the caller's number and random states afterwards."""
-    python, arrays = random.getstate(), np.random.get_state()
-    try:
-        with torch_threads(threads), torch.random.fork_rng(devices=[]):
-            yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(arrays)
 
 
 # --- before the rounds --------------------------------------------------------------------------

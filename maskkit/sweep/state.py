@@ -1,4 +1,4 @@
-"""A sweep's recipes with what is known of each: what the ranking, the page and the live table take."""
+"""A sweep's recipes with what is known of each: what the ranking and the page take."""
 
 import dataclasses
 from pathlib import Path

@@ -9,9 +9,12 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tqdm import tqdm
+
 from maskkit import runs
 from maskkit.core import disk, paths
-from maskkit.sweep import cluster, extraction, fitting, jobs, live, planning, through_notebooks
+from maskkit.core.progress import bar
+from maskkit.sweep import cluster, extraction, fitting, jobs, planning, through_notebooks
 from maskkit.sweep.folder import SweepFolder
 from maskkit.sweep.recipe_inputs import FeatureSettings
 from maskkit.sweep.recipes import Recipe, read_sweep
@@ -44,7 +47,7 @@ def run(
         notebooks: run each recipe through 01-03 too, into runs/<name>-<key>.
         retry: keys, or their beginnings, of broken recipes to compute again; "all" for all.
         print_line: takes each line of progress.
-        watch: called with the `Sweep` at each change; by default a live table in a notebook, and nothing elsewhere.
+        watch: called with the `Sweep` at each change, beside the progress bar.
 
     Raises:
         FileNotFoundError, ValueError, TypeError: a user's mistake, before anything is computed.
@@ -60,12 +63,13 @@ def run(
     print_line(f"{len(recipes):,} recipes: {done:,} done, {broken:,} broken, {len(todo):,} to compute")
     if client is not None:
         cluster.check_workers(client)
-    recorder = Recorder(sweep, folder, watch or live.make_table())
-    recorder.show(force=True)
-    try:
-        compute(todo, folder, client, recorder, print_line)
-    finally:
+    with bar(total=len(recipes), initial=done + broken, unit=" recipes") as progress:
+        recorder = Recorder(sweep, folder, progress, watch)
         recorder.show(force=True)
+        try:
+            compute(todo, folder, client, recorder, print_line)
+        finally:
+            recorder.show(force=True)
     for key in sweep.of("broken"):
         print_line(f"broken: {key}: {sweep.rows[key]['error']}")
     finish(sweep, client, best, notebooks, print_line)
@@ -88,10 +92,13 @@ def match_broken(retry: Iterable[str], broken: list[str]) -> set[str]:
 
 
 class Recorder:
-    """Writes each outcome; keeps runs.csv, and whoever watches, up to date at most once in SECONDS."""
+    """Writes each outcome; keeps runs.csv, the bar and whoever watches up to date at most once in SECONDS."""
 
-    def __init__(self, sweep: Sweep, folder: SweepFolder, watch: Callable[[Sweep], object] | None) -> None:
-        self.sweep, self.folder, self.watch, self.shown_at = sweep, folder, watch, -math.inf
+    def __init__(
+        self, sweep: Sweep, folder: SweepFolder, progress: tqdm, watch: Callable[[Sweep], object] | None
+    ) -> None:
+        self.sweep, self.folder, self.progress, self.watch = sweep, folder, progress, watch
+        self.shown_at = -math.inf
 
     def record(self, key: str, outcome: jobs.Outcome, notes: dict[str, str]) -> None:
         recipe = self.sweep.recipes[key]
@@ -104,6 +111,7 @@ class Recorder:
             return
         rows = list(self.sweep.rows.values())
         disk.write_csv(self.folder.path / "runs.csv", rows, list(rows[0]))
+        self.progress.update(len(rows) - self.sweep.counts["open"] - self.progress.n)
         if self.watch:
             self.watch(self.sweep)
         self.shown_at = time.monotonic()

@@ -12,7 +12,8 @@ def test_an_element_escapes_its_text_and_attributes():
 
 
 def test_a_table_alone_is_escaped_and_labelled():
-    html = render.table("said <b>", ["name", "n"], [["<i>", 1], [markup.element("code", "x"), 2]])
+    macros = render.environment("en").get_template("macros.html").module
+    html = macros.table("said <b>", ["name", "n"], [["<i>", 1], [markup.element("code", "x"), 2]])
     assert "<caption>said &lt;b&gt;</caption>" in html and "&lt;i&gt;</th>" in html and "<code>x</code></th>" in html
     assert html.count('scope="col"') == html.count('scope="row"') == 2
 

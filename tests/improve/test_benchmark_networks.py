@@ -52,14 +52,6 @@ def test_the_comparison_is_complete_and_leaves_everything_as_it_was(no_onnx):
     assert "39 of 40 (97.5 %" in text and "unknown: not measured in this comparison" in text and "threads: 1" in text
 
 
-def test_threads_are_restored_after_an_error():
-    before = torch.get_num_threads()
-    with pytest.raises(ZeroDivisionError), benchmark_networks.unchanged_state(before + 1):
-        assert torch.get_num_threads() == before + 1
-        raise ZeroDivisionError
-    assert torch.get_num_threads() == before
-
-
 def test_weights_that_are_not_available_do_not_stop_the_comparison():
     settings = SETTINGS | {"engines": ()}
     [row] = benchmark_networks.compare(("resnet18",), weights={"resnet18": "nowhere.pth"}, accuracy={}, **settings)
