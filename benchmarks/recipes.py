@@ -21,8 +21,9 @@ import torch
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from maskkit import augment, data, features, fine_tuning, model, pretrained, split, train
+from maskkit import data, features, model, pretrained, split, train
 from maskkit.core import disk, environment, intervals, paths
+from maskkit.improve import augment, fine_tuning
 from maskkit.sources import decoding, folders, listing
 
 CPU = torch.device("cpu")

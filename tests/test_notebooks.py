@@ -10,8 +10,8 @@ import nbformat
 import pytest
 import yaml
 
-from maskkit import augment
 from maskkit.core import paths
+from maskkit.improve import augment
 from maskkit.runner import notebook_parameters, notebooks
 
 REPORT = notebooks.find_report()

@@ -15,9 +15,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from maskkit import augment, checkpoint, corrections, data, evaluate, features, model, runs, split, train
+from maskkit import checkpoint, corrections, data, evaluate, features, model, runs, split, train
 from maskkit.audit import calibration, label_errors, recipes, regions
 from maskkit.core import paths
+from maskkit.improve import augment
 from maskkit.sources import decoding
 
 SORTS = ("likely wrong label", "loss", "file name")

@@ -58,7 +58,8 @@ def views(
         images: PIL RGB images (N); labels: int (N,), places in `classes`; augmentations: names;
             photos: for the title; seed: of the views.
     """
-    from maskkit import augment, model  # late, since they bring torch
+    from maskkit import model
+    from maskkit.improve import augment  # late, since they bring torch
 
     rank = {index: place for place, index in enumerate(class_names.natural_order(classes))}
     shown = sorted(range(len(images)), key=lambda i: rank[labels[i]])[: max(1, MAX_ROWS // len(augmentations))]

@@ -16,10 +16,11 @@ import numpy as np
 import torch
 from torch.utils.data import TensorDataset
 
-from maskkit import augment, data, features, fine_tuning, model, train
+from maskkit import data, features, model, train
 from maskkit.audit.classifiers import Classifier
 from maskkit.core import batches, parameters
 from maskkit.core.progress import bar
+from maskkit.improve import augment, fine_tuning
 from maskkit.improve.test_sets import Drawn, TestSet
 
 CPU = torch.device("cpu")

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from maskkit import augment, data, model
+from maskkit import data, model
 from maskkit.audit import leaks, splits, survey
 from maskkit.audit.audited import draw_evenly, find_versions
+from maskkit.improve import augment
 from maskkit.sources import decoding, folders, listing
 
 SPARE = 1.5  # candidates read per photo that is needed: some are versions of drawn ones

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 import yaml
 
-from maskkit import augment, checkpoint, data, features, fine_tuning, model, pretrained, runs, train
+from maskkit import checkpoint, data, features, model, pretrained, runs, train
 from maskkit.core import paths
+from maskkit.improve import augment, fine_tuning
 from maskkit.improve.recipes import Trained
 from maskkit.improve.test_sets import TestSet
 from maskkit.recipe import Recipe, save_training

@@ -67,7 +67,8 @@ def fit_last_stages(recipe: Recipe, draw: Draw, settings: FeatureSettings, head_
     """Unfreeze the last stages after the head is trained: (both trainings joined, bool (n_val,) who is right)."""
     from torch.utils.data import DataLoader
 
-    from maskkit import data, evaluate, fine_tuning, model, pretrained
+    from maskkit import data, evaluate, model, pretrained
+    from maskkit.improve import fine_tuning
 
     backbone, device = settings.backbone, model.device(settings.device)
     source = pretrained.find(backbone.arch, backbone.weights)

@@ -77,7 +77,8 @@ class FeatureSettings:
 
     def datasets(self, draw: Draw) -> "tuple[list[Photos], Photos]":
         """(views of the training photos, validation photos)."""
-        from maskkit import augment, data, model
+        from maskkit import data, model
+        from maskkit.improve import augment
 
         classes = data.classes(draw.rows)
         train, val = (

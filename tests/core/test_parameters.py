@@ -1,6 +1,5 @@
-from maskkit import augment
 from maskkit.core import parameters, paths
-from maskkit.improve import benchmark_networks
+from maskkit.improve import augment, benchmark_networks
 from maskkit.runner import notebook_parameters
 
 

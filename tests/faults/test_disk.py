@@ -13,9 +13,9 @@ import pytest
 from maskkit import checkpoint, features, model, plots, pretrained, runs, split, train
 from maskkit.audit import audit, leaks
 from maskkit.core import paths
+from maskkit.improve.training_checkpoint import TrainingCheckpoint
 from maskkit.runner import reproduce
 from maskkit.sources import folders
-from maskkit.training_checkpoint import TrainingCheckpoint
 
 CALLS = ("mkstemp", "write", "replace")
 FAULTS = {"disk full": errno.ENOSPC, "permission denied": errno.EACCES}
@@ -113,7 +113,7 @@ ALLOWED = {
     "runner/follow_up.py": "papermill writes the executed notebook; then it is renamed",
     "cli/predict.py": "the table of predict, through disk.replacing; what was reached when a signal comes",
     "deploy/export.py": "through runs.replacing",
-    "training_checkpoint.py": "removes the checkpoint of a finished training",
+    "improve/training_checkpoint.py": "removes the checkpoint of a finished training",
     "features.py": "removes what killed writers left in the cache",
     "sweep/folder.py": "removes the word of a broken recipe that is tried again",
     "improve/network_memory.py": "/proc",

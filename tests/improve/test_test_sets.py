@@ -7,9 +7,9 @@ import torch
 from conftest import fill
 from PIL import ImageOps
 
-from maskkit import augment, data, model, split
+from maskkit import data, model, split
 from maskkit.core import paths
-from maskkit.improve import test_sets
+from maskkit.improve import augment, test_sets
 from maskkit.sources import folders
 
 CLASSES = folders.REPORT_CLASSES

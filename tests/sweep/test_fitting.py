@@ -1,8 +1,9 @@
 import pytest
 from conftest import TOLERANCE
 
-from maskkit import augment, data, features, model, pretrained, split, train
+from maskkit import data, features, model, pretrained, split, train
 from maskkit.core import disk, paths
+from maskkit.improve import augment
 from maskkit.sources import folders
 
 

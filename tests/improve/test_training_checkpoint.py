@@ -6,8 +6,8 @@ from torch import nn
 from torch.utils.data import TensorDataset
 
 from maskkit import train
-from maskkit.fine_tuning import WeightInterpolation
-from maskkit.training_checkpoint import TrainingCheckpoint
+from maskkit.improve.fine_tuning import WeightInterpolation
+from maskkit.improve.training_checkpoint import TrainingCheckpoint
 from tests.test_train import CPU, SETTINGS
 
 

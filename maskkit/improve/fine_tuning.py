@@ -10,7 +10,7 @@ from torch.utils.data import TensorDataset
 
 from maskkit import data, features, model, train
 from maskkit.core import parameters
-from maskkit.training_checkpoint import TrainingCheckpoint
+from maskkit.improve.training_checkpoint import TrainingCheckpoint
 
 
 class WeightInterpolation(train.Hook):

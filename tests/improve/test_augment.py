@@ -4,8 +4,9 @@ import torch
 from conftest import TOLERANCE, draw_photo
 from PIL import Image
 
-from maskkit import augment, data, model
+from maskkit import data, model
 from maskkit.core import parallel
+from maskkit.improve import augment
 from maskkit.sources import folders
 
 pytestmark = pytest.mark.numeric

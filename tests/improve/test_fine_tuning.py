@@ -6,7 +6,8 @@ import torch
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from maskkit import augment, features, fine_tuning, model, train
+from maskkit import features, model, train
+from maskkit.improve import augment, fine_tuning
 from tests.test_train import CPU, RANDOM, SETTINGS, losses, within_a_photo
 
 pytestmark = pytest.mark.numeric
