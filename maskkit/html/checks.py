@@ -45,12 +45,12 @@ def trust_figure(folder: Path, name: str) -> Figure | None:
 def card(audit: Audit, check: Entry, run: str | None) -> dict[str, Any]:
     """The result of a check."""
     entry = audit["lights"][check["name"]]
-    return described(entry, {"title": check["title"]}, command(audit, check, run)) | {"name": check["name"]}
+    return described(entry, {"title": check["title"]}, command(check, run)) | {"name": check["name"]}
 
 
 def section(audit: Audit, check: Entry, folder: Path, run: str | None) -> dict[str, Any]:
     """The section of a check: its figures and entries; `reason`: why there is none."""
-    names, measure, entries = check["entries"], command(audit, check, run), audit[check["section"]]
+    names, measure, entries = check["entries"], command(check, run), audit[check["section"]]
     figures = drawn_figures(check, folder) if entries else []
     main = check["figures"][0] if entries and check["figures"] else None
     is_drawn = not main or any(figure["name"] == main for figure in figures)
@@ -109,6 +109,6 @@ def lists(audit: Audit, check: Entry, key: str) -> dict[str, Any]:
     }
 
 
-def command(audit: Audit, check: Entry, run: str | None) -> str:
+def command(check: Entry, run: str | None) -> str:
     """The command that measures what is missing."""
     return audit_file.command(run) + (" AGAINST=ANOTHER_FOLDER" if check["name"] == "other_source" else "")

@@ -168,7 +168,7 @@ def hair_behind(canvas: Canvas, rng: np.random.Generator) -> None:
         canvas.fill(oval(between(rng, -0.2, 0.2), -1.6, 0.45, 0.4), colour)
 
 
-def body(canvas: Canvas, rng: np.random.Generator) -> None:
+def body(canvas: Canvas) -> None:
     """Neck, shoulders and clothing."""
     scene, skin, cloth = canvas.scene, canvas.scene["skin"], canvas.scene["cloth"]
     canvas.fill(mirror(((0.5, 0.6), (0.56, 1.8), (0.9, 2.4))), darker(skin, 0.12), smooth=False)
@@ -200,7 +200,7 @@ def body(canvas: Canvas, rng: np.random.Generator) -> None:
         canvas.line(((0, 1.85), (0, 2.4), (0, 3)), darker(cloth, 0.3), 0.04)
 
 
-def scarf(canvas: Canvas, rng: np.random.Generator) -> None:
+def scarf(canvas: Canvas) -> None:
     """A knitted scarf around the neck; as a hard case it reaches up to the mouth."""
     top, colour = canvas.scene["scarf_top"], canvas.scene["second"]
     band = mirror(((0, top + 0.1), (0.6, top), (1.08, top - 0.08), (1.2, top + 0.45), (0.95, 2.1), (0, 2.25)))
@@ -510,7 +510,7 @@ def draw(index: int, label: str, seed: int) -> tuple[Image.Image, dict[str, Any]
     canvas = Canvas(scene)
     background(canvas, rng)
     hair_behind(canvas, rng)
-    body(canvas, rng)
+    body(canvas)
     area = head(canvas)
     face = canvas.front
     eyes(face, rng)
@@ -527,7 +527,7 @@ def draw(index: int, label: str, seed: int) -> tuple[Image.Image, dict[str, Any]
     if "hair" in row:
         strands(canvas, rng)
     if scene["clothing"] == "scarf":
-        scarf(canvas, rng)
+        scarf(canvas)
     if scene["hand"]:
         hand(canvas, rng)
     return photograph(canvas, rng), {"label": label, "index": index, "hard": hard, "mask": kind, **flatten(scene)}

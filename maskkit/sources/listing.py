@@ -174,8 +174,8 @@ def printable(path: str | Path) -> str:
     return str(path).encode("utf-8", "replace").decode("utf-8")
 
 
-def join_names(items: Iterable[str | Path], most: int = 6) -> str:
-    """Names, or the last names of paths, in a sentence; of many only the first."""
+def join_names(items: Iterable[str | Path]) -> str:
+    """Names, or the last names of paths, in a sentence; of many only the first six."""
     names = [item.name if isinstance(item, Path) else item for item in items]
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return printable(", ".join(names[:most]) + more)
+    more = f" and {len(names) - 6} more" if len(names) > 6 else ""
+    return printable(", ".join(names[:6]) + more)
