@@ -1,22 +1,19 @@
 """Predictions on one page: how many of each class, the photos the model is least sure of, what was skipped."""
 
-import io
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-from PIL import Image
 
 from maskkit import __version__, runs
 from maskkit.core import class_names, disk
 from maskkit.core.messages import format_percent, plural
 from maskkit.deploy.photo_files import read_photo
 from maskkit.deploy.summary import CONFIDENCE_LEVELS, Summary
-from maskkit.html.markup import data_uri
+from maskkit.html import markup
 from maskkit.html.render import MOST_NAMES, render
 
-THUMBNAIL_PX = 144  # the longer side; about 5 kilobytes a picture
+THUMBNAIL_PX = 144  # the longer side
 
 
 def write(summary: Summary, about: Mapping[str, object], path: Path) -> Path:
@@ -72,10 +69,6 @@ def card(row: Mapping[str, Any]) -> dict[str, Any]:
 def thumbnail(name: str) -> str | None:
     """A photo as a small JPEG for a page; None where it has gone since it was classified."""
     try:
-        image = read_photo(name)
+        return markup.thumbnail(read_photo(name), THUMBNAIL_PX)
     except ValueError:
         return None
-    image.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.LANCZOS)
-    file = io.BytesIO()
-    image.save(file, "JPEG", quality=82)
-    return data_uri(file.getvalue(), "jpeg")

@@ -4,7 +4,6 @@ There is no widget here: `widgets` and `gallery` show the state. The photos' fea
 costs the training of a head only, and the numbers are those of a new run with the same corrections.csv.
 """
 
-import base64
 import dataclasses
 import io
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from PIL import Image
 from maskkit import checkpoint, corrections, data, evaluate, features, model, runs, split, train
 from maskkit.audit import calibration, label_errors, recipes, regions
 from maskkit.core import paths
+from maskkit.html import markup
 from maskkit.improve import augment
 from maskkit.sources import decoding
 
@@ -317,13 +317,9 @@ class Explorer:
         return self._photos.image(place)
 
     def thumbnail(self, place: int) -> str:
-        """The photo as a small JPEG, base64."""
+        """The photo made small, for a `src` attribute."""
         if place not in self._thumbnails:
-            image = self.image(place)
-            image.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.LANCZOS)
-            file = io.BytesIO()
-            image.save(file, "JPEG", quality=85)
-            self._thumbnails[place] = base64.b64encode(file.getvalue()).decode()
+            self._thumbnails[place] = markup.thumbnail(self.image(place), THUMBNAIL_PX)
         return self._thumbnails[place]
 
     def explain(self, photo: bytes) -> Answer:

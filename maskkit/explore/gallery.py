@@ -166,7 +166,7 @@ class Tile:
         paragraphs = Markup("").join(
             element("p", line, class_="mk-soft" if number > 1 else "", title=line) for number, line in enumerate(lines)
         )
-        picture = image(f"data:image/jpeg;base64,{explorer.thumbnail(place)}", explorer.name(place))
+        picture = image(explorer.thumbnail(place), explorer.name(place))
         self.photo.value = picture + paragraphs
 
 
