@@ -84,8 +84,8 @@ def best_accuracy(metrics: Metrics, comparable: bool) -> dict[str, Any]:
     low, high = best["interval"]
     verdict = (WITHIN if low <= report["accuracy"] <= high else DIFFERS) if comparable else NOT_COMPARABLE
     rule = said("the report's {share:percent} lies in this run's 95 % interval", share=report["accuracy"])
-    said_report, said_best = evaluate.say_score(report), evaluate.say_score(best)
-    return row(translatable("best validation accuracy"), said_report, said_best, verdict, rule)
+    report_words, best_words = evaluate.score_message(report), evaluate.score_message(best)
+    return row(translatable("best validation accuracy"), report_words, best_words, verdict, rule)
 
 
 def confusion_matrix(metrics: Metrics, comparable: bool) -> dict[str, Any]:

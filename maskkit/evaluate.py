@@ -66,8 +66,8 @@ def score(correct: int, n: int) -> dict[str, Any]:
     return {"correct": int(correct), "n": int(n), "accuracy": correct / n, "interval": list(wilson(correct, n))}
 
 
-def say_score(score: Mapping[str, Any]) -> dict[str, Any]:
-    """`format_score` as `messages.said` gives it, for a file that pages in other languages read."""
+def score_message(score: Mapping[str, Any]) -> dict[str, Any]:
+    """`format_score` as `messages.said` gives it, for files that pages in other languages read."""
     return said(
         "{n} of {of} ({share:percent}, 95 % interval {ends:interval})",
         n=score["correct"],
@@ -79,7 +79,7 @@ def say_score(score: Mapping[str, Any]) -> dict[str, Any]:
 
 def format_score(score: Mapping[str, Any]) -> str:
     """'39 of 40 (97.5 %, 95 % interval 87.1-99.6 %)'."""
-    return say_score(score)["sentence"]
+    return score_message(score)["sentence"]
 
 
 def is_better(correct: Any, loss: Any, most: Any, lowest: Any) -> Any:
