@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tqdm import tqdm
-
 from maskkit import runs
 from maskkit.core import disk, paths
 from maskkit.core.progress import bar
@@ -95,7 +93,7 @@ class Recorder:
     """Writes each outcome; keeps runs.csv, the bar and whoever watches up to date at most once in SECONDS."""
 
     def __init__(
-        self, sweep: Sweep, folder: SweepFolder, progress: tqdm, watch: Callable[[Sweep], object] | None
+        self, sweep: Sweep, folder: SweepFolder, progress: Any, watch: Callable[[Sweep], object] | None
     ) -> None:
         self.sweep, self.folder, self.progress, self.watch = sweep, folder, progress, watch
         self.shown_at = -math.inf
