@@ -65,17 +65,17 @@ def split_sizes(metrics: Metrics, comparable: bool) -> dict[str, Any]:
     sizes = (metrics["n_train"], metrics["n_val"])
     report, here = (said("{n} training, {m} validation photos", n=n, m=m) for n, m in (REPORT_PARTS, sizes))
     verdict = same_or_differs(sizes == REPORT_PARTS, comparable)
-    return row(translatable("photos in each part"), report, here, verdict, translatable("equal"))
+    return row(translatable("photos in each set"), report, here, verdict, translatable("equal"))
 
 
 def trained_weights(metrics: Metrics, comparable: bool) -> dict[str, Any]:
-    """How many weights learn."""
+    """How many weights are trained."""
     comparable = comparable and metrics["arch"] == "resnet18"
     report = said("{n:,} (resnet18)", n=REPORT_TRAINABLE)
     numbers = {"n": metrics["trainable"], "of": metrics["total"], "arch": metrics["arch"]}
     here = said("{n:,} of {of:,} ({arch})", **numbers)
     verdict = same_or_differs(metrics["trainable"] == REPORT_TRAINABLE, comparable)
-    return row(translatable("weights that learn"), report, here, verdict, translatable("equal, for ResNet18"))
+    return row(translatable("trained weights"), report, here, verdict, translatable("equal, for ResNet18"))
 
 
 def best_accuracy(metrics: Metrics, comparable: bool) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def confusion_matrix(metrics: Metrics, comparable: bool) -> dict[str, Any]:
         shares = [counts[index] / sum(counts) for index, counts in enumerate(REPORT_CONFUSION)]
         is_inside = all(low <= share <= high for (low, high), share in zip(recalls, shares, strict=True))
         verdict = WITHIN if is_inside else DIFFERS
-    rule = translatable("equal, or each class's share of right answers lies in this run's 95 % interval")
+    rule = translatable("equal, or the recall of each class lies in this run's 95 % interval")
     report, here = matrix_text(REPORT_CONFUSION), matrix_text(matrix)
     return row(translatable("confusion matrix"), report, here, verdict, rule)
 
@@ -146,7 +146,7 @@ def curves_converge(history: History) -> dict[str, Any]:
         late=late,
     )
     rule = translatable(
-        "the validation loss falls less in the second half than in the first, and does not rise by more"
+        "the change of the validation loss in the second half is smaller than its fall in the first half"
     )
     return row(claim, report, here_measured, same_or_differs(abs(late) < early), rule)
 
@@ -157,7 +157,7 @@ def no_gap(history: History) -> dict[str, Any]:
     gap = last["train_accuracy"] - last["val_accuracy"]
     here = said("training minus validation accuracy, last epoch: {gap:+.1f} points", gap=100 * gap)
     rule = said("at most {n:.0f} points: two photos of 40", n=100 * GAP)
-    claim, report = translatable("no gap between the parts"), translatable("no gap")
+    claim, report = translatable("no gap between training and validation"), translatable("no gap")
     return row(claim, report, here, same_or_differs(gap <= GAP), rule)
 
 

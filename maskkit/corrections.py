@@ -11,7 +11,7 @@ from maskkit.core import disk, paths
 from maskkit.core.messages import translatable
 
 COLUMNS = ("sha256", "source", "found", "action", "label", "changed")
-RELABEL, SET_ASIDE = "relabel", "set_aside"
+RELABEL, EXCLUDE = "relabel", "exclude"
 REASON = translatable("excluded by hand")  # in rejected.csv
 
 
@@ -46,9 +46,9 @@ def read(path: Path) -> list[dict[str, str]]:
     if rows and not set(COLUMNS) <= rows[0].keys():
         raise ValueError(f"CORRECTIONS: {path} must have the columns {', '.join(COLUMNS)}")
     for number, row in enumerate(rows, start=2):
-        if row["action"] not in (RELABEL, SET_ASIDE) or (row["action"] == RELABEL) != bool(row["label"]):
+        if row["action"] not in (RELABEL, EXCLUDE) or (row["action"] == RELABEL) != bool(row["label"]):
             raise ValueError(
-                f"CORRECTIONS: {path}, line {number}: action must be {RELABEL} with a label, or {SET_ASIDE} without, "
+                f"CORRECTIONS: {path}, line {number}: action must be {RELABEL} with a label, or {EXCLUDE} without, "
                 f"got {row['action']!r} with {row['label']!r}"
             )
     return rows
@@ -61,7 +61,7 @@ def append(path: Path, *, sha256: str, source: str, found: str, label: str | Non
         sha256: of the photo's bytes; source: its path below the photo folder; found: the class whose folder it lies in.
         label: the class it belongs to, or None to exclude it.
     """
-    action = SET_ASIDE if label is None else RELABEL
+    action = EXCLUDE if label is None else RELABEL
     row = dict(zip(COLUMNS, (sha256, source, found, action, label or "", runs.now()), strict=True))
     disk.write_csv(path, [*read(path), row], COLUMNS)
 

@@ -79,7 +79,7 @@ def context(run_dir: Path, metrics: Metrics) -> dict[str, Any]:
         "claims": disk.read_json(run_dir / "claims.json") if (run_dir / "claims.json").exists() else None,
         "conflicts": read_rows(run_dir / "conflicts.csv"),
         "rejected": rejected,
-        "set_aside_by_hand": any(row["reason"] == corrections.REASON for row in rejected or ()),
+        "excluded_by_hand": any(row["reason"] == corrections.REASON for row in rejected or ()),
         "environment": read_environment(run_dir),
         "command": command(metrics),
     }

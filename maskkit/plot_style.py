@@ -10,7 +10,7 @@ import contextvars
 import functools
 import math
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ParamSpec
 
@@ -133,6 +133,17 @@ def phrase(template: str, **values: Any) -> str:
 def phrase_plural(n: int, one: str, many: str) -> str:
     """The template `one` where n is 1, otherwise `many`, in the figure's language; both may name {n}."""
     return phrase(one if n == 1 else many, n=n)
+
+
+def stored(record: Mapping[str, Any], field: str = "sentence") -> str:
+    """A field of a JSON file's record in the figure's language, as `Language.stored`; English without a translation."""
+    message, english = languages.message_of(record, field), str(record[field] or "")
+    return phrase(message["id"], **message["values"]) if message else translate(english)
+
+
+def translate(english: str) -> str:
+    """A message id without values in the figure's language."""
+    return languages.get(LANGUAGE.get()).translate(english)
 
 
 def localize(number: str) -> str:
@@ -332,6 +343,11 @@ def label(text: object, length: int = 24) -> str:
     return plain(replace_undrawable(class_names.cut(str(text), length)))
 
 
+def title_label(name: str) -> str:
+    """The name of photos or of a network in the line below a heading, in the figure's language where it has one."""
+    return label(translate(name), 48)
+
+
 def replace_undrawable(text: str) -> str:
     """A text as our font draws it: □ in place of characters that it does not have."""
     return "".join(letter if ord(letter) in drawable() else "□" for letter in text)
@@ -349,10 +365,6 @@ def plain(text: str) -> str:
     if any(unicodedata.bidirectional(letter) in ("R", "AL", "AN") for letter in text):
         text = f"\u200e{text}\u200e"
     return text.replace("$", r"\$")
-
-
-def plural(n: int, noun: str) -> str:
-    return f"{n:,} {noun}" + ("" if n == 1 else "s")
 
 
 def percent(fraction: float) -> str:

@@ -49,11 +49,11 @@ from maskkit.plot_style import (
     phrase,
     phrase_plural,
     picture,
-    plural,
     select_classes,
     styled,
     tiles,
     tint,
+    title_label,
     verdict,
 )
 from maskkit.report import REPORT_ACCURACY
@@ -95,12 +95,12 @@ def photos_grid(
         axes[0].set_title(names[index], color=styles[index][0], weight="bold", fontsize=10.5, pad=5)
     heading(
         fig,
-        phrase("What the network is asked to tell apart") + of_classes(len(rows), classes),
+        phrase("Photos of each class") + of_classes(len(rows), classes),
         " · ".join(
             (
                 phrase_plural(shown, "{n:,} photo shown", "{n:,} photos shown"),
                 *([phrase("the first classes by name")] if len(rows) < len(classes) else []),
-                label(photos, 48),
+                title_label(photos),
             )
         ),
     )
@@ -115,7 +115,7 @@ def split_counts(counts: dict[str, dict[str, int]], photos: str, *, language: st
         counts: {part: {label: n}}; photos: which photos, for the title.
     """
     classes = sorted({name for part in counts.values() for name in part})
-    names = {"train": phrase("training part"), "val": phrase("validation part")}
+    names = {"train": phrase("training set"), "val": phrase("validation set")}
     sums = [sum(part.get(name, 0) for part in counts.values()) for name in classes]
     shown, others = select_classes(classes, sums)
     most = max((n for part in counts.values() for n in part.values()), default=1)
@@ -149,10 +149,10 @@ def split_counts(counts: dict[str, dict[str, int]], photos: str, *, language: st
     total = sum(sum(part.values()) for part in counts.values())
     heading(
         fig,
-        phrase("How the photos were divided") + of_classes(len(shown), classes),
+        phrase("Training and validation photos") + of_classes(len(shown), classes),
         f"{phrase_plural(total, '{n:,} photo', '{n:,} photos')} · "
         f"{format_selection(phrase('the classes with the fewest photos'), others, sums)}"
-        f"{label(photos, 48)}",
+        f"{title_label(photos)}",
     )
     return fig
 
@@ -171,9 +171,9 @@ def feature_vector(image: Image.Image, values: np.ndarray, photos: str, arch: st
     left.set_title(phrase("the photo"))
     squares = right.imshow(np.reshape(values, (n_rows, -1)), cmap=FILL, interpolation="nearest")
     right.set(xticks=[], yticks=[], xlabel=phrase("{n} rows of {m} features", n=n_rows, m=n // n_rows))
-    right.set_title(phrase("what the head sees"))
+    right.set_title(phrase("what the head receives"))
     fig.colorbar(squares, ax=right, label=phrase("value (no unit)"))
-    heading(fig, phrase("One photo as {n:,} numbers", n=n), f"{label(arch)} · {label(photos, 48)}")
+    heading(fig, phrase("One photo as {n:,} numbers", n=n), f"{title_label(arch)} · {title_label(photos)}")
     return fig
 
 
@@ -205,7 +205,7 @@ def training_curves(history: list[dict[str, Any]], photos: str, arch: str, *, la
     heading(
         fig,
         phrase("Training: best validation accuracy {score}", score=format_rate(best["val_correct"], n_val)),
-        f"{phrase('epoch {n} of {of}', n=best['epoch'], of=max(epochs))} · {label(arch)} · {label(photos, 48)}",
+        f"{phrase('epoch {n} of {of}', n=best['epoch'], of=max(epochs))} · {title_label(arch)} · {title_label(photos)}",
     )
     return fig
 
@@ -257,13 +257,13 @@ def confusion(matrix: np.ndarray, classes: Sequence[str], photos: str, arch: str
     crosstab(left, table, slanted=len(table.names) > 3)
     recalls = zip(table.counts.diagonal().tolist(), table.totals.tolist(), table.styles, strict=True)
     intervals(right, list(recalls), one_line=dense)
-    right.set(title=phrase("share found, 95 % interval"), xlabel=phrase("recall (%)"), ylim=left.get_ylim(), yticks=[])
+    right.set(title=phrase("recall, 95 % interval"), xlabel=phrase("recall (%)"), ylim=left.get_ylim(), yticks=[])
     right.spines["left"].set_visible(False)
     heading(
         fig,
         phrase("Confusion matrix: {score} right", score=format_rate(int(matrix.trace()), int(matrix.sum())))
         + of_classes(table.n_shown, classes),
-        f"{table.words}{phrase('validation photos')} · {label(arch)} · {label(photos, 48)}",
+        f"{table.words}{phrase('validation photos')} · {title_label(arch)} · {title_label(photos)}",
     )
     return fig
 
@@ -369,7 +369,7 @@ def predictions(
         fig,
         phrase("Predictions: {right} right (✓), {wrong} wrong (✗)", right=right, wrong=len(shown) - right),
         f"{phrase_plural(len(shown), '{n:,} validation photo shown', '{n:,} validation photos shown')} · "
-        f"{label(arch)} · {label(photos, 48)}",
+        f"{title_label(arch)} · {title_label(photos)}",
     )
     return fig
 
@@ -409,13 +409,13 @@ def mistakes(
     heading(
         fig,
         title,
-        f"{phrase('most confident first')} · {label(arch)} · {label(photos, 48)}",
+        f"{phrase('most confident first')} · {title_label(arch)} · {title_label(photos)}",
     )
     return fig
 
 
 @styled
-def chance(counts: dict[float, np.ndarray], n: int, observed: int) -> Figure:
+def chance(counts: dict[float, np.ndarray], n: int, observed: int, *, language: str = "en") -> Figure:
     """How far scores on n photos vary by chance alone, and how their interval shrinks with more photos.
 
     Left, for each true accuracy the share of samples with so many photos right, and a line at the observed count.
@@ -431,23 +431,29 @@ def chance(counts: dict[float, np.ndarray], n: int, observed: int) -> Figure:
         bars = 100 * np.bincount(sample, minlength=n + 1) / len(sample)
         places = np.arange(n + 1) + (at - (len(counts) - 1) / 2) * width
         colour, hatch = COLOURS[2 * at], HATCHES[at] if at else ""
-        name = f"true accuracy {100 * share:g} %"
+        name = phrase("true accuracy {n:g} %", n=100 * share)
         left.bar(places, bars, width, color=tint(colour), edgecolor=colour, hatch=hatch, label=name)
-    left.axvline(observed, color=BROWN, lw=1.4, ls=(0, (5, 3)), label=f"{observed} of {n}")
-    left.set(xlim=(lowest - 0.5, n + 0.5), xlabel=f"photos right, of {n} (count)", ylabel="samples (%)")
+    left.axvline(observed, color=BROWN, lw=1.4, ls=(0, (5, 3)), label=phrase("{n} of {of}", n=observed, of=n))
+    left.set(
+        xlim=(lowest - 0.5, n + 0.5), xlabel=phrase("photos right, of {n} (count)", n=n), ylabel=phrase("samples (%)")
+    )
     left.xaxis.set_major_locator(MaxNLocator(8, integer=True))
-    left.set_title(f"other samples of {plural(n, 'photo')}")
+    left.set_title(phrase_plural(n, "other samples of {n:,} photo", "other samples of {n:,} photos"))
     left.grid(axis="y")
     left.legend(loc="upper left")
     sizes = [4**power * n for power in range(4)]
     intervals(right, [(observed * size // n, size, (ACCENT, "o", "")) for size in sizes])
-    right.set(title="95 % interval", xlim=(80, 100), xticks=range(80, 101, 5), xlabel="accuracy (%), from 80")
-    right.set(yticks=range(len(sizes)), ylim=(len(sizes) - 0.4, -0.6), ylabel="photos (count)")
-    right.set_yticklabels([f"{size:,}" for size in sizes])
+    right.set(
+        title=phrase("95 % interval"), xlim=(80, 100), xticks=range(80, 101, 5), xlabel=phrase("accuracy (%), from 80")
+    )
+    right.set(yticks=range(len(sizes)), ylim=(len(sizes) - 0.4, -0.6), ylabel=phrase("photos (count)"))
+    right.set_yticklabels([localize(f"{size:,}") for size in sizes])
     heading(
         fig,
-        f"What {observed} of {n} can and cannot say",
-        f"{plural(len(next(iter(counts.values()))), 'simulated sample')} for each true accuracy · no photo is shown",
+        phrase("What {n} of {of} can and cannot say", n=observed, of=n),
+        phrase(
+            "{n:,} simulated samples for each true accuracy · no photo is shown", n=len(next(iter(counts.values())))
+        ),
     )
     return fig
 
@@ -599,8 +605,8 @@ def tabulate(
         styles.append(OTHERS_STYLE)
         words = phrase_plural(
             among,
-            "the classes in most mistakes; {n:,} mistake among the others not drawn · ",
-            "the classes in most mistakes; {n:,} mistakes among the others not drawn · ",
+            "the classes with the most mistakes; {n:,} mistake among the others not shown · ",
+            "the classes with the most mistakes; {n:,} mistakes among the others not shown · ",
         )
     cell = max(0.3, 0.085 * len(str(counts.max(initial=0))) + 0.06, min(0.72, room / len(names)))
     return MatrixLayout(counts, totals, names, styles, len(kept), cell, words)

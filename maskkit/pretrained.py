@@ -15,7 +15,7 @@ import torch
 
 from maskkit import model
 from maskkit.core import disk, parameters, paths
-from maskkit.core.messages import said
+from maskkit.core.messages import said, translatable
 from maskkit.core.parameters import EMBEDDED_ARCH
 from maskkit.report import REPORT_ARCH
 
@@ -43,18 +43,18 @@ class Pretrained:
     @property
     def title(self) -> str:
         """The network's name for titles; says so where it is not the one asked for."""
-        return f"{self.arch} (ResNet18 weights not reached)" if self.note else self.arch
+        return translatable("mobilenet_v2 (ResNet18 weights not reached)") if self.note else self.arch
 
 
 def find(arch: str, weights: str) -> Pretrained:
     """The pretrained weights that parameters ARCH and WEIGHTS mean.
 
-    "auto" is the report's ResNet18 with torchvision's ImageNet weights and, where those cannot be had and ARCH
-    is "auto" too, MobileNetV2 with the weights of an installed package. Anything named must be had.
+    "auto" is the report's ResNet18 with torchvision's ImageNet weights and, where those are not available and ARCH
+    is "auto" too, MobileNetV2 with the weights of an installed package. Anything named must be available.
 
     Raises:
         ValueError: an unknown architecture, or weights that do not fit it.
-        FileNotFoundError: named weights that cannot be had.
+        FileNotFoundError: named weights that are not available.
     """
     if arch != "auto":
         model.architecture(arch)  # the name is checked first
@@ -71,7 +71,7 @@ def find(arch: str, weights: str) -> Pretrained:
     except FileNotFoundError as error:
         if weights == "imagenet" or arch != "auto":
             raise
-        plain = said("The report's ResNet18 weights could not be had, so this is MobileNetV2.")
+        plain = said("The report's ResNet18 weights could not be downloaded, so this run uses MobileNetV2.")
         reasons = ({"sentence": line} for line in str(error).splitlines())
         return dataclasses.replace(packaged(EMBEDDED_ARCH), notes=(plain, *reasons))
 
@@ -88,7 +88,7 @@ def imagenet_file(arch: str) -> Path:
     fetched again; a mounted one is left alone.
 
     Raises:
-        FileNotFoundError: they cannot be had.
+        FileNotFoundError: they are not available.
     """
     entry = model.architecture(arch).imagenet
     path = Path(torch.hub.get_dir()) / "checkpoints" / entry.url.rsplit("/", 1)[-1]
@@ -109,7 +109,7 @@ def download(url: str, path: Path) -> None:
     """Fetch `url` to `path`, the start of its sha256 (in the file's name) checked; fetched once more where it is wrong.
 
     Raises:
-        FileNotFoundError: it could not be had; nothing is left of it.
+        FileNotFoundError: the download failed; nothing is left of it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     expected = path.stem.rsplit("-", 1)[-1]

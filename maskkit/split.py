@@ -351,7 +351,7 @@ def format_notes(rows: Rows, rejected: Rows, per_class: int, conflicting: Rows |
             lines.append(f"{label}: {n} photos are there, {per_class} were asked for; all are used")
     if any(by_hand.values()):
         lines.append(
-            f"corrected by hand: {by_hand['relabelled']} labels changed, {by_hand['set_aside']} photos excluded"
+            f"corrected by hand: {by_hand['relabelled']} labels changed, {by_hand['excluded']} photos excluded"
         )
     names = defaultdict(list)
     for row in conflicts.among(rows) if conflicting is None else conflicting:
@@ -410,6 +410,6 @@ def folder_label(row: dict[str, str]) -> str:
 
 
 def count_corrections(rows: Rows, rejected: Rows) -> dict[str, int]:
-    """How much of a draw was corrected by hand: {"relabelled": labels changed, "set_aside": photos excluded}."""
+    """How much of a draw was corrected by hand: {"relabelled": labels changed, "excluded": photos excluded}."""
     changed = sum(row["label"] != folder_label(row) for row in rows)
-    return {"relabelled": changed, "set_aside": sum(row["reason"] == corrections.REASON for row in rejected)}
+    return {"relabelled": changed, "excluded": sum(row["reason"] == corrections.REASON for row in rejected)}

@@ -29,7 +29,7 @@ def check(run_dir, truth_csv=None):
     width = audit["shortcuts"]["width_height"]
     leaked = audit["leaks"]["held_out"]
     black = audit["files"]["black_or_flat"]["files"]
-    lights = {name: light["light"] for name, light in audit["lights"].items()}
+    results = {name: check["result"] for name, check in audit["results"].items()}
     checks = {
         f"size alone is right for 95 to 98 % of Test ({width['value']:.3f}, n {width['n']})": 0.95
         <= width["value"]
@@ -37,9 +37,9 @@ def check(run_dir, truth_csv=None):
         and width["measured_on"].startswith("the Test part"),
         f"the black files are found ({len(black)})": len(black) > 0 and all("WithMask" in file for file in black),
         f"held-out photos have versions in Train ({leaked['value']:.3f})": leaked["value"] > 0.25,
-        f"leaks and shortcuts are red ({lights})": lights["leaks"] == lights["shortcuts"] == "red",
-        "the split's luck, the mouth and calibration are judged": "unknown"
-        not in (lights["split_luck"], lights["mouth"], lights["calibration"]),
+        f"leaks and shortcuts fail ({results})": results["leaks"] == results["shortcuts"] == "fail",
+        "split variance, the mouth and calibration are judged": "unknown"
+        not in (results["split_variance"], results["mouth"], results["calibration"]),
     }
     if truth_csv:
         recall, precision = siblings(run_dir, truth_csv)

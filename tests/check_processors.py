@@ -47,7 +47,7 @@ def report(name: str, settings: tuple[str, ...], environment: dict[str, str]) ->
     metrics, audit = (json.loads((run_dir / file).read_text("utf-8")) for file in ("metrics.json", "audit.json"))
     lines = (run_dir / "history.csv").read_text("utf-8").splitlines()
     history = [dict(zip(lines[0].split(","), map(float, line.split(",")), strict=True)) for line in lines[1:]]
-    checks = {title: check["light"] for title, check in audit["lights"].items()}
+    checks = {title: check["result"] for title, check in audit["results"].items()}
     return {"metrics": metrics, "history": history, "checks": checks}
 
 

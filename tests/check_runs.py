@@ -21,7 +21,7 @@ def check(first_dir, second_dir):
     differing = sorted(key for key in first.keys() | second.keys() if first.get(key) != second.get(key))
     return {
         "160 training and 40 validation photos": (first["n_train"], first["n_val"]) == (160, 40),
-        "1,026 of 11,177,538 weights learn": (first["trainable"], first["total"]) == (1_026, 11_177_538),
+        "1,026 of 11,177,538 weights are trained": (first["trainable"], first["total"]) == (1_026, 11_177_538),
         "at least 38 of 40 right": first["best"]["correct"] >= 38 and first["best"]["n"] == 40,
         "the second run computed no features": run["features_computed"] == 0,
         f"both runs found the same (differing: {', '.join(differing) or 'nothing'})": not differing,

@@ -40,8 +40,8 @@ def make_project(root):
     for name, further in ((notebooks.TRAIN, ""), (notebooks.TRAIN_RECIPE, "\nSHARE = 1.0")):
         write_notebook(folder / name, f'RUN = "x"\n{network}\nN = 3{further}', "assert N == 3, 'N is not 3'")
     write_notebook(folder / notebooks.REPORT[2], 'RUN = "x"', "RUN")
-    light = {"light": "green", "title": "Data", "sentence": "is {DATA}, against {AGAINST}"}
-    result = json.dumps({"lights": {"a": light}, "gains": {"a": {"b": light}}})
+    check = {"result": "pass", "title": "Data", "sentence": "is {DATA}, against {AGAINST}"}
+    result = json.dumps({"results": {"a": check}, "gains": {"a": {"b": check}}})
     for name, file in ((notebooks.IMPROVE, "improve.json"), (notebooks.TRUST, "audit.json")):
         fill_in = f"text = {result!r}.replace('{{DATA}}', DATA).replace('{{AGAINST}}', AGAINST)"
         write = f"{fill_in}\n(run_dir / {file!r}).write_text(text)"

@@ -36,8 +36,8 @@ def test_the_report_s_own_numbers_hold():
 @pytest.mark.parametrize(
     ("change", "claim"),
     [
-        ({"n_train": 159}, "photos in each part"),
-        ({"trainable": 1025}, "weights that learn"),
+        ({"n_train": 159}, "photos in each set"),
+        ({"trainable": 1025}, "trained weights"),
         ({"best": {"epoch": 1} | evaluate.score(20, 40)}, "best validation accuracy"),
         ({"confusion": [[10, 10], [1, 19]]}, "confusion matrix"),
     ],
@@ -51,7 +51,7 @@ def test_a_number_that_differs_is_called_so(change, claim):
     [
         (history(train=(0.9, 0.9, 0.9, 0.8)), "curves rise"),
         (history(loss=(0.6, 0.55, 0.5, 0.1)), "curves converge"),
-        (history(train=(0.7, 0.9, 0.99, 1.0), val=(0.7, 0.8, 0.8, 0.8)), "no gap between the parts"),
+        (history(train=(0.7, 0.9, 0.99, 1.0), val=(0.7, 0.8, 0.8, 0.8)), "no gap between training and validation"),
     ],
 )
 def test_a_curve_that_breaks_its_rule_is_called_so(curves, claim):
@@ -60,10 +60,10 @@ def test_a_curve_that_breaks_its_rule_is_called_so(curves, claim):
 
 def test_other_classes_sizes_and_networks_are_not_comparable():
     found = verdicts(metrics(classes=["cat", "dog"]), history())
-    assert [found[name] for name in ("photos in each part", "best validation accuracy", "confusion matrix")] == [
+    assert [found[name] for name in ("photos in each set", "best validation accuracy", "confusion matrix")] == [
         "not comparable"
     ] * 3
-    assert verdicts(metrics(arch="mobilenet_v2", trainable=2562), history())["weights that learn"] == "not comparable"
+    assert verdicts(metrics(arch="mobilenet_v2", trainable=2562), history())["trained weights"] == "not comparable"
     assert verdicts(metrics(n_val=100), history())["confusion matrix"] == "not comparable"
     assert verdicts(metrics(), history()[:1])["curves rise"] == "not comparable"
 

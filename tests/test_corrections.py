@@ -20,7 +20,7 @@ def test_the_last_line_of_a_photo_counts_and_undo_takes_it_off(file):
     corrections.append(file, **(GIVEN | {"sha256": "b" * 64}), label=None)
     corrections.append(file, **GIVEN, label=None)
     assert corrections.labels(file) == {"a" * 64: None, "b" * 64: None}
-    assert corrections.undo(file)["action"] == "set_aside"
+    assert corrections.undo(file)["action"] == "exclude"
     assert corrections.labels(file) == {"a" * 64: "y", "b" * 64: None}
     assert corrections.format_summary(file) == "corrections.csv: 1 labels, 1 photos excluded"
     corrections.undo(file), corrections.undo(file)
@@ -91,7 +91,7 @@ def test_a_new_run_differs_in_the_corrected_photos_and_in_nothing_else(photo_fol
     assert (tmp_path / "after" / "data-mask" / "without_mask" / masked[0]["file"].partition("/")[2]).is_file()
     assert sum(map(len, data.read_split(tmp_path / "after"))) == 23
     assert contents == {path: path.read_bytes() for path in photo_folder.rglob("*.png")}
-    assert split.count_corrections(after, rejected) == {"relabelled": 1, "set_aside": 1}
+    assert split.count_corrections(after, rejected) == {"relabelled": 1, "excluded": 1}
     assert split.format_notes(after, rejected, 12).splitlines() == [
         "1 files excluded; rejected.csv gives the reasons",
         "corrected by hand: 1 labels changed, 1 photos excluded",

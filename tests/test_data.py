@@ -160,7 +160,7 @@ def test_same_seed_same_bytes_another_seed_other_photos(photo_folder, tmp_path):
     assert texts[0] == texts[1] != texts[2]
 
 
-def test_broken_files_are_set_aside_and_replaced(photo_folder, tmp_path):
+def test_broken_files_are_excluded_and_replaced(photo_folder, tmp_path):
     for name in ("000.png", "007.png"):
         (photo_folder / "with_mask" / name).write_bytes(b"no photo")
     (photo_folder / "with_mask" / ".DS_Store").write_bytes(b"litter")

@@ -13,7 +13,7 @@ from maskkit.runner import notebooks
 
 PACKAGE = paths.ROOT / "maskkit"
 REPORT = "the report"  # the files at the top level
-# Each may import those of earlier rows, and itself. improve and explore measure with the audit's instruments, explore
+# Each may import those of earlier rows, and itself. improve and explore use the audit's measurements, explore
 # learns by the recipes of improve, and partitions of a prediction are jobs of a sweep.
 ROWS = (
     {"core"},

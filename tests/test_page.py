@@ -139,7 +139,7 @@ def test_page_holds_the_numbers(run_dir):
         "≈ within the interval",
         "✗ differs",
         "– not comparable",
-        "anywhere between 87.1 % and 99.6 %",
+        "any true accuracy between 87.1 % and 99.6 %",
     ):
         assert expected in words, expected
 
@@ -216,7 +216,10 @@ def test_files_with_two_labels_are_listed(run_dir):
         for label, drawn in (("cat", "yes"), ("dog", "no"))
     ]
     disk.write_csv(run_dir / "conflicts.csv", rows, list(rows[0]))
-    for language, sentence in (("en", "1 photos lie in two classes or more"), ("id", "1 foto dengan byte yang sama")):
+    for language, sentence in (
+        ("en", "Photos with the same bytes in two or more classes: 1."),
+        ("id", "Foto dengan byte yang sama di dua kelas atau lebih: 1."),
+    ):
         _, words = change(run_dir, language=language)
         assert sentence in words and f"cat/{NASTY}" in words and f"dog/{NASTY}" in words
     (run_dir / "conflicts.csv").unlink()
@@ -263,7 +266,7 @@ def test_three_classes_one_never_predicted(run_dir):
     )
     assert "never predicted" in words
     alts = [attributes["alt"] for tag, attributes in reader.tags if tag == "img"]
-    assert any("true c: 2 called a, 8 called b." in alt for alt in alts)
+    assert any("true c: 2 predicted as a, 8 predicted as b." in alt for alt in alts)
 
 
 def test_no_mistake_needs_no_figure(run_dir):
@@ -280,15 +283,15 @@ def test_file_names_that_are_not_utf_8_are_shown(run_dir):
 
 
 def test_an_audit_stands_in_the_page_and_in_its_head(run_dir):
-    from tests.html.test_checks import check_headings, check_links, coloured
+    from tests.html.test_checks import check_headings, check_links, with_results
 
-    colours = ("green", "amber", "red", "green", "amber", "green")
-    disk.write_json(run_dir / "audit.json", coloured(*colours))
+    outcomes = ("pass", "warning", "fail", "pass", "warning", "pass")
+    disk.write_json(run_dir / "audit.json", with_results(*outcomes))
     reader, words = read(page.write(run_dir))
-    lamps = [attributes["href"] for tag, attributes in reader.tags if tag == "a"]
-    assert lamps == [f"#light-{name}" for name in recorded_audit()["lights"]]
-    assert words.index("✗ Shortcuts without a mask: fail") < words.index("What it was asked to learn from")
-    order = ("(95 % Wilson interval)", "The 6 checks", "Near copies in both sets", "How it was made")
+    links = [attributes["href"] for tag, attributes in reader.tags if tag == "a"]
+    assert links == [f"#check-{name}" for name in recorded_audit()["results"]]
+    assert words.index("✗ Shortcuts without a mask: fail") < words.index("Right and wrong predictions")
+    order = ("(95 % Wilson interval)", "The 6 checks", "Near copies in both sets", "Parameters and versions")
     assert sorted(order, key=words.index) == list(order)
     assert "not measured yet" not in words
     check_headings(reader)
@@ -307,10 +310,10 @@ def test_the_audit_of_a_run_says_how_to_measure_another_source(run_dir):
 def test_without_an_audit_it_says_how_to_make_one(run_dir):
     _, words = read(page.write(run_dir))
     assert words.count("not measured yet") == 1 and "not measured yet: make trust RUN=check" in words
-    assert "How far to trust it:" not in words  # no lights in its head
+    assert "How far to trust it:" not in words  # no checks in its head
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"version": 1}', '{"version": 2}'])
+@pytest.mark.parametrize("content", ["{", "[]", '{"version": 1}', '{"version": 3}'])
 def test_a_damaged_audit_is_named(run_dir, content):
     (run_dir / "audit.json").write_text(content)
     reader, words = read(page.write(run_dir))
@@ -353,7 +356,7 @@ def test_many_classes_do_not_fill_the_page(run_dir, n):
     alts = [attributes["alt"] for tag, attributes in reader.tags if tag == "img"]
     (matrix,) = [alt for alt in alts if "most frequent mistakes" in alt]
     worst = sorted(f"class {number}" for number in range(1, n + 1))[-1]
-    assert f"mistakes: true {worst} called class 1, {n - 1} times;" in matrix and len(matrix) < 1000
+    assert f"mistakes: {worst} predicted as class 1, {n - 1} times;" in matrix and len(matrix) < 1000
 
 
 def test_many_classes_in_indonesian(run_dir):
@@ -363,7 +366,7 @@ def test_many_classes_in_indonesian(run_dir):
 
 def test_a_class_that_figures_name_by_number_is_named_on_the_page(run_dir):
     _, words = many(run_dir, 2, classes=["\u53e3\u7f69", "bare"])
-    assert "In the figures, #n stands for the n-th class: #1 \u53e3\u7f69." in words
+    assert "In the figures, #n is the n-th class: #1 \u53e3\u7f69." in words
     _, words = many(run_dir, 2)
     assert "In the figures, #n" not in words
 

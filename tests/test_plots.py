@@ -333,7 +333,7 @@ def test_a_matrix_of_a_hundred_classes_shows_the_most_confused_and_the_others_as
     assert fig.get_suptitle().endswith("right: 20 of 100 classes shown")
     assert len(ticks(fig.axes[0])) == 21 and ticks(fig.axes[0])[-1] == "80 others"
     cells = {text.get_gid(): int(text.get_text()) for text in fig.axes[0].texts if "cell" in (text.get_gid() or "")}
-    missing = int(re.search(r"(\d+) mistakes among the others not drawn", heading(fig))[1])
+    missing = int(re.search(r"(\d+) mistakes among the others not shown", heading(fig))[1])
     assert sum(cells.values()) + missing == matrix.sum() and missing >= 3
     wrong = matrix.sum(0) + matrix.sum(1) - 2 * matrix.diagonal()
     kept = set(np.argsort(-wrong, kind="stable")[:20].tolist())

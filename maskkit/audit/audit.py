@@ -21,14 +21,15 @@ from maskkit.audit.checks import regions
 from maskkit.audit.checks.check import Audit, Check, Context
 from maskkit.audit.checks.files import find_odd, suspect_rows
 from maskkit.audit.classifiers import Classifier, classifier_of_run, find_classifiers
+from maskkit.audit.entries import Message
 from maskkit.core import disk, environment, markdown, paths
 from maskkit.core.audit_file import RESULTS, VERSION
 from maskkit.core.cache import cached
-from maskkit.core.messages import in_english
+from maskkit.core.messages import in_english, message
 from maskkit.sources import folders
 
 GROUP_COLUMNS = ("file", "sha256", "group")
-SIGNS = {light: f"{sign} {RESULTS[light]}" for light, sign in zip(RESULTS, "✓!✗?", strict=True)}
+SIGNS = {result: f"{sign} {word}" for (result, word), sign in zip(RESULTS.items(), "✓!✗?", strict=True)}
 SUSPECT_COLUMNS = ("file", "label", "part", "problem", "detail")
 
 
@@ -65,8 +66,8 @@ class Examination:
         return [plots.save(figure, self.out, f"trust_{figure_name}") for figure_name, figure in figures]
 
     def draw_overview(self) -> plots.Saved:
-        """Draw all results in one figure, figures/trust_lights.png and .svg."""
-        return plots.save(overview.draw(self.result), self.out, "trust_lights")
+        """Draw all results in one figure, figures/trust_results.png and .svg."""
+        return plots.save(overview.draw(self.result, language=self.context.language), self.out, "trust_results")
 
     def write(self) -> Audit:
         """Write audit.json with the checks measured so far, groups.csv and suspects.csv; returns the audit."""
@@ -89,6 +90,7 @@ def examine(
     against: str | Path = "",
     device: str = "auto",
     seed: int = 0,
+    language: str = "en",
     log: Callable[[str], object] = print,
 ) -> Examination:
     """Begin the audit of a folder of photos, and of a model: read the photos, find versions, compute features.
@@ -98,10 +100,11 @@ def examine(
         out: the folder written to, made if need be.
         run: folder of the run whose model is audited; without one the report's recipe is trained on the photos.
         arch, weights: as parameters ARCH and WEIGHTS, of a backbone beside or without a run's.
-        compare: "both" takes ResNet18 and MobileNetV2, "run" the audited backbone alone. One whose weights cannot
-            be had is "unknown", with the reason.
+        compare: "both" takes ResNet18 and MobileNetV2, "run" the audited backbone alone. One whose weights are
+            not available is "unknown", with the reason.
         against: a second folder of photos, of another source; "" has none.
         device: as parameter DEVICE; seed: of draws, folds and resamples.
+        language: of the figures.
         log: called with a line about each step.
 
     Raises:
@@ -112,7 +115,7 @@ def examine(
     source, photos = read_photos(folder, log)
     classifiers, arch, recipe, origin = find_classifiers(run, arch, weights, compare, photos.classes)
     other_source = read_other_source(against, photos.classes, log) if against else None
-    context = Context(chosen_device, seed, other_source)
+    context = Context(chosen_device, seed, other_source, language=language)
     audited = prepare(photos, classifiers, arch, recipe, origin, run, context, log)
     sha256 = disk.read_json(Path(run) / "model.json")["model_sha256"] if run else ""
     result = head(audited, "whole", source.photos, source.kind, sha256)
@@ -237,7 +240,7 @@ def measure_run(
 ) -> Audit:
     """The content of audit.json for a run's own photos; metrics: its metrics.json."""
     classifiers, recipe = {classifier.arch: classifier}, recipes.recipe_of(metrics)
-    audited = prepare(photos, classifiers, classifier.arch, recipe, "of this run", run_dir, context)
+    audited = prepare(photos, classifiers, classifier.arch, recipe, message("of this run"), run_dir, context)
     result = head(audited, "run", metrics["photos"], metrics["source"], model_sha256)
     for check in checks.CHECKS:
         measure_check(result, check, audited, context)
@@ -252,7 +255,7 @@ def prepare(
     classifiers: dict[str, Classifier],
     arch: str,
     recipe: recipes.Recipe,
-    origin: str,
+    origin: Message,
     run: Path | None,
     context: Context,
     log: Callable[[str], object] = no_log,
@@ -274,8 +277,8 @@ def measure_check(result: Audit, check: Check, audited: Audited, context: Contex
     measured = check.measure(audited, context)
     judged = check.result(measured)
     if check.name:
-        result["lights"][check.name] = judged
-    result[check.section] = check.judged_entries(measured, judged["light"])
+        result["results"][check.name] = judged
+    result[check.section] = check.judged_entries(measured, judged["result"])
     others = [described for described in result["checks"] if described["section"] != check.section]
     result["checks"] = [*others, check.describe(measured)]
 
@@ -294,11 +297,12 @@ def head(audited: Audited, scope: str, photos: str, source: str, sha256: str) ->
         "classes": list(audited.photos.classes),
         "n": len(audited.photos),
         "arch": audited.arch,
-        "model": audited.origin,
+        "model": in_english(audited.origin["id"], audited.origin["values"]),
         "model_sha256": sha256,
         "recipe": audited.recipe,
         "networks": networks,
-        "lights": {},
+        "messages": {"model": audited.origin},
+        "results": {},
         "checks": [],
     }
 
@@ -316,9 +320,9 @@ def format_check(result: Audit, check: Check) -> str:
     described = next(found for found in result["checks"] if found["section"] == check.section)
     rows = []
     if check.name:
-        judged = result["lights"][check.name]
-        rows.append((f"result: {check.title}", SIGNS[judged["light"]], judged["sentence"]))
+        judged = result["results"][check.name]
+        rows.append((f"result: {check.title}", SIGNS[judged["result"]], judged["sentence"]))
     for key, entry in result[check.section].items():
         name = described["entries"][key]
-        rows.append((in_english(name["id"], name["values"]), SIGNS[entry["light"]], entry["sentence"]))
+        rows.append((in_english(name["id"], name["values"]), SIGNS[entry["result"]], entry["sentence"]))
     return markdown.table(("what", "result", "what was found"), rows)

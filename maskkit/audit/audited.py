@@ -11,8 +11,10 @@ import torch
 from maskkit import data, model, runs
 from maskkit.audit import leaks, recipes, splits, survey
 from maskkit.audit.classifiers import Classifier
+from maskkit.audit.entries import Message
 from maskkit.audit.recipes import Recipe
 from maskkit.core import disk, paths
+from maskkit.core.messages import message
 
 ENOUGH = 100  # unseen photos, from which on a rate of them is worth more than the 40 of the validation part
 
@@ -22,7 +24,7 @@ class Audited:
     """The photos and the model of an audit.
 
     versions: {detector: groups int (n,)} of photos that are versions of one original, "all" among them.
-    recipe: of the model; origin: who trained it, in words; arch: its key among `classifiers`.
+    recipe: of the model; origin: who trained it, as a message; arch: its key among `classifiers`.
     training, validation: bool (n,), the photos its head learned from, and those its epoch was chosen by.
     odd: {problem: [(row, detail)]}, as `checks.files.find_odd` returns it; folded: {seed: what `out_of_fold` returned}.
     """
@@ -30,7 +32,7 @@ class Audited:
     photos: survey.Survey
     versions: dict[str, np.ndarray]
     recipe: Recipe
-    origin: str
+    origin: Message
     arch: str
     classifiers: dict[str, Classifier]
     training: np.ndarray
@@ -150,10 +152,10 @@ def fit_heads(audited: Audited, run: Path | None, seed: int) -> None:
             labels, audited.groups, audited.pool, per_class=audited.recipe["per_class"], n_splits=1, seed=seed
         )
     except ValueError as error:
-        audited.origin = f"none: {error}"
+        audited.origin = message("none: {error}", error=str(error))
         return
     audited.training[train], audited.validation[val] = True, True
-    audited.origin = f"trained here on {len(train)} of them"
+    audited.origin = message("trained here on {n} of them", n=len(train))
     for classifier in audited.classifiers.values():
         classifier.fit_head(labels, train, val, audited.recipe, seed)
 

@@ -11,8 +11,10 @@ import torch
 
 from maskkit import checkpoint, data, features, model, pretrained, runs
 from maskkit.audit import calibration, recipes
+from maskkit.audit.entries import Message
 from maskkit.audit.recipes import Recipe
 from maskkit.core import parameters, paths
+from maskkit.core.messages import message
 
 BACKBONES = ("resnet18", "mobilenet_v2")
 
@@ -21,7 +23,7 @@ BACKBONES = ("resnet18", "mobilenet_v2")
 class Classifier:
     """A backbone with a head of the recipe.
 
-    network: the complete torch module, or None where the weights cannot be had; note: then why.
+    network: the complete torch module, or None where the weights are not available; note: then why.
     X: features float32 (n, n_features) of the audited photos; empty where there is no network.
     transform: what feeds the network; tuned: whether its last stages learned from the run's photos too.
     """
@@ -36,7 +38,7 @@ class Classifier:
 
     @property
     def module(self) -> torch.nn.Module:
-        """The network, where its weights could be had."""
+        """The network, where its weights are available."""
         assert self.network is not None, self.note
         return self.network
 
@@ -81,7 +83,7 @@ class Classifier:
 
 def find_classifiers(
     run: Path | None, arch: str, weights: str, compare: str, classes: Sequence[str]
-) -> tuple[dict[str, Classifier], str, Recipe, str]:
+) -> tuple[dict[str, Classifier], str, Recipe, Message]:
     """({architecture: `Classifier`}, the audited one, the recipe, where it comes from); parameters as `audit.audit`.
 
     Raises:
@@ -89,12 +91,12 @@ def find_classifiers(
     """
     parameters.need("COMPARE", compare)
     classifiers: dict[str, Classifier] = {}
-    recipe, origin, named = recipes.recipe_of({}), "trained here", arch
+    recipe, origin, named = recipes.recipe_of({}), message("trained here"), arch
     if run:
         network, description = checkpoint.load(run, classes=classes)
         arch, metrics = description["arch"], runs.read_metrics(run)
         recipe = recipes.recipe_of(metrics)
-        origin = f"of run {metrics.get('run', {}).get('name') or Path(run).name}"
+        origin = message("of run {name}", name=metrics.get("run", {}).get("name") or Path(run).name)
         classifiers[arch] = classifier_of_run(network, description)
     elif arch == "auto":
         classifiers, arch = first_available(weights, classes)
@@ -112,7 +114,7 @@ def classifier_of_run(network: torch.nn.Module, description: dict[str, Any]) -> 
 
 
 def first_available(weights: str, classes: Sequence[str]) -> tuple[dict[str, Classifier], str]:
-    """The backbone that ARCH="auto" means, ResNet18 where its weights can be had, and its architecture."""
+    """The backbone that ARCH="auto" means, ResNet18 where its weights are available, and its architecture."""
     for name in BACKBONES:
         usual = "packaged" if weights == "packaged" and name == "mobilenet_v2" else weights
         classifier = find_pretrained(name, usual, classes)
@@ -122,7 +124,7 @@ def first_available(weights: str, classes: Sequence[str]) -> tuple[dict[str, Cla
 
 
 def find_pretrained(arch: str, weights: str, classes: Sequence[str]) -> Classifier:
-    """A `Classifier` with a backbone's pretrained weights, or one that says why they cannot be had.
+    """A `Classifier` with a backbone's pretrained weights, or one that says why they are not available.
 
     With "auto" MobileNetV2 takes the packaged weights where they are installed: the same everywhere.
     """
@@ -141,4 +143,4 @@ def find_pretrained(arch: str, weights: str, classes: Sequence[str]) -> Classifi
             problems.append(str(error))
         else:
             return Classifier(arch, found.weights, found.note, model.build(found, len(classes), seed=0))
-    return Classifier(arch, None, f"unknown: its weights cannot be had. {' '.join(problems)}")
+    return Classifier(arch, None, f"its weights are not available. {' '.join(problems)}")

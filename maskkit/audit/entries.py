@@ -40,7 +40,7 @@ def unknown(sentence: str | Message) -> Entry:
 
 def undefined(why: str | Message, **more: Any) -> Entry:
     """An entry that could not be measured on these photos; `why` is free text or a message."""
-    return entry(None, None, 0, said("undefined: {why}", why=why), **more)
+    return entry(None, None, 0, said("not measured: {why}", why=why), **more)
 
 
 def rate(correct: np.ndarray, groups: np.ndarray, seed: int) -> Rate:
@@ -52,19 +52,19 @@ def rate(correct: np.ndarray, groups: np.ndarray, seed: int) -> Rate:
 def with_interval(value: float | None, interval: Sequence[float] | None) -> Message:
     """'96.7 % (95 % interval 95.2-97.7 %)'."""
     if value is None:
-        return message("undefined")
+        return message("not measured")
     return message("{share:percent} (95 % interval {ends:interval})", share=value, ends=interval)
 
 
-def judge(interval: Sequence[float] | None, green: float, red: float) -> str:
-    """green | amber | red | unknown: where a 95 % interval lies between two limits.
+def judge(interval: Sequence[float] | None, passing: float, failing: float) -> str:
+    """pass | warning | fail | unknown: where a 95 % interval lies between two limits.
 
-    Green where all of it lies on the good side of the first limit, red where all of it lies on the bad side of the
-    second, amber where it is neither. Small values are good where green < red, else large ones.
+    Pass where all of it lies on the good side of the first limit, fail where all of it lies on the bad side of the
+    second, warning where neither. Small values are good where passing < failing, else large ones.
     """
     if interval is None:
         return "unknown"
     low, high = interval
-    if green < red:
-        return "green" if high <= green else "red" if low >= red else "amber"
-    return "green" if low >= green else "red" if high <= red else "amber"
+    if passing < failing:
+        return "pass" if high <= passing else "fail" if low >= failing else "warning"
+    return "pass" if low >= passing else "fail" if high <= failing else "warning"

@@ -15,6 +15,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
 from maskkit.audit.entries import Entry, unknown
+from maskkit.core import messages
 from maskkit.core.intervals import wilson
 from maskkit.plot_style import (
     GREY,
@@ -23,9 +24,14 @@ from maskkit.plot_style import (
     figure,
     heading,
     label,
+    localize,
     percent,
+    phrase,
     phrase_plural,
     ranges,
+    stored,
+    title_label,
+    translate,
 )
 
 RED, BROWN = "#8c1d3f", "#8a5a00"  # the second: the report's line, as in `plots.scores`
@@ -51,10 +57,11 @@ def missing_entry(audit: Audit, section: str, arch: str | None = None) -> Entry:
     """An unknown entry whose sentence is the network's note or the reason of the section's result."""
     network = audit["networks"].get(arch, {})
     if arch and not network.get("weights") and network.get("note"):
-        return unknown(network["note"]) | {"light": "unknown"}
+        return unknown(network["note"]) | {"result": "unknown"}
     names = {check["section"]: check["name"] for check in audit["checks"]}
-    result = audit["lights"].get(names.get(section), {"light": "green"})
-    return unknown(result["sentence"] if result["light"] == "unknown" else "") | {"light": "unknown"}
+    result = audit["results"].get(names.get(section), {"result": "pass"})
+    words = {name: result[name] for name in ("sentence", "message") if name in result}
+    return unknown(words if result["result"] == "unknown" else "") | {"result": "unknown"}
 
 
 def share_of(share: float | None, whole: Entry) -> Entry:
@@ -65,24 +72,23 @@ def share_of(share: float | None, whole: Entry) -> Entry:
 
 
 def why_unknown(entry: Entry) -> str:
-    """'not measured: <why>' of an entry without a value."""
-    sentence = (entry["sentence"] or "").removeprefix("unknown: ").removeprefix("undefined: ")
-    if sentence.startswith("not measured"):
-        return sentence
-    return f"not measured: {sentence}" if sentence else "not measured"
+    """'not measured: <why>' of an entry without a value, in the figure's language."""
+    if (entry["sentence"] or "").startswith("not measured"):
+        return stored(entry)
+    return phrase("not measured: {why}", why=stored(entry)) if entry["sentence"] else phrase("not measured")
 
 
 def format_interval(entry: Entry) -> str:
     """An entry's interval in words."""
     if entry["interval"] is None:
-        return "no interval"
-    return "-".join(f"{100 * end:.1f}" for end in entry["interval"]) + " %"
+        return phrase("no interval")
+    return localize(messages.format_interval(entry["interval"]))
 
 
 def photos_and_model(audit: Audit) -> str:
     """Which photos, how many, which network: the line below each heading."""
-    model = f"{label(audit['arch'])}, {label(audit['model'], 40)}"
-    return f"{phrase_plural(audit['n'], '{n:,} photo', '{n:,} photos')} · {model} · {label(audit['photos'], 48)}"
+    model = f"{label(audit['arch'])}, {label(stored(audit, 'model'), 40)}"
+    return f"{phrase_plural(audit['n'], '{n:,} photo', '{n:,} photos')} · {model} · {title_label(audit['photos'])}"
 
 
 # --- drawing ------------------------------------------------------------------------------------
@@ -131,10 +137,10 @@ def draw_reason(axis: Any, text: str, inches: float) -> None:
 
 
 def without_data(title: str, audit: Audit, section: str, entry: Entry | None = None) -> Figure:
-    """The figure of a section that was not measured: its reason in words."""
+    """The figure of a section that was not measured: its reason in words; title: a message id."""
     fig, [[axis]] = figure(8, 0.8, 1, 1)
     draw_reason(axis, why_unknown(entry or missing_entry(audit, section)), 7.4)
-    heading(fig, title, photos_and_model(audit))
+    heading(fig, translate(title), photos_and_model(audit))
     return fig
 
 

@@ -10,23 +10,24 @@ from matplotlib.patches import Rectangle
 
 from maskkit.audit import figures
 from maskkit.audit.entries import Entry
-from maskkit.plot_style import GREY, INK, LINE, heading, percent, styled, tint
+from maskkit.core.audit_file import RESULTS
+from maskkit.plot_style import GREY, INK, LINE, heading, localize, percent, phrase, stored, styled, tint, translate
 
 SIGNS = {  # sign, marker, colour, ink of the sign, hatch of its zone
-    "green": ("✓", "o", "#00795a", "white", ""),
-    "amber": ("!", "^", "#e09b12", INK, "////"),
-    "red": ("✗", "8", "#b3261e", "white", "xxxx"),
+    "pass": ("✓", "o", "#00795a", "white", ""),
+    "warning": ("!", "^", "#e09b12", INK, "////"),
+    "fail": ("✗", "8", "#b3261e", "white", "xxxx"),
     "unknown": ("?", "s", "#ffffff", GREY, ""),
 }
 WIDTH, FOOT = 11, 1.0  # inches
 
 
 @styled
-def draw(audit: dict[str, Any]) -> Figure:
-    """The results of all checks, audit.json's "lights", one below the other."""
-    results = list(audit["lights"].values())
+def draw(audit: dict[str, Any], *, language: str = "en") -> Figure:
+    """The results of all checks, audit.json's "results", one below the other; language: of its words and numbers."""
+    results = list(audit["results"].values())
     texts = [
-        figures.wrap(row["sentence"] if figures.is_measured(row) else figures.why_unknown(row), 4.75, 9.5)
+        figures.wrap(stored(row) if figures.is_measured(row) else figures.why_unknown(row), 4.75, 9.5)
         for row in results
     ]
     heights = [max(0.98, 0.68 + 0.165 * (1 + text.count("\n"))) for text in texts]
@@ -34,7 +35,7 @@ def draw(audit: dict[str, Any]) -> Figure:
     fig = plt.figure(figsize=(WIDTH, whole))
     track = fig.add_axes((6.2 / WIDTH, FOOT / whole, 3.3 / WIDTH, sum(heights) / whole))
     track.set(xlim=(0, 100), ylim=(FOOT, height), xticks=range(0, 101, 25), yticks=[])
-    track.set_xlabel("value of the light (%)")
+    track.set_xlabel(phrase("value of the check (%)"))
     track.grid(axis="x")
     track.spines["left"].set_visible(False)
     page = fig.add_axes((0, 0, 1, height / whole), xlim=(0, WIDTH), ylim=(0, height))
@@ -45,21 +46,21 @@ def draw(audit: dict[str, Any]) -> Figure:
         draw_value(track, page, row, top, tall)
         top -= tall
     draw_legend(fig, whole)
-    shown = [row["light"] for row in results]
-    title = ", ".join(f"{shown.count(name)} {name}" for name in SIGNS if name in shown)
-    heading(fig, f"How far the accuracy can be trusted: {title}", figures.photos_and_model(audit))
+    shown = [row["result"] for row in results]
+    title = ", ".join(f"{shown.count(name)} {translate(RESULTS[name])}" for name in SIGNS if name in shown)
+    heading(fig, phrase("How far the accuracy can be trusted: {counts}", counts=title), figures.photos_and_model(audit))
     return fig
 
 
 def draw_words(page: Any, row: Entry, text: str, top: float) -> None:
     """A result's sign, title and sentence."""
     at = {"ha": "center", "va": "center", "weight": "bold"}
-    sign, marker, colour, ink, _ = SIGNS[row["light"]]
+    sign, marker, colour, ink, _ = SIGNS[row["result"]]
     page.plot((0.12, WIDTH - 0.12), (top, top), color=LINE, lw=0.8)
     page.plot(0.52, top - 0.38, marker, ms=27, color=colour, mec=ink if ink == GREY else colour, mew=1.6)
     page.text(0.52, top - (0.42 if marker == "^" else 0.385), sign, color=ink, fontsize=15, **at)
-    page.text(0.52, top - 0.8, row["light"], fontsize=9, **at)
-    page.text(1.08, top - 0.31, figures.wrap(row["title"], 4.2, 12.5, 1), fontsize=12.5, **{**at, "ha": "left"})
+    page.text(0.52, top - 0.8, figures.wrap(translate(RESULTS[row["result"]]), 0.98, 9, 2), fontsize=9, **at)
+    page.text(1.08, top - 0.31, figures.wrap(stored(row, "title"), 4.2, 12.5, 1), fontsize=12.5, **{**at, "ha": "left"})
     page.text(1.08, top - 0.5, text, fontsize=9.5, va="top", linespacing=1.25)
 
 
@@ -72,19 +73,19 @@ def draw_value(track: Any, page: Any, row: Entry, top: float, tall: float) -> No
         page.text(9.72, middle - 0.13, figures.format_interval(row), fontsize=9, color=GREY, va="center")
     else:
         track.add_patch(Rectangle((-1, top - tall), 102, tall, color="white", clip_on=False, zorder=2))
-        page.text(6.2, middle, "not measured", color=GREY, style="italic", va="center")
+        page.text(6.2, middle, phrase("not measured"), color=GREY, style="italic", va="center")
 
 
 def draw_zones(axis: Any, row: Entry, y: float) -> None:
     """A result's three zones from 0 to 100 %, its two limits, and its value with the interval."""
-    good, bad = 100 * row["thresholds"]["green"], 100 * row["thresholds"]["red"]
+    good, bad = 100 * row["thresholds"]["pass"], 100 * row["thresholds"]["fail"]
     low, high = np.clip(sorted((good, bad)), 0, 100)
-    names = ("green", "amber", "red") if good < bad else ("red", "amber", "green")
+    names = ("pass", "warning", "fail") if good < bad else ("fail", "warning", "pass")
     for name, start, end in zip(names, (0, low, high), (low, high, 100), strict=True):
         axis.add_patch(zone(name, xy=(start, y - 0.12), width=end - start, height=0.24))
     for at, side, pad in ((low, "right", 0.5), (high, "left", -0.5)):
         axis.plot((at, at), (y - 0.17, y + 0.17), color=INK, lw=1.1, zorder=3)
-        axis.text(at + pad, y - 0.19, f"{at:.3g} %", ha=side, va="top", fontsize=8, color=GREY)
+        axis.text(at + pad, y - 0.19, localize(f"{at:.3g} %"), ha=side, va="top", fontsize=8, color=GREY)
     if row["interval"] is not None:
         ends = np.clip(100 * np.array(row["interval"]), 0, 100)
         axis.plot(ends, (y, y), color=INK, lw=2.4, marker="|", ms=9, mew=1.6, clip_on=False, zorder=4)
@@ -101,11 +102,12 @@ def zone(name: str, xy: tuple[float, float] = (0, 0), width: float = 1, height: 
 
 def draw_legend(fig: Figure, whole: float) -> None:
     """What zones and marks mean, at the foot."""
+    words = {"pass": phrase("pass zone"), "warning": phrase("warning zone"), "fail": phrase("fail zone")}
     style: dict[str, Any] = {"marker": "D", "mec": "white", "ms": 6.5}
     fig.legend(
         handles=[
-            *(zone(name, label=f"{name} zone") for name in list(SIGNS)[:3]),
-            Line2D([], [], color=INK, lw=2, label="value, 95 % interval", **style),
+            *(zone(name, label=text) for name, text in words.items()),
+            Line2D([], [], color=INK, lw=2, label=phrase("value, 95 % interval"), **style),
         ],
         loc="lower left",
         bbox_to_anchor=(0.9 / WIDTH, 0.14 / whole),

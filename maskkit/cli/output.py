@@ -25,8 +25,8 @@ def short_path(path: Path) -> Path:
 
 def print_checks(audit: dict[str, Any]) -> None:
     """One line for each check of an audit: its result, title and sentence."""
-    for check in audit["lights"].values():
-        print(f"{RESULTS[check['light']]:13}{check['title']}: {check['sentence']}")
+    for check in audit["results"].values():
+        print(f"{RESULTS[check['result']]:13}{check['title']}: {check['sentence']}")
 
 
 def print_message(text: str) -> None:

@@ -9,7 +9,7 @@ from maskkit.cli.output import print_message, print_next, short_path
 def add(commands: shared.Commands) -> None:
     command = commands.add_parser(
         "sweep",
-        help="many recipes: seeds, networks, rates; here or on a Dask cluster",
+        help="train many recipes (seeds, networks, learning rates) on this machine or on a Dask cluster",
         description="Compute every recipe of SWEEP.yaml (each parameter of notebooks 01-03 with one value or a list) "
         "that is not there yet. Writes runs.csv, a figure and sweep.html, and runs the best through the notebooks.",
         epilog="example: maskkit sweep notebooks/sweep.yaml --workers 2",

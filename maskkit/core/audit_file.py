@@ -7,11 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from maskkit.core.messages import said
+from maskkit.core.messages import said, translatable
 
-VERSION = 3  # of audit.json
+VERSION = 4  # of audit.json
 SCHEMA = Path(__file__).parent / "schemas" / "audit.json"
-RESULTS = {"green": "pass", "amber": "warning", "red": "fail", "unknown": "not measured"}  # in words
+RESULTS = {  # in words
+    "pass": translatable("pass"),
+    "warning": translatable("warning"),
+    "fail": translatable("fail"),
+    "unknown": translatable("not measured"),
+}
 NOT_YET = said("not measured yet: make trust")
 
 Audit = dict[str, Any]  # what audit.json holds; its schema says more
@@ -71,8 +76,8 @@ def find_fault(audit: object) -> str:
         check_sections({check["section"]: audit.get(check["section"]) for check in audit["checks"]})
     except JsonSchemaValueException as error:
         return f"{error.message.removeprefix('data.'):.200}"
-    missing = [check["name"] for check in audit["checks"] if check["name"] not in {None, *audit["lights"]}]
-    return f"lights.{missing[0]} is missing" if missing else ""
+    missing = [check["name"] for check in audit["checks"] if check["name"] not in {None, *audit["results"]}]
+    return f"results.{missing[0]} is missing" if missing else ""
 
 
 @functools.cache

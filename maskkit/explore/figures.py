@@ -8,6 +8,7 @@ from PIL import Image
 
 from maskkit.audit.figures import MAPS
 from maskkit.core import class_names
+from maskkit.core.messages import plural
 from maskkit.plot_style import (
     GREY,
     INK,
@@ -20,7 +21,6 @@ from maskkit.plot_style import (
     other_classes,
     percent,
     picture,
-    plural,
     styled,
     tiles,
     tint,
@@ -52,8 +52,8 @@ def doubts(
     heading(
         fig,
         f"Labels in doubt: {plural(n_suspects, 'label')} likely wrong",
-        f"the {plural(len(labels), 'photo')} whose label gets least · each answered by a head that did not learn from "
-        f"it · {label(photos, 48)}",
+        f"the {plural(len(labels), 'photo')} with the least probable labels · each classified by a head that did not "
+        f"learn from it · {label(photos, 48)}",
     )
     return fig
 
@@ -94,5 +94,5 @@ def explained(
     bars.set(xlim=(0, 100), ylim=(len(rows) - 0.5, -0.8), yticks=[], xlabel="probability (%)")
     bars.set_title("what the network says")
     bars.spines["left"].set_visible(False)
-    heading(fig, f"Called {labels[predicted]}, {percent(probabilities[predicted])} sure", label(arch))
+    heading(fig, f"Called {labels[predicted]}, {percent(probabilities[predicted])} confidence", label(arch))
     return fig

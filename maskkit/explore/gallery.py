@@ -20,7 +20,7 @@ from maskkit.html.render import class_list
 from maskkit.plot_style import percent
 
 PER_PAGE = 12
-SET_ASIDE = -1  # the choice "excluded" beside the indices of classes
+EXCLUDED = -1  # the choice "excluded" beside the indices of classes
 MOST_BUTTONS = 4  # classes: more are chosen from a list
 MOST_SPELLED = 10  # classes whose matrix is spelled out in words
 
@@ -126,7 +126,7 @@ class Tile:
     def __init__(self, explorer: Explorer, place: int, change: Callable[[int, int | None], Any]) -> None:
         self.explorer, self.place, self._change = explorer, place, change
         names = class_names.natural_order(explorer.classes)
-        options = [*((explorer.classes[at], at) for at in names), ("excluded", SET_ASIDE)]
+        options = [*((explorer.classes[at], at) for at in names), ("excluded", EXCLUDED)]
         kind = widgets.ToggleButtons if len(explorer.classes) <= MOST_BUTTONS else widgets.Dropdown
         self.choice = kind(options=options, value=self.current(), layout={"width": "100%", "margin": "0"})
         self.choice.observe(self.choose, "value")
@@ -137,12 +137,12 @@ class Tile:
 
     def current(self) -> int:
         """The option of the photo's current label."""
-        return SET_ASIDE if self.explorer.excluded[self.place] else int(self.explorer.labels[self.place])
+        return EXCLUDED if self.explorer.excluded[self.place] else int(self.explorer.labels[self.place])
 
     def choose(self, change: dict[str, Any]) -> None:
         """Pass a new choice on to the explorer."""
         if change["new"] != self.current():
-            self._change(self.place, None if change["new"] == SET_ASIDE else change["new"])
+            self._change(self.place, None if change["new"] == EXCLUDED else change["new"])
 
     def show(self) -> None:
         """Show the explorer's current state."""

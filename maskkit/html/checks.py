@@ -1,4 +1,4 @@
-"""What the template `checks.html` shows of an audit: its checks as lights, and a section for each."""
+"""What the template `checks.html` shows of an audit: the result of each check, and a section for each."""
 
 from pathlib import Path
 from typing import Any
@@ -27,9 +27,9 @@ def context(audit: Audit | None, folder: Path, run: str | None = None, problem: 
     return shared | {
         "cards": cards,
         "sections": [section(audit, check, folder, run) for check in audit["checks"]],
-        "figure": trust_figure(folder, "lights"),
+        "figure": trust_figure(folder, "results"),
         "classes": audit["classes"],
-        "colours": [one["entry"]["light"] for one in cards],
+        "outcomes": [one["entry"]["result"] for one in cards],
     }
 
 
@@ -44,7 +44,7 @@ def trust_figure(folder: Path, name: str) -> Figure | None:
 
 def card(audit: Audit, check: Entry, run: str | None) -> dict[str, Any]:
     """The result of a check."""
-    entry = audit["lights"][check["name"]]
+    entry = audit["results"][check["name"]]
     return described(entry, {"title": check["title"]}, command(check, run)) | {"name": check["name"]}
 
 
@@ -54,8 +54,8 @@ def section(audit: Audit, check: Entry, folder: Path, run: str | None) -> dict[s
     figures = drawn_figures(check, folder) if entries else []
     main = check["figures"][0] if entries and check["figures"] else None
     is_drawn = not main or any(figure["name"] == main for figure in figures)
-    result = audit["lights"].get(check["name"])
-    has_result = result is None or result["light"] != "unknown"
+    result = audit["results"].get(check["name"])
+    has_result = result is None or result["result"] != "unknown"
     return {
         "check": check,
         "command": measure,

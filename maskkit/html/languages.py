@@ -89,8 +89,7 @@ class Language:
         The message of `sentence` lies under `message`, that of another field under `messages`. English without a
         translation is marked as English.
         """
-        message = record.get("messages", {}).get(field) or (record.get("message") if field == "sentence" else None)
-        english = str(record[field] or "")
+        message, english = message_of(record, field), str(record[field] or "")
         if not message:
             return self.constant(english)
         if self.is_known(message):
@@ -117,6 +116,11 @@ class EscapedSentence(messages.Sentence):
 
     def format_field(self, value: Any, format_spec: str) -> str:
         return value if isinstance(value, Markup) else escape(super().format_field(value, format_spec))
+
+
+def message_of(record: Mapping[str, Any], field: str) -> Mapping[str, Any] | None:
+    """The message of a record's field, None where its English text is the message id, or has no translation."""
+    return record.get("messages", {}).get(field) or (record.get("message") if field == "sentence" else None)
 
 
 def fields(message: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from PIL import Image
 
 from maskkit.audit.figures import RED, wrap
 from maskkit.core import class_names
+from maskkit.core.messages import plural
 from maskkit.improve.engines import ENGINES
 from maskkit.improve.paired_gains import Gains
 from maskkit.improve.speed_table import Row
@@ -26,7 +27,6 @@ from maskkit.plot_style import (
     label,
     of_classes,
     picture,
-    plural,
     styled,
     tint,
 )

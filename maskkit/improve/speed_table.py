@@ -71,15 +71,12 @@ def table_rows(rows: list[Row]) -> Iterator[tuple[str, list[str]]]:
     ) -> tuple[str, list[str]]:
         first = values[0]
         ratios = [f" (x {value / first:.2f})" if value and first else "" for value in values[1:]]
-        texts = ["unknown" if value is None else format_value(value) for value in values]
+        texts = ["not measured" if value is None else format_value(value) for value in values]
         return name, [text + ratio for text, ratio in zip(texts, ["", *ratios], strict=True)]
 
     yield (
         "photos right",
-        [
-            evaluate.format_score(row["accuracy"]) if row["accuracy"] else f"unknown: {row['accuracy_note']}"
-            for row in rows
-        ],
+        [evaluate.format_score(row["accuracy"]) if row["accuracy"] else row["accuracy_note"] for row in rows],
     )
     yield with_ratios("weights", [row["n_weights"] for row in rows], "{:,}".format)
     yield with_ratios("file, MB", [row["file_bytes"] / 1e6 for row in rows], "{:.1f}".format)

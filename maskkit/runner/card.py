@@ -16,7 +16,7 @@ from maskkit.core.messages import format_interval
 from maskkit.evaluate import format_share
 from maskkit.html.render import MOST_NAMES
 
-SIGNS = {"green": "🟢", "amber": "🟠", "red": "🔴", "unknown": "⚪"}
+SIGNS = {"pass": "🟢", "warning": "🟠", "fail": "🔴", "unknown": "⚪"}
 Metrics = dict[str, Any]  # what metrics.json holds
 MOST_ROWS = 30  # classes in the table of scores
 SPLITS = {
@@ -110,7 +110,7 @@ def numbers(metrics: Metrics) -> str:
     overall = table(("validation photos classified correctly", "result"), rows)
     chosen = (
         "Best is the epoch with the highest validation accuracy and, among equals, the lowest validation loss. It was "
-        "chosen on the photos it is scored on, which flatters; the last epoch was not."
+        "chosen on the photos it is scored on, so its score is too high; the last epoch was not chosen."
     )
     return f"{overall}\n\n{chosen}\n\n{per_class(metrics.get('per_class_scores'), keep)}"
 
@@ -144,8 +144,8 @@ def check_results(run_dir: Path, name: str) -> str:
     if not audit:
         return f"Not measured yet: {code(audit_file.command(name))}."
     rows = [
-        [f"{SIGNS[light['light']]} {audit_file.RESULTS[light['light']]}", light["title"], light["sentence"]]
-        for light in audit["lights"].values()
+        [f"{SIGNS[check['result']]} {audit_file.RESULTS[check['result']]}", check["title"], check["sentence"]]
+        for check in audit["results"].values()
     ]
     asked = f"{len(rows)} questions of the audit. Green needs the whole 95 % interval on the good side of a limit."
     return f"{asked}\n\n{table(('result', 'check', 'found'), rows)}"

@@ -66,7 +66,7 @@ def count_results(run_dir: Path) -> str:
     audit, problem = audit_file.read(run_dir)
     if not audit:
         return problem["sentence"] if problem else "-"
-    results = [audit_file.RESULTS[check["light"]] for check in audit["lights"].values()]
+    results = [audit_file.RESULTS[check["result"]] for check in audit["results"].values()]
     return ", ".join(f"{results.count(name)} {name}" for name in dict.fromkeys(results))
 
 

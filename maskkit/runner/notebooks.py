@@ -115,7 +115,7 @@ def execute(
         ) from error
     except DeadKernelError as error:
         raise NotebookError(
-            f"{notebook.name}: its kernel died, as it does where memory runs out; {output} shows how far it came. "
+            f"{notebook.name}: its kernel died, probably because memory ran out; {output} shows which cells had run. "
             "Close other programs or take fewer photos, then run it again"
         ) from error
     except OSError as error:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from maskkit.core import paths
-from maskkit.core.messages import said
+from maskkit.core.messages import said, translatable
 from maskkit.sources import faces, kaggle, layout
 from maskkit.sources.layout import Parts
 from maskkit.sources.listing import (
@@ -103,7 +103,7 @@ def find(data: str, parameter: str = "DATA") -> Source:
         parameter: how messages call it.
 
     Raises:
-        FileNotFoundError: the folder, or with "kaggle" the download, cannot be had.
+        FileNotFoundError: the folder, or with "kaggle" the download, is not available.
         ValueError: the folder holds no class folders, can be read in two ways, or is an archive.
     """
     if data == "demo":
@@ -131,7 +131,7 @@ def find(data: str, parameter: str = "DATA") -> Source:
         else:
             plain = said("Kaggle could not be reached, so this run uses synthetic faces.")
         notes = (plain, *kaggle.how_to(error))
-        return dataclasses.replace(find("demo"), photos="demo (Kaggle not reached)", notes=notes)
+        return dataclasses.replace(find("demo"), photos=translatable("demo (Kaggle not reached)"), notes=notes)
 
 
 def find_folder(folder: Path, parameter: str = "DATA") -> Source:

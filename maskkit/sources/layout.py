@@ -44,7 +44,7 @@ def read_set(folder: Path, wrappers: int = MOST_WRAPPERS) -> tuple[Path, Parts, 
         below = contents(only)
         if label_of(only.name) not in REPORT_CLASSES and below.folders and not below.has_photos:
             if not wrappers:
-                raise ValueError(f"{only} lies below {MOST_WRAPPERS} folders that hold nothing else; give it as DATA")
+                raise ValueError(f"{only} is inside {MOST_WRAPPERS} folders that hold nothing else; give it as DATA")
             return read_set(only, wrappers - 1)
     return folder, *read_level(folder)
 
@@ -159,8 +159,8 @@ def need_apart(folder: Path, classes: dict[str, Path], below: dict[str, "Below"]
         if below[label].parts:
             part = below[label].parts[0].name
             raise ValueError(
-                f"class {label!r} of {folder} is divided into {join_names(below[label].parts)}; arrange the photos the "
-                f"other way round, as {folder.name}/{part}/{path.name}"
+                f"class {label!r} of {folder} is divided into {join_names(below[label].parts)}; put the class folders "
+                f"into the parts, as {folder.name}/{part}/{path.name}"
             )
     if set(classes) == set(REPORT_CLASSES):
         return  # one sub-folder per person, the same person in both

@@ -3,7 +3,8 @@
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from maskkit.plot_style import ACCENT, GREY, LINE, figure, heading, label, plural, styled
+from maskkit.core.messages import plural
+from maskkit.plot_style import ACCENT, GREY, LINE, figure, heading, label, styled
 from maskkit.sweep.ranking import Ranking
 
 SHOWN = 24  # settings in the figure; the page's table and runs.csv have all

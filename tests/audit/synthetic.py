@@ -7,8 +7,10 @@ from maskkit.audit import survey
 from maskkit.audit.audited import Audited
 from maskkit.audit.checks.check import Context
 from maskkit.audit.classifiers import Classifier
+from maskkit.core.messages import message
 from maskkit.report import REPORT_RECIPE
 
+TRAINED_HERE = message("trained here")
 CONTEXT = Context(torch.device("cpu"), seed=0)
 RECIPE = REPORT_RECIPE | {"learning_rate": 0.05}
 
@@ -32,7 +34,7 @@ def photos(labels, parts=None):
     return survey.Survey(("a", "b"), rows, [], *[nothing] * len(survey.ARRAYS))
 
 
-def audited(X, labels, *, parts=None, versions=None, training=None, origin="trained here"):
+def audited(X, labels, *, parts=None, versions=None, training=None, origin=TRAINED_HERE):
     """What is audited, with ResNet18 as the network that gave X; without `versions` all photos are independent."""
     n = len(labels)
     training = np.zeros(n, dtype=bool) if training is None else training

@@ -76,11 +76,11 @@ def whole(drawn, tmp_path_factory):
 def test_audit_json_is_complete_and_in_range(whole):
     result, out = whole
     assert json.loads((out / "audit.json").read_text()) == json.loads(json.dumps(result))
-    assert list(result["lights"]) == [check.name for check in CHECKS if check.name]
+    assert list(result["results"]) == [check.name for check in CHECKS if check.name]
     for section in ("splits", "leaks", "shortcuts", "regions", "against", "files", "calibration"):
         assert result[section], section
         for name, one in result[section].items():
-            assert one["light"] in ("green", "amber", "red", "unknown") and one["sentence"], name
+            assert one["result"] in ("pass", "warning", "fail", "unknown") and one["sentence"], name
             if one["value"] is not None:
                 low, high = one["interval"]
                 assert 0 <= low <= one["value"] + 1e-9 and one["value"] <= high + 1e-9 <= 1 + 2e-9, name
@@ -94,7 +94,7 @@ def test_every_sentence_is_a_message_and_every_entry_has_a_name(whole):
         assert check["entries"].keys() == entries.keys() and set(check["look_for"]) == set(check["figures"])
         for name in check["entries"].values():
             assert messages.in_english(name["id"], name["values"])
-        for entry in (*entries.values(), *([result["lights"][check["name"]]] if check["name"] else ())):
+        for entry in (*entries.values(), *([result["results"][check["name"]]] if check["name"] else ())):
             assert messages.in_english(entry["message"]["id"], entry["message"]["values"]) == entry["sentence"]
     assert [check["section"] for check in result["checks"]] == [check.section for check in CHECKS]
 
@@ -145,7 +145,7 @@ def test_every_figure_is_there_and_the_page_holds_them(whole):
     assert {
         "trust_" + name
         for name in (
-            "lights",
+            "results",
             "splits",
             "leaks",
             "shortcuts",
@@ -169,8 +169,8 @@ def test_the_network_that_cannot_be_had_is_unknown(drawn, tmp_path, monkeypatch)
     monkeypatch.setattr(paths, "CACHE", tmp_path / "cache")
     result = audit.audit(drawn, tmp_path / "out", log=lambda _: None)
     assert "no network" in result["networks"]["resnet18"]["note"]
-    assert result["lights"]["calibration"]["light"] == "unknown" == result["lights"]["split_luck"]["light"]
-    assert "no network" in result["lights"]["mouth"]["sentence"]
+    assert result["results"]["calibration"]["result"] == "unknown" == result["results"]["split_variance"]["result"]
+    assert "no network" in result["results"]["mouth"]["sentence"]
     assert result["shortcuts"]["width_height"]["value"] is not None and result["leaks"]["all"]["value"] > 0
 
 
@@ -235,8 +235,8 @@ def test_three_photos_of_a_class_are_too_few_and_said_so(command, faces, tmp_pat
     folder = faces(tmp_path / "few", {"a": 12, "b": 3})
     assert command(folder, "--weights", "packaged", "--arch", "mobilenet_v2")[0] == 0
     result = json.loads((tmp_path / "out" / "audit.json").read_text())
-    assert {light["light"] for light in result["lights"].values()} <= {"unknown", "green"}
-    assert "3 photos" in result["lights"]["split_luck"]["sentence"]
+    assert {check["result"] for check in result["results"].values()} <= {"unknown", "pass"}
+    assert "3 photos" in result["results"]["split_variance"]["sentence"]
     assert "NaN" not in (tmp_path / "out" / "audit.json").read_text()
 
 
@@ -253,7 +253,7 @@ def test_flat_is_what_shows_nothing():
 
 
 def test_a_check_measured_again_takes_the_place_of_its_first_measurement():
-    subject, result = audited(*features(60, 6.0)), {"lights": {}, "checks": []}
+    subject, result = audited(*features(60, 6.0)), {"results": {}, "checks": []}
     for _ in range(2):
         audit.measure_check(result, checks.find("files"), subject, CONTEXT)
     assert [described["section"] for described in result["checks"]] == ["files"]

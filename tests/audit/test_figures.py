@@ -1,8 +1,10 @@
 """The audit's figures say what, of how many and which photos, draw nothing that was not measured, and fit."""
 
 import copy
+import json
 import math
 import random
+import re
 import warnings
 
 import matplotlib
@@ -26,11 +28,13 @@ from maskkit.audit.checks import (
 from maskkit.audit.checks.check import Measured
 from maskkit.audit.checks.files import draw_sheet
 from maskkit.core import intervals
+from maskkit.core.messages import message, said
+from maskkit.plot_style import label
 
 REPORT = ("with_mask", "without_mask")
 ODD = ("a $cost$ of x_1", "mask \N{FACE WITH MEDICAL MASK}", "long_" * 20)
 DRAW = {
-    "lights": overview.draw,
+    "results": overview.draw,
     "splits": split_variance.draw,
     "leaks": leaks.draw,
     "shortcuts": shortcuts.draw,
@@ -53,17 +57,17 @@ def close_figures():
     plt.close("all")
 
 
-def entry(value, n=960, light="green", sentence="It holds.", **more):
+def entry(value, n=960, result="pass", sentence="It holds.", **more):
     interval = list(intervals.wilson(round(value * n), n))
-    return {"value": value, "interval": interval, "n": n, "light": light, "sentence": sentence, **more}
+    return {"value": value, "interval": interval, "n": n, "result": result, "sentence": sentence, **more}
 
 
 def unknown(sentence=WHY, **more):
-    return {"value": None, "interval": None, "n": 0, "light": "unknown", "sentence": sentence, **more}
+    return {"value": None, "interval": None, "n": 0, "result": "unknown", "sentence": sentence, **more}
 
 
-LIGHTS = {  # title, thresholds, (good, bad) values and sentences
-    "split_luck": ("Luck of the split", 0.05, 0.2, 0.031, 0.342, "3 of 100 splits alone would reach the report."),
+RESULTS = {  # title, thresholds, (good, bad) values and sentences
+    "split_variance": ("Split variance", 0.05, 0.2, 0.031, 0.342, "3 of 100 splits alone would reach the report."),
     "leaks": ("Leaks between the parts", 0.01, 0.05, 0.004, 0.81, "Hardly a held-out photo has a sibling in training."),
     "shortcuts": ("Shortcuts", 0.6, 0.75, 0.541, 0.688, "Image size alone is right on 54 % of the photos: guessing."),
     "mouth": ("Does the mouth decide?", 0.8, 0.5, 0.912, 0.43, "Hiding the lower half costs most photos more."),
@@ -72,14 +76,14 @@ LIGHTS = {  # title, thresholds, (good, bad) values and sentences
 }
 
 
-def six_lights(bad=False):
+def six_results(bad=False):
     found = {}
-    for name, (title, green, red, good, worse, sentence) in LIGHTS.items():
+    for name, (title, passing, failing, good, worse, sentence) in RESULTS.items():
         value = worse if bad else good
-        small = green < red
-        light = "green" if (value < green) == small else "red" if (value > red) == small else "amber"
-        more = {"title": title, "thresholds": {"green": green, "red": red}, "reason": "as the literature has it"}
-        found[name] = entry(value, 300 if bad else 960, light, LONG * 2 if bad else sentence, **more)
+        small = passing < failing
+        result = "pass" if (value < passing) == small else "fail" if (value > failing) == small else "warning"
+        more = {"title": title, "thresholds": {"pass": passing, "fail": failing}, "reason": "as the literature has it"}
+        found[name] = entry(value, 300 if bad else 960, result, LONG * 2 if bad else sentence, **more)
     return found
 
 
@@ -106,7 +110,7 @@ def network(arch, skill):
         f"{arch}_unseen": entry(skill - 0.01, 3592),
         f"{arch}_unseen_best": entry(skill - 0.006, 3592),
     }
-    found[f"{arch}_best"].update(flattery=0.026, flattery_interval=[0.022, 0.031])
+    found[f"{arch}_best"].update(optimism=0.026, optimism_interval=[0.022, 0.031])
     return found
 
 
@@ -126,7 +130,7 @@ def sample(kind="good", classes=REPORT):
     """A realistic audit: "good", "bad", "unknown" (mostly) or "run"."""
     bad, archs = kind == "bad", ("resnet18", "mobilenet_v2")
     audit = {
-        "version": 2,
+        "version": 4,
         "checks": [check.describe(Measured()) for check in CHECKS],
         "photos": "Kaggle 12K",
         "classes": list(classes),
@@ -135,7 +139,7 @@ def sample(kind="good", classes=REPORT):
         "model": "trained here on 160 of them",
         "scope": "run" if kind == "run" else "whole",
         "networks": {arch: {"weights": "imagenet", "note": ""} for arch in archs},
-        "lights": six_lights(bad),
+        "results": six_results(bad),
     }
     skill = 0.87 if bad else 0.965
     audit["splits"] = {name: found for arch in archs for name, found in network(arch, skill).items()}
@@ -177,11 +181,11 @@ def sample(kind="good", classes=REPORT):
     if kind == "unknown":
         reasons = {"leaks": WHY, "shortcuts": WHY, "mouth": "stopped", "other_source": "--against names no folder"}
         for name, why in reasons.items():
-            audit["lights"][name].update(unknown(why))
+            audit["results"][name].update(unknown(why))
         audit["networks"]["mobilenet_v2"] = {"weights": None, "note": "unknown: " + WHY}
         audit["splits"] = {**network("resnet18", 0.9), "mobilenet_v2_last": unknown("unknown: " + WHY)}
         audit["splits"]["resnet18_unseen"] = audit["splits"]["resnet18_unseen_best"] = unknown("every photo is drawn")
-        audit["splits"]["resnet18_best"].update(flattery=None, flattery_interval=None)
+        audit["splits"]["resnet18_best"].update(optimism=None, optimism_interval=None)
         audit["leaks"].update(alignment=unknown(), held_out=unknown("this run has no held-out part"), all=unknown())
         audit["shortcuts"]["metadata"] = unknown(kind="blind", title="metadata", sees="EXIF")
         audit["shortcuts"]["model"] = unknown(kind="real", title="resnet18", sees="the whole photo")
@@ -190,7 +194,7 @@ def sample(kind="good", classes=REPORT):
         audit["against"]["backward"] = unknown("the other folder has 3 photos")
         audit["calibration"].update(ece_scaled=unknown("too few photos to fit a temperature"), dont_know=unknown())
     if kind == "run":
-        audit["lights"]["other_source"].update(unknown("not measured yet: make trust"))
+        audit["results"]["other_source"].update(unknown("not measured yet: make trust"))
         audit["against"] = {}
     return audit
 
@@ -244,7 +248,7 @@ def test_figure_says_what_how_many_and_which_photos(name):
     assert fig.get_suptitle()
     if name != "region_examples":  # which photo, only its caller knows
         assert "holiday snaps" in below
-    counts = ("3,792 photos", "1 photo in 7", "4 photos", "4 odd files")
+    counts = ("3,792 photos", "one photo in 7 versions", "4 photos", "4 odd files")
     assert any(n in f"{fig.get_suptitle()} {below}" for n in counts)
 
 
@@ -296,7 +300,7 @@ def test_nothing_is_cut_or_overlaps(name, kind, classes):
     check_layout(fig)
 
 
-@pytest.mark.parametrize("name", ["lights", "against", "odd_files"])
+@pytest.mark.parametrize("name", ["results", "against", "odd_files"])
 def test_dollars_stay_text(name):
     shown = [text for text in draw(name, "bad", ODD).findobj(plt.Text) if "$" in text.get_text()]
     assert shown
@@ -329,13 +333,13 @@ def check_layout(fig):
 @pytest.mark.parametrize("name", FROM_AUDIT)
 def test_what_is_not_measured_is_said_and_never_drawn(name, value):
     audit = sample()
-    for section in ("lights", *(name for name in FROM_AUDIT if name != "lights")):
+    for section in ("results", *(name for name in FROM_AUDIT if name != "results")):
         for one in audit[section].values():
-            one.update(value=value, interval=None, n=0, light="unknown", sentence="the cat sat on it")
+            one.update(value=value, interval=None, n=0, result="unknown", sentence="the cat sat on it")
     fig = DRAW[name](audit)
     assert "not measured: the cat sat on it" in words(fig)
     for axes in fig.axes:
-        marks = [line for line in axes.lines if line.get_marker() not in ("None", " ", "") and name != "lights"]
+        marks = [line for line in axes.lines if line.get_marker() not in ("None", " ", "") and name != "results"]
         assert all(not len(line.get_xdata()) for line in marks)
 
 
@@ -357,27 +361,27 @@ def test_a_network_that_cannot_be_had_is_a_sentence():
         assert f"not measured: {WHY}" in text and "unknown:" not in text
 
 
-def test_lights_are_told_apart_without_colour_and_show_value_interval_and_thresholds():
+def test_results_are_told_apart_without_colour_and_show_value_interval_and_thresholds():
     audit = sample("bad")
-    audit["lights"]["mouth"] = {**audit["lights"]["mouth"], **unknown("no network could be had")}
+    audit["results"]["mouth"] = {**audit["results"]["mouth"], **unknown("no network is available")}
     fig = overview.draw(audit)
     track, page = fig.axes
     shown = {text.get_text() for text in page.texts}
-    assert {"✗", "red", "!", "amber", "?", "unknown", "34.2 %", "29.2-39.9 %", "not measured"} <= shown
+    assert {"✗", "fail", "!", "warning", "?", "34.2 %", "29.2-39.9 %", "not measured"} <= shown
     assert {"5 %", "20 %", "60 %", "75 %"} <= {text.get_text() for text in track.texts}
     signs = {line.get_marker() for line in page.lines} - {"None"}
     assert len(signs) == 3
-    low, high = audit["lights"]["split_luck"]["interval"]
+    low, high = audit["results"]["split_variance"]["interval"]
     assert any(np.allclose(line.get_xdata(), (100 * low, 100 * high)) for line in track.lines)
-    assert fig.get_suptitle().endswith("2 amber, 3 red, 1 unknown")
+    assert fig.get_suptitle().endswith("2 warning, 3 fail, 1 not measured")
 
 
-def test_a_lights_zones_follow_which_side_is_good():
-    for name, order in (("leaks", ["green", "amber", "red"]), ("mouth", ["red", "amber", "green"])):
+def test_the_zones_of_a_check_follow_which_side_is_good():
+    for name, order in (("leaks", ["pass", "warning", "fail"]), ("mouth", ["fail", "warning", "pass"])):
         fig, axes = plt.subplots()
-        overview.draw_zones(axes, sample()["lights"][name], 0)
+        overview.draw_zones(axes, sample()["results"][name], 0)
         hatches = [patch.get_hatch() for patch in sorted(axes.patches, key=lambda patch: patch.get_x())]
-        assert hatches == [overview.SIGNS[light][4] for light in order]
+        assert hatches == [overview.SIGNS[result][4] for result in order]
 
 
 def test_splits_draw_the_distribution_and_the_reports_mark():
@@ -447,10 +451,37 @@ def test_calibration_without_a_threshold_shows_its_curve_and_says_so():
     audit["calibration"]["ece"]["bins"][-1]["interval"] = [0.111, 1.0]
     fig = calibration.draw(audit)
     assert len(fig.axes) == 3 and "not measured: no threshold brings the error to 1 %" in words(fig)
-    reliability = next(axes for axes in fig.axes if "of the network" in axes.get_xlabel())
+    reliability = next(axes for axes in fig.axes if axes.get_ylabel() == "accuracy (%)")
     ends = [segment[:, 1] for segment in reliability.collections[0].get_segments()]
     bins = [row for row in audit["calibration"]["ece"]["bins"] if row["n"]]
     assert np.allclose(ends, [100 * np.array(row["interval"]) for row in bins])
+
+
+@pytest.mark.parametrize("kind", ["good", "bad", "unknown", "run"])
+@pytest.mark.parametrize("name", FROM_AUDIT)
+def test_a_figure_in_indonesian_holds_no_english_text(name, kind):
+    """Its own words, that is: names, and the free text of the sample, stay as they are."""
+    audit = sample(kind)
+    english, indonesian = (
+        {text.get_text() for text in DRAW[name](audit, language=language).findobj(plt.Text)}
+        for language in ("en", "id")
+    )
+    names = {"resnet18", "mobilenet_v2", "HOG", *REPORT, *(label(text, 99) for text in REPORT)}
+    same = {text for text in english & indonesian if re.search("[a-z]{3}", text)} - names
+    free = json.dumps(audit)
+    assert not {text for text in same if " ".join(text.split())[:12] not in free}
+    assert not any(re.search(r"\d\.\d(?!\d\d)", text) for text in indonesian)
+
+
+def test_a_reason_is_translated_too():
+    audit = sample("run")
+    audit["results"]["calibration"] |= {"value": None, "interval": None, "result": "unknown"} | said(
+        "not measured: {why}", why=message("{n} unseen photos are too few; {m} are needed", n=8, m=30)
+    )
+    audit["calibration"] = {}
+    shown = words(calibration.draw(audit, language="id"))
+    assert "tidak diukur: 8 foto yang belum pernah dilihat terlalu sedikit; diperlukan 30" in shown
+    assert "belum diukur: make trust" in words(other_source.draw(audit, language="id"))
 
 
 def test_long_text_is_wrapped_to_its_width_and_cut_with_a_sign():

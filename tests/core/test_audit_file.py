@@ -21,14 +21,14 @@ def put(*path_and_value):
 
 DAMAGE = {
     "version": (put("version", 1), "its version is 1"),
-    "no results": (put("lights", {}), "lights.split_luck is missing"),
+    "no results": (put("results", {}), "results.split_variance is missing"),
     "no checks": (put("checks", []), "checks must contain at least 1 items"),
     "section": (put("leaks", []), "leaks must be object"),
-    "value": (put("lights", "leaks", "value", "high"), "lights.leaks.value must be number or null"),
+    "value": (put("results", "leaks", "value", "high"), "results.leaks.value must be number or null"),
     "infinite": (put("splits", "mobilenet_v2_last", "value", float("inf")), "Infinity is not JSON"),
     "no number": (put("splits", "mobilenet_v2_last", "value", float("nan")), "NaN is not JSON"),
-    "interval": (put("lights", "mouth", "interval", [0.5]), "lights.mouth.interval must contain at least 2"),
-    "colour": (put("calibration", "ece", "light", ["green"]), "calibration.ece.light must be one of"),
+    "interval": (put("results", "mouth", "interval", [0.5]), "results.mouth.interval must contain at least 2"),
+    "colour": (put("calibration", "ece", "result", ["pass"]), "calibration.ece.result must be one of"),
     "bins": (put("calibration", "ece", "bins", [{}]), "calibration.ece.bins[0] must contain"),
     "files": (put("files", "near_grey", "files", [1]), "files.near_grey.files[0] must be string"),
     "entry": (put("against", "forward", 0.9), "against.forward must be object"),
@@ -63,4 +63,4 @@ def test_a_good_audit_is_read_as_it_is(tmp_path):
 
 def test_what_was_not_measured_yet_is_told_apart():
     assert audit_file.is_pending(audit_file.NOT_YET)
-    assert not audit_file.is_pending(recorded_audit()["lights"]["leaks"])
+    assert not audit_file.is_pending(recorded_audit()["results"]["leaks"])

@@ -95,7 +95,7 @@ def test_another_session_goes_on_and_undo_reaches_back(explorer, run_dir):
     explorer.change(first(explorer, 1, "val"), None)
     other = Explorer(run_dir, "cpu")
     assert np.array_equal(other.labels, explorer.labels) and np.array_equal(other.excluded, explorer.excluded)
-    assert other.undo()["action"] == "set_aside" and other.undo()["label"] == "without_mask" and other.undo() is None
+    assert other.undo()["action"] == "exclude" and other.undo()["label"] == "without_mask" and other.undo() is None
     assert not other.changed.any() and repr(other.learned.history) == (run_dir / "history").read_text()
 
 
@@ -213,7 +213,7 @@ def test_a_change_that_cannot_be_is_said_and_the_tile_shows_what_is(explorer, mo
     tile = shown(gallery)[0]
     before = tile.current()
     monkeypatch.setattr(corrections, "append", lambda *_, **__: (_ for _ in ()).throw(OSError("disk <full>")))
-    tile.choice.value = gallery_module.SET_ASIDE
+    tile.choice.value = gallery_module.EXCLUDED
     assert "Nothing was changed: disk &lt;full&gt;" in gallery.message.value and tile.choice.value == before
 
 
@@ -248,4 +248,4 @@ def test_the_figures_say_what_they_show(explorer):
     fig = figures.doubts(images, [0, 1], explorer.answers[:2], ["a", "$b$"], 1, explorer.classes, "drawn")
     assert "1 label likely wrong" in fig.get_suptitle()
     fig = figures.explained(images[0], np.zeros((2, 2)), np.array([0.3, 0.7]), explorer.classes, "net")
-    assert fig.get_suptitle() == "Called without_mask, 70.0 % sure"
+    assert fig.get_suptitle() == "Called without_mask, 70.0 % confidence"

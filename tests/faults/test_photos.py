@@ -151,7 +151,7 @@ NO_PHOTOS = [
 
 @three_ways
 @pytest.mark.parametrize(("content", "reason"), NO_PHOTOS)
-def test_what_is_no_photo_is_set_aside_with_its_reason(way, photos, tmp_path, content, reason):
+def test_files_that_are_not_images_are_excluded_with_their_reason(way, photos, tmp_path, content, reason):
     (photos / "with_mask" / "x.jpg").write_bytes(content)
     found = outcome(way, photos, tmp_path, "x.jpg")
     assert re.search(reason, found), found

@@ -143,5 +143,5 @@ def alive(pid):
 def test_a_kernel_that_dies_is_said_with_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "NOTEBOOKS", tmp_path)
     path = write_notebook(tmp_path / "a.ipynb", 'RUN = "x"', "import os\nos.kill(os.getpid(), 9)")
-    with pytest.raises(notebooks.NotebookError, match="a.ipynb: its kernel died, .*out.ipynb shows how far it came"):
+    with pytest.raises(notebooks.NotebookError, match="its kernel died, .*out.ipynb shows which cells had run"):
         notebooks.execute(path, tmp_path / "out.ipynb", {})

@@ -57,7 +57,7 @@ def texts_of_audit(audit: dict[str, Any]) -> Iterator[str]:
         for words in (check["look_for"], check["shown"], check["kinds"]):
             yield from words.values()
         yield from (entry["sees"] for entry in audit[check["section"]].values() if entry.get("sees"))
-    for result in audit["lights"].values():
+    for result in audit["results"].values():
         yield from (result["title"], result["reason"])
 
 

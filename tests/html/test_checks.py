@@ -15,27 +15,27 @@ from maskkit.html.render import render
 
 ODD = "caf\udce9.png"  # a file name that is no UTF-8
 PRIVACY = "This page may show faces: do not share it without the consent of those shown."
-SIGNS = {"green": "✓", "amber": "!", "red": "✗", "unknown": "?"}
-WORDS = {"green": "pass", "amber": "warning", "red": "fail", "unknown": "not measured"}
-LIGHTS = list(recorded_audit()["lights"])
-FIGURES = [name for check in recorded_audit()["checks"] for name in check["figures"]] + ["lights"]
+SIGNS = {"pass": "✓", "warning": "!", "fail": "✗", "unknown": "?"}
+WORDS = {"pass": "pass", "warning": "warning", "fail": "fail", "unknown": "not measured"}
+NAMES = list(recorded_audit()["results"])
+FIGURES = [name for check in recorded_audit()["checks"] for name in check["figures"]] + ["results"]
 
 
-def coloured(*colours):
-    """The recorded audit with results of other colours; unknown ones have no value."""
+def with_results(*outcomes):
+    """The recorded audit with other results; unknown ones have no value."""
     audit = recorded_audit()
-    for light, colour in zip(audit["lights"].values(), colours, strict=True):
-        light["light"] = colour
-        if colour == "unknown":
-            light |= {"value": None, "interval": None, "sentence": "Unknown: too few photos."}
-            del light["message"]
+    for result, outcome in zip(audit["results"].values(), outcomes, strict=True):
+        result["result"] = outcome
+        if outcome == "unknown":
+            result |= {"value": None, "interval": None, "sentence": "Unknown: too few photos."}
+            del result["message"]
     return audit
 
 
 def of_a_run():
     """What 03_evaluate measures by itself: all but another source."""
     audit = recorded_audit() | {"scope": "run", "against": {}}
-    audit["lights"]["other_source"] |= {"value": None, "interval": None, "light": "unknown"} | audit_file.NOT_YET
+    audit["results"]["other_source"] |= {"value": None, "interval": None, "result": "unknown"} | audit_file.NOT_YET
     return audit
 
 
@@ -80,8 +80,8 @@ def words_of(audit, folder):
 
 AUDITS = {
     "recorded": recorded_audit(),
-    "good": coloured(*["green"] * 6),
-    "unknown": coloured(*["unknown"] * 5, "amber"),
+    "good": with_results(*["pass"] * 6),
+    "unknown": with_results(*["unknown"] * 5, "warning"),
     "of a run": of_a_run(),
     "none": None,
 }
@@ -107,16 +107,16 @@ def test_page_is_whole_and_needs_nothing_else(folder, name):
 
 
 @pytest.mark.parametrize(
-    ("colours", "headline"),
+    ("outcomes", "headline"),
     [
-        (["green"] * 6, "6 checks: 6 pass, 0 warning, 0 fail, 0 not measured"),
-        (["green", "amber", "red", "green", "amber", "green"], "6 checks: 3 pass, 2 warning, 1 fail, 0 not measured"),
-        (["amber", *["unknown"] * 5], "6 checks: 0 pass, 1 warning, 0 fail, 5 not measured"),
+        (["pass"] * 6, "6 checks: 6 pass, 0 warning, 0 fail, 0 not measured"),
+        (["pass", "warning", "fail", "pass", "warning", "pass"], "6 checks: 3 pass, 2 warning, 1 fail, 0 not measured"),
+        (["warning", *["unknown"] * 5], "6 checks: 0 pass, 1 warning, 0 fail, 5 not measured"),
         (None, "Nothing measured yet"),
     ],
 )
-def test_headline_counts_the_results(folder, colours, headline):
-    words = words_of(colours and coloured(*colours), folder)
+def test_headline_counts_the_results(folder, outcomes, headline):
+    words = words_of(outcomes and with_results(*outcomes), folder)
     assert headline in words[: len(headline) + 150]
 
 
@@ -126,12 +126,12 @@ def test_results_come_first_with_their_limits_and_reason(folder):
     titles = ["The 6 checks", *(check["section_title"] for check in audit["checks"])]
     order = [words.rindex(title) if title == "Calibration" else words.index(title) for title in titles]
     assert order == sorted(order)
-    luck, mouth = audit["lights"]["split_luck"], audit["lights"]["mouth"]
+    variance, mouth = audit["results"]["split_variance"], audit["results"]["mouth"]
     low, high = (100 * end for end in mouth["interval"])
     for expected in (
-        f"{SIGNS[mouth['light']]} {WORDS[mouth['light']]} {100 * mouth['value']:.1f} % "
+        f"{SIGNS[mouth['result']]} {WORDS[mouth['result']]} {100 * mouth['value']:.1f} % "
         f"95 % interval {low:.1f}-{high:.1f} %",
-        f"Pass up to 5 %, fail from 20 %: {luck['reason']}",  # small is good
+        f"Pass up to 5 %, fail from 20 %: {variance['reason']}",  # small is good
         f"Pass from 66.7 %, fail up to 50 %: {mouth['reason']}",  # large is good
         "A check judges the 95 % interval, unless its reason says otherwise",
     ):
@@ -142,17 +142,17 @@ def test_results_come_first_with_their_limits_and_reason(folder):
 def test_no_result_is_a_colour_alone(folder, name):
     html = html_of(AUDITS[name], folder)
     marks = re.findall(
-        r'<span class="light (\w+)"><span class="sign" aria-hidden="true">(.)</span> ([a-z ]+)</span>', html
+        r'<span class="result (\w+)"><span class="sign" aria-hidden="true">(.)</span> ([a-z ]+)</span>', html
     )
-    assert len(marks) == html.count('class="sign"') == html.count('class="light ') >= 6
-    assert all(word == WORDS[colour] and sign == SIGNS[colour] for colour, sign, word in marks)
+    assert len(marks) == html.count('class="sign"') == html.count('class="result ') >= 6
+    assert all(word == WORDS[outcome] and sign == SIGNS[outcome] for outcome, sign, word in marks)
 
 
 def test_every_section_has_its_figures_numbers_and_lists(folder):
     audit = recorded_audit()
     audit["calibration"]["ece_scaled"]["temperature"] = 0.613
     audit["calibration"]["dont_know"] |= {"threshold": 0.9, "answered": 0.94}
-    audit["splits"]["mobilenet_v2_best"] |= {"flattery": 0.009, "flattery_interval": [0.006, 0.012]}
+    audit["splits"]["mobilenet_v2_best"] |= {"optimism": 0.009, "optimism_interval": [0.006, 0.012]}
     audit["against"]["forward"]["mistakes"] *= 60
     n = len(audit["against"]["forward"]["mistakes"])
     audit["files"]["near_grey"]["files"] = [f"with_mask/{place:04d}.png" for place in range(140)]
@@ -166,20 +166,20 @@ def test_every_section_has_its_figures_numbers_and_lists(folder):
         "mobilenet_v2: last epoch, mean over the splits 93.1 %",
         "1,000 splits",
         "The best epoch is too high by 0.9 points (95 % interval 0.6-1.2 %).",
-        "pairs across parts 0",
+        "pairs across sets 0",
         "the same bytes (SHA-256)",
         "width and height blind: never sees the face; the photo's size in pixels; 5 folds",
         "mobilenet_v2: lower half hidden (blurred)",
         "trained here, measured on elsewhere",
         "trained on elsewhere, measured here",
-        "called with_mask called without_mask true with_mask",
+        "predicted with_mask predicted without_mask true with_mask",
         f"mistakes, the first 100 of {n}",
         "Temperature 0.61.",
         "It answers 94.0 % of the photos if its confidence must be at least 90.0 %.",
         "without colour: 140 files",
-        "and 40 more: suspects.csv, beside this page, lists all.",
+        "and 40 more: suspects.csv, in the folder of this page, lists all.",
         "faces: 123 could be read",
-        "mobilenet_v2: every photo is drawn in every split, so none is left over.",
+        "every photo is drawn in every split, so none is left over (mobilenet_v2).",
         "weights: packaged",
         "time for audit",
         audit["run"]["finished"],
@@ -215,40 +215,40 @@ def test_another_source_needs_a_folder_of_it(folder):
     assert words.count("not measured yet: make trust RUN=recorded AGAINST=ANOTHER_FOLDER") == 2  # card, section
     assert (
         len(re.findall("Pass (?:up to|from)", words)) == 5
-        and words.count(audit["lights"]["other_source"]["reason"]) == 1
+        and words.count(audit["results"]["other_source"]["reason"]) == 1
     )
 
 
 def test_an_empty_section_gives_the_reason_of_its_result(folder):
-    audit = coloured(*["unknown"] * 6) | {"calibration": {}, "files": {}}
-    audit["lights"]["calibration"]["sentence"] = "undefined: no trained model"
+    audit = with_results(*["unknown"] * 6) | {"calibration": {}, "files": {}}
+    audit["results"]["calibration"]["sentence"] = "not measured: no trained model"
     html = " ".join(html_of(audit, folder).split())
     titles = {check["section"]: check["section_title"] for check in audit["checks"]}
-    assert f"<h2>{titles['calibration']}</h2> <p>undefined: no trained model.</p>" in html
+    assert f"<h2>{titles['calibration']}</h2> <p>not measured: no trained model.</p>" in html
     assert f"<h2>{titles['files']}</h2> <p>not measured yet: make trust RUN=recorded</p>" in html
 
 
 def test_a_seventh_check_needs_no_change_of_the_page(folder):
     audit = recorded_audit()
     audit["checks"].append(audit["checks"][1] | {"name": "blur", "section": "blur", "section_title": "Blurred photos"})
-    audit["lights"]["blur"] = audit["lights"]["leaks"] | {"title": "Blur"}
+    audit["results"]["blur"] = audit["results"]["leaks"] | {"title": "Blur"}
     audit["blur"] = audit["leaks"]
     assert audit_file.find_fault(audit) == ""
     words = words_of(audit, folder)
     assert "7 checks: " in words and "Blurred photos" in words
 
 
-def test_an_unknown_value_reads_undefined_with_its_reason(folder):
+def test_an_unknown_value_reads_not_measured_with_its_reason(folder):
     entry = recorded_audit()["splits"]["resnet18_last"]
     words = words_of(recorded_audit(), folder)
-    expected = f"undefined - 0 photos ? not measured {' '.join(entry['sentence'].split())}"
+    expected = f"not measured - 0 photos ? not measured {' '.join(entry['sentence'].split())}"
     assert f"resnet18: last epoch, mean over the splits {expected}" in words
 
 
 def nasty(value):
     """The same audit with every text that is no key of ours replaced."""
     if isinstance(value, dict):
-        ours = ("light", "scope", "hidden", "fill", "kind", "section", "name", "figures", "message", "messages")
+        ours = ("result", "scope", "hidden", "fill", "kind", "section", "name", "figures", "message", "messages")
         return {key: content if key in ours else nasty(content) for key, content in value.items() if key != "message"}
     if isinstance(value, list):
         return [nasty(each) for each in value]
@@ -293,4 +293,4 @@ def test_a_page_of_another_language_says_the_numbers_that_language_s_way(folder)
 
     html = render("audit.html", "id", content={}, audit=checks.context(audit, folder), photos="", synthetic=False,
                   made=[])  # fmt: skip
-    assert "interval 95% " in html and "10 angka dalam tabel" in html
+    assert "interval kepercayaan 95% " in html and "10 angka dalam tabel" in html

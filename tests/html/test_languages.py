@@ -16,7 +16,7 @@ from tests.html import catalogue
 from tests.html.test_checks import AUDITS, MEASURED
 
 CATALOGUES = sorted(languages.LOCALE.glob("*/LC_MESSAGES/maskkit.po"))
-FOREIGN = "The words in the figures, names of files and settings"
+FOREIGN = "Names of files and settings"
 
 
 def placeholders(text):
@@ -85,8 +85,8 @@ def test_a_message_is_said_with_its_values_and_escaped():
 def test_a_text_without_a_translation_is_marked_as_english():
     spoken = languages.get("id")
     assert spoken.stored({"sentence": "no <such> text"}) == '<span lang="en">no &lt;such&gt; text</span>'
-    half = said("undefined: {why}", why=message("no such {thing}", thing="text"))
-    assert spoken.stored(half) == '<span lang="en">undefined: no such text</span>'
+    half = said("not measured: {why}", why=message("no such {thing}", thing="text"))
+    assert spoken.stored(half) == '<span lang="en">not measured: no such text</span>'
     assert spoken.stored({"verdict": "same"}, "verdict") == "sama"
 
 
@@ -95,7 +95,7 @@ def numbers(text):
 
 
 def entries_of(audit):
-    return [entry for part in ("lights", *(c["section"] for c in audit["checks"])) for entry in audit[part].values()]
+    return [entry for part in ("results", *(c["section"] for c in audit["checks"])) for entry in audit[part].values()]
 
 
 def test_what_the_audit_stored_is_said_in_indonesian_with_the_same_numbers():
@@ -137,10 +137,10 @@ def test_a_page_in_indonesian_holds_no_english_number(run_dir, name):  # noqa: F
     reader, words = read(page.write(run_dir))
     assert dict(reader.tags)["html"] == {"lang": "id"}
     assert words.index("39 dari 40 (97,5%, interval kepercayaan 95% 87,1-99,6%)") < 300
-    assert FOREIGN not in words and "Tulisan di dalam gambar" in words
+    assert FOREIGN not in words and "Nama berkas dan pengaturan" in words
     html = re.sub(r'<span lang="en">.*?</span>', "", (run_dir / "report.html").read_text(encoding="utf-8"))
     assert not re.findall(r".{40}\d\.\d %", html)
-    assert "--set LANGUAGE=id" in words and "1.026 dari 11.177.538 bobot" in words
+    assert "--set LANGUAGE=id" in words and "Bobot yang dilatih 1.026 dari 11.177.538" in words
 
 
 def test_a_reason_without_a_translation_is_marked_as_english(run_dir):  # noqa: F811

@@ -76,4 +76,4 @@ def test_the_table_names_what_is_missing_and_its_ratios_refer_to_the_first_colum
     assert "| one photo, torch, eager, p50 / p95 ms | 10.0 / 20.0 | 13.0 / 26.0 (x 1.30) |" in text
     assert "| photos per second, torch, eager, batch 1 | 100.0 | 76.9 (x 0.77) |" in text
     assert "| one photo, ONNX Runtime, p50 / p95 ms | not available: a reason | not available: a reason |" in text
-    assert "unknown: no photos" in text and "MiB | 50 | unknown |" in text
+    assert "| no photos |" in text and "MiB | 50 | not measured |" in text

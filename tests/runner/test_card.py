@@ -72,7 +72,7 @@ def test_the_kept_epoch_is_named(run_dir, keep, n):
 
 def test_the_audits_results_are_in_it(run_dir):
     audit = recorded_audit()
-    audit["lights"]["leaks"] |= {"light": "red", "sentence": "4 of 40 | leak"}
+    audit["results"]["leaks"] |= {"result": "fail", "sentence": "4 of 40 | leak"}
     disk.write_json(run_dir / "audit.json", audit)
     text = card.write(run_dir).read_text(encoding="utf-8")
     assert "| 🔴 fail | Leaks between the sets | 4 of 40 \\| leak |" in text and "6 questions of the audit." in text

@@ -16,7 +16,7 @@ def trust(**overrides):
 
 
 def sentence(run_dir):
-    return disk.read_json(run_dir / "audit.json")["lights"]["a"]["sentence"]
+    return disk.read_json(run_dir / "audit.json")["results"]["a"]["sentence"]
 
 
 @pytest.fixture

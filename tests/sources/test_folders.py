@@ -85,7 +85,7 @@ def test_folders_that_hold_nothing_but_one_folder_are_entered(tmp_path, wrappers
 
 def test_a_fourth_wrapper_is_refused_with_its_name(tmp_path):
     fill(tmp_path / "a" / "b" / "c" / "d", TWO, 2, size_px=8)
-    said = stops(tmp_path, "lies below 3 folders that hold nothing else; give it as DATA")
+    said = stops(tmp_path, "is inside 3 folders that hold nothing else; give it as DATA")
     assert str(tmp_path / "a" / "b" / "c" / "d") in said
 
 
@@ -192,7 +192,7 @@ def test_corrections_reach_a_given_validation_part(tmp_path):
     after, rejected = curate(root, tmp_path / "again", split="given", correct_by=str(file))
     labels = {row["source"]: row["label"] for row in after}
     assert labels["val/cat/001.png"] == labels["train/cat/001.png"] == "dog" and len(after) == len(rows)
-    assert split.count_corrections(after, rejected) == {"relabelled": 2, "set_aside": 0}
+    assert split.count_corrections(after, rejected) == {"relabelled": 2, "excluded": 0}
 
 
 def test_the_other_parts_serve_as_test_photos(tmp_path, monkeypatch, demo_set):
@@ -270,7 +270,7 @@ def test_parts_inside_classes_are_refused(tmp_path):
     for label in folders.REPORT_CLASSES:
         fill(tmp_path / "photos" / label, ("train", "val"), 2, size_px=8)
     said = stops(tmp_path / "photos", "class 'with_mask' of .* is divided into train, val")
-    assert said.endswith("arrange the photos the other way round, as photos/train/with_mask")
+    assert said.endswith("put the class folders into the parts, as photos/train/with_mask")
 
 
 def test_own_classes_come_before_an_old_copy_of_the_12k_layout(tmp_path):

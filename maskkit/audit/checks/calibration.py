@@ -12,8 +12,8 @@ from maskkit.audit.checks.check import Audit, Check, Context, Measured
 from maskkit.audit.checks.regions import no_model
 from maskkit.audit.entries import Entry, Message, entry, rate, undefined, with_interval
 from maskkit.core.intervals import wilson
-from maskkit.core.messages import message, said
-from maskkit.plot_style import ACCENT, GREY, INK, figure, heading, percent, styled
+from maskkit.core.messages import message, said, translatable
+from maskkit.plot_style import ACCENT, GREY, INK, figure, heading, percent, phrase, styled
 
 DONT_KNOW = 0.01  # error rate to reach by not answering
 MIN_PHOTOS = 30  # fewer leave bins of nothing
@@ -37,7 +37,7 @@ def measure(audited: Audited, context: Context) -> Measured:
         except ValueError as error:
             nothing = undefined(str(error))
             return Measured({"ece": nothing}, nothing, names=entry_names())
-        photos = message("{n:,} photos, out of fold", n=len(places))
+        photos = message("{n:,} photos, each classified by a head that did not learn from it", n=len(places))
     entries = entries_of(logits, audited.labels[places], audited.groups[places], photos, context.seed)
     return Measured(entries, entries["ece"], names=entry_names())
 
@@ -59,7 +59,7 @@ def entries_of(
         logits: float (n, C) of photos the head has not seen; labels, groups: int (n,); photos: which ones, in words.
     """
     if len(labels) < MIN_PHOTOS:
-        why = message("{n} unseen photos are too few, {m} are needed", n=len(labels), m=MIN_PHOTOS)
+        why = message("{n} unseen photos are too few; {m} are needed", n=len(labels), m=MIN_PHOTOS)
         return {"ece": undefined(why)}
     try:
         fold = splits.folds(labels, groups, shortcuts.N_FOLDS, seed)
@@ -96,7 +96,8 @@ def error_entry(
     else:
         sentence = said(
             "stated confidence and accuracy differ by {points:.1f} points on average (95 % interval "
-            "{low:.1f}-{high:.1f}) on {words} after a temperature of {value:.2f}, fitted on other photos",
+            "{low:.1f}-{high:.1f}) on {words}, after division by a temperature of {value:.2f}, fitted on "
+            "other photos",
             **words,
             value=temperature,
         )
@@ -116,16 +117,14 @@ def dont_know(probabilities: np.ndarray, labels: np.ndarray, groups: np.ndarray,
     words = {"rate": with_interval(value, interval), "aim": aim}
     if threshold:
         sentence = said(
-            'saying "don\'t know" below {sure:percent} confidence answers {answered:percent} of the photos, with '
-            "{rate} of the answers wrong (aim: {aim:.0f} %)",
-            sure=threshold,
+            'with "don\'t know" below a confidence of {confidence:percent}, {answered:percent} of the '
+            "photos are answered, and {rate} of these answers are wrong (aim: {aim:.0f} %)",
+            confidence=threshold,
             answered=share,
             **words,
         )
     else:
-        sentence = said(
-            "no answer need be withheld: all are given, with {rate} of the answers wrong (aim: {aim:.0f} %)", **words
-        )
+        sentence = said("no answer has to be withheld: {rate} of all answers are wrong (aim: {aim:.0f} %)", **words)
     return entry(value, interval, n, sentence, threshold=threshold, curve=curve, answered=share)
 
 
@@ -133,31 +132,34 @@ def dont_know(probabilities: np.ndarray, labels: np.ndarray, groups: np.ndarray,
 
 
 @styled
-def draw(audit: Audit) -> Figure:
-    """Reliability before and after temperature scaling; what "don't know" costs and saves, over its threshold."""
+def draw(audit: Audit, *, language: str = "en") -> Figure:
+    """Reliability before and after temperature scaling; what "don't know" costs and saves, over its threshold.
+
+    language: of its words and numbers.
+    """
     before, after, refusal = (
         figures.entry_of(audit, "calibration", name) for name in ("ece", "ece_scaled", "dont_know")
     )
     if not any(map(figures.is_measured, (before, after, refusal))):
-        return figures.without_data("Calibration", audit, "calibration", before)
+        return figures.without_data(translatable("Calibration"), audit, "calibration", before)
     fig, grid = figure(11, 5.4, 2, 2, width_ratios=(1, 1.1))
     draw_reliability(figures.spanning(fig, grid, np.s_[:, 0]), before, after)
     if any(row["n"] for row in refusal.get("curve", ())):
         draw_refusals(grid[:, 1], refusal)
     else:
         figures.draw_reason(figures.spanning(fig, grid, np.s_[:, 1]), figures.why_unknown(refusal), 4.6)
-    heading(fig, "Calibration: does it know when it does not know?", figures.photos_and_model(audit))
+    heading(fig, phrase("Calibration: does the confidence match the accuracy?"), figures.photos_and_model(audit))
     return fig
 
 
 def draw_reliability(axis: Any, before: Entry, after: Entry) -> None:
     """How often the network is right, over how confident it is."""
-    axis.plot(
-        (0, 100), (0, 100), color=GREY, lw=1.2, ls=(0, (4, 3)), zorder=1, label="as often right as it is confident"
-    )
-    scaled = f"temperature {after['temperature']:.2f}" if after.get("temperature") else "with a temperature"
+    diagonal = {"color": GREY, "lw": 1.2, "ls": (0, (4, 3)), "zorder": 1}
+    axis.plot((0, 100), (0, 100), label=phrase("accuracy equals confidence"), **diagonal)
+    temperature = after.get("temperature")
+    scaled = phrase("temperature {value:.2f}", value=temperature) if temperature else phrase("with a temperature")
     for row, words, colour, more in (
-        (before, "as trained", figures.RED, {"marker": "s", "mfc": "white", "ls": (0, (1, 1.5))}),
+        (before, phrase("as trained"), figures.RED, {"marker": "s", "mfc": "white", "ls": (0, (1, 1.5))}),
         (after, scaled, ACCENT, {"marker": "o", "ls": "-"}),
     ):
         bins = [part for part in row["bins"] if part["n"]] if figures.is_measured(row) else []
@@ -167,10 +169,12 @@ def draw_reliability(axis: Any, before: Entry, after: Entry) -> None:
         x, y = (100 * np.array([part[key] for part in bins]) for key in ("confidence", "accuracy"))
         ends = [part["interval"] or wilson(round(part["accuracy"] * part["n"]), part["n"]) for part in bins]
         axis.vlines(x, *100 * np.array(ends).T, color=colour, lw=3.5, alpha=0.3)
-        error = f"{words}: off by {100 * row['value']:.1f} points on average ({figures.format_interval(row)[:-2]})"
+        low, high = (100 * end for end in row["interval"])
+        points = {"points": 100 * row["value"], "low": low, "high": high}
+        error = phrase("{name}: {points:.1f} points apart on average ({low:.1f}-{high:.1f})", name=words, **points)
         axis.plot(x, y, color=colour, ms=6, lw=1.4, clip_on=False, label=error, **more)
-    axis.set(xlim=(0, 100), ylim=(0, 100), xlabel="confidence of the network (%)", ylabel="how often it is right (%)")
-    axis.set_title("confidence and accuracy, 95 % intervals")
+    axis.set(xlim=(0, 100), ylim=(0, 100), xlabel=phrase("confidence (%)"), ylabel=phrase("accuracy (%)"))
+    axis.set_title(phrase("confidence and accuracy, 95 % intervals"))
     axis.grid()
     axis.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.13))  # below: the dots may lie anywhere
 
@@ -188,26 +192,30 @@ def draw_refusals(axes: Any, refusal: Entry) -> None:
         axis.plot(x, [100 * row[key] for row in rows], color=ACCENT)
         if at is not None:
             axis.axvline(100 * at, color=INK, lw=1.3, ls=(0, (4, 3)))
-        axis.set(xlabel="lowest confidence to answer (%)", xlim=(min(x[0], 50), 100))
+        axis.set(xlabel=phrase("confidence required to answer (%)"), xlim=(min(x[0], 50), 100))
         axis.grid(axis="y")
     top = min(100, max(5, 5 * math.ceil(20 * max(high for _, high in errors))))
-    axes[0].set(ylim=(0, 100), ylabel="answered (%)", title=figures.wrap(figures.why_unknown(refusal), 4.6, 11, 2))
-    axes[1].set(ylim=(0, top), ylabel="wrong (%)" if top == 100 else f"wrong (%), axis to {top} %")
-    axes[1].set_title("error rate among those answered")
+    axes[0].set(
+        ylim=(0, 100), ylabel=phrase("answered (%)"), title=figures.wrap(figures.why_unknown(refusal), 4.6, 11, 2)
+    )
+    axes[1].set(ylim=(0, top), ylabel=phrase("wrong (%)") if top == 100 else phrase("wrong (%), axis to {n} %", n=top))
+    axes[1].set_title(phrase("error rate among those answered"))
     if figures.is_measured(refusal):
-        axes[0].set_title(f"from {100 * at:g} % on it answers {percent(refusal['answered'])} of the photos,")
-        axes[1].set_title(f"and is wrong in {percent(refusal['value'])} ({figures.format_interval(refusal)}) of these")
+        share = percent(refusal["answered"])
+        axes[0].set_title(phrase("required: {n:g} %; it answers {share} of the photos", n=100 * at, share=share))
+        share, interval = percent(refusal["value"]), figures.format_interval(refusal)
+        axes[1].set_title(phrase("of these answers {share} are wrong ({ends})", share=share, ends=interval))
 
 
 CHECK = Check(
     name="calibration",
     section="calibration",
     title="Calibration",
-    section_title="Whether its confidence is right",
+    section_title="Whether the confidence is right",
     limits=(0.05, 0.10),
-    reason="5 points is what a reader overlooks in a stated confidence; at 10, one in ten of the confident answers "
-    "is wrong without a warning",
+    reason="a difference of 5 points is hardly noticed; at 10 points, one in ten of the confident "
+    "answers is wrong without a warning",
     measure=measure,
     draw=draw,
-    look_for={"calibration": "Look for points below the diagonal: there it is more confident than right."},
+    look_for={"calibration": "Look for points below the diagonal: there the confidence is too high."},
 )

@@ -7,10 +7,10 @@ A page knows a check only by what `Check.describe` writes into audit.json, a lis
 
     "checks": [
         {
-            "name": "leaks",                   key of the check's result in "lights"; null where it has none
+            "name": "leaks",                   key of the check's result in "results"; null where it has none
             "section": "leaks",                key of its entries in audit.json
-            "title": "Leaks between the parts",            of the result; "" where there is none
-            "section_title": "Near copies in both parts",  heading of the page's section
+            "title": "Leaks between the sets",             of the result; "" where there is none
+            "section_title": "Near copies in both sets",   heading of the page's section
             "figures": ["leaks"],              figures/trust_<name>.png, the section's main figure first
             "look_for": {"leaks": "Look for ..."},         {figure: a sentence below it}, one for each figure
             "shown": {},                       {figure: what it shows}, for figures that do not show the entries
@@ -21,7 +21,7 @@ A page knows a check only by what `Check.describe` writes into audit.json, a lis
         ...
     ]
 
-Every entry, and every result in "lights", holds "sentence" (English) and, unless the sentence is free text such as the
+Every entry, and every result in "results", holds "sentence" (English) and, unless the sentence is free text such as the
 words of an exception, "message" ({"id", "values"} of `core.messages`). "title", "reason", "section_title", "look_for",
 "shown", "kinds" and an entry's "sees" are constant texts, so they are message ids themselves. An entry whose
 "measured_on" is made of a template has it in entry["messages"]["measured_on"].
@@ -42,7 +42,7 @@ from maskkit.core.messages import message
 from maskkit.sources.folders import Source
 
 Audit = dict[str, Any]  # what audit.json holds
-Limits = tuple[float, float]  # green up to or from the first, red from or down to the second
+Limits = tuple[float, float]  # pass up to or from the first, fail from or down to the second
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,19 +51,21 @@ class Context:
 
     other_source: photos of another source, or None.
     is_sample: the photos are those that one run drew, so a count among them is an estimate for their source.
+    language: of the figures.
     """
 
     device: torch.device
     seed: int
     other_source: tuple[Source, Survey] | None = None
     is_sample: bool = False
+    language: str = "en"
 
 
 @dataclasses.dataclass
 class Measured:
     """What a check found.
 
-    entries: by key; one with a "light" of its own keeps it, the others get the check's result.
+    entries: by key; one with a "result" of its own keeps it, the others get the check's result.
     judged: the entry that is judged; one without a value says why nothing was measured.
     interval: what is judged, where that is not the judged entry's own; limits: where they depend on the photos.
     names: of entries that have no "title".
@@ -83,7 +85,8 @@ class Check:
     section, section_title: of its entries; name, title, limits, reason: of its result, none where it has no result.
     step: a line for who waits, before the check begins.
     measure: the measurement.
-    draw: the main figure, trust_<section>, from audit.json alone; draw_photos: figures that show photos, by name.
+    draw: the main figure, trust_<section>, from audit.json alone, in a `language`.
+    draw_photos: figures that show photos, by name.
     """
 
     section: str
@@ -95,25 +98,25 @@ class Check:
     title: str = ""
     limits: Limits = (0.0, 1.0)
     reason: str = ""
-    draw: Callable[[Audit], Figure] | None = None
+    draw: Callable[..., Figure] | None = None
     draw_photos: Callable[[Audit, Audited, Context], Iterator[tuple[str, Figure]]] | None = None
     shown: Mapping[str, str] = dataclasses.field(default_factory=dict)
     kinds: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def result(self, measured: Measured) -> Entry:
-        """The result in audit.json's "lights"."""
+        """The result in audit.json's "results"."""
         judged = measured.judged
-        green, red = measured.limits or self.limits
-        light = judge(measured.interval or judged["interval"], green, red) if judged["value"] is not None else "unknown"
+        limits = measured.limits or self.limits
+        result = judge(measured.interval or judged["interval"], *limits) if judged["value"] is not None else "unknown"
         words: Message = {name: judged[name] for name in ("sentence", "message") if name in judged}
         numbers = {name: judged[name] for name in ("value", "interval", "n")}
-        given = {"title": self.title, "thresholds": {"green": green, "red": red}, "reason": self.reason}
-        return numbers | {"light": light} | words | given
+        given = {"title": self.title, "thresholds": {"pass": limits[0], "fail": limits[1]}, "reason": self.reason}
+        return numbers | {"result": result} | words | given
 
-    def judged_entries(self, measured: Measured, light: str) -> dict[str, Entry]:
-        """The entries, each with its "light": its own, or the check's result; unknown where it has no value."""
+    def judged_entries(self, measured: Measured, result: str) -> dict[str, Entry]:
+        """The entries, each with its "result": its own, or the check's result; unknown where it has no value."""
         return {
-            key: entry | {"light": entry.get("light", light) if entry["value"] is not None else "unknown"}
+            key: entry | {"result": entry.get("result", result) if entry["value"] is not None else "unknown"}
             for key, entry in measured.entries.items()
         }
 
@@ -127,16 +130,19 @@ class Check:
             "figures": list(self.look_for),
             "look_for": dict(self.look_for),
             "shown": dict(self.shown),
-            "entries": {
-                key: measured.names.get(key) or message(entry.get("title") or key.replace("_", " "))
-                for key, entry in measured.entries.items()
-            },
+            "entries": {key: measured.names.get(key) or name_of(entry, key) for key, entry in measured.entries.items()},
             "kinds": dict(self.kinds),
         }
 
     def figures(self, audit: Audit, audited: Audited, context: Context) -> Iterator[tuple[str, Figure]]:
         """(name, figure) of each figure that there is something for."""
         if self.draw:
-            yield self.section, self.draw(audit)
+            yield self.section, self.draw(audit, language=context.language)
         if self.draw_photos:
             yield from self.draw_photos(audit, audited, context)
+
+
+def name_of(entry: Entry, key: str) -> Message:
+    """The name of an entry that has a title, or of its key in words."""
+    title: Message | None = entry.get("messages", {}).get("title")
+    return title or message(entry.get("title") or key.replace("_", " "))

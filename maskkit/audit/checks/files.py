@@ -14,7 +14,17 @@ from maskkit.audit.checks.check import Audit, Check, Context, Measured
 from maskkit.audit.entries import Entry, counted, undefined
 from maskkit.audit.survey import Survey
 from maskkit.core.messages import message, said
-from maskkit.plot_style import GREY, heading, label, picture, plural, styled, tiles
+from maskkit.plot_style import (
+    GREY,
+    heading,
+    phrase,
+    phrase_plural,
+    picture,
+    styled,
+    tiles,
+    title_label,
+    translate,
+)
 from maskkit.sources import decoding
 
 PROBLEMS = {
@@ -25,7 +35,7 @@ PROBLEMS = {
     "same_bytes_in_two_classes": "the same bytes in two classes",
     "likely_wrong_label": "label likely wrong",
 }
-LIMITS = (0.0, 0.05)  # green where there is none, red from two photos of 40
+LIMITS = (0.0, 0.05)  # pass where there is none, fail from two photos of 40
 COLOURLESS = 0.02  # mean saturation, of 1, below which a photo counts as without colour
 SMALL_SIDE, LONG = 32, 3  # pixels: a seventh of what the network sees; sides' ratio
 SHEET_PHOTOS, OF_EACH = 24, 4  # on the sheet of odd photos
@@ -95,15 +105,15 @@ def entries_of(odd: Odd, n_files: int) -> dict[str, Entry]:
             said("{n:,} of {of:,} files: {title}", n=len(files), of=n_files, title=message(title)),
             files=files,
             title=title,
-            light=judge_share(len(files) / n_files),
+            result=judge_share(len(files) / n_files),
         )
     return entries
 
 
 def judge_share(share: float) -> str:
-    """Green where there is no such file, red from the second limit."""
-    green, red = LIMITS
-    return "green" if share <= green else "red" if share >= red else "amber"
+    """Pass where there is no such file, fail from the second limit."""
+    passing, failing = LIMITS
+    return "pass" if share <= passing else "fail" if share >= failing else "warning"
 
 
 def suspect_rows(odd: Odd) -> list[dict[str, str]]:
@@ -125,17 +135,23 @@ def draw_photos(audit: Audit, audited: Audited, context: Context) -> Iterator[tu
     if shown:
         images = [None if "reason" in row else decoding.decode(row["path"]) for row, _ in shown]
         files, problems = [row["file"] for row, _ in shown], [problem for _, problem in shown]
-        yield "files", draw_sheet(images, files, problems, audit["photos"])
+        yield "files", draw_sheet(images, files, problems, audit["photos"], language=context.language)
 
 
 @styled
 def draw_sheet(
-    images: Sequence[Image.Image | None], files: Sequence[str], problems: Sequence[str], photos: str
+    images: Sequence[Image.Image | None],
+    files: Sequence[str],
+    problems: Sequence[str],
+    photos: str,
+    *,
+    language: str = "en",
 ) -> Figure:
     """A contact sheet of at most 24 odd photos, each with its problem and its name.
 
     Args:
-        images: PIL images (n), None for a file that cannot be decoded; files, problems: n texts; photos: for the title.
+        images: PIL images (n), None for a file that cannot be decoded; files, problems: n texts; photos: for the title;
+            language: of the words and numbers.
     """
     n = min(len(files), SHEET_PHOTOS)
     fig, cells = tiles(n, caption_lines=3)
@@ -144,15 +160,17 @@ def draw_sheet(
             axis.set_axis_on()
             axis.set(xticks=[], yticks=[], box_aspect=1)
             axis.spines[:].set(visible=True, color=GREY, linestyle=(0, (3, 1.5)))
-            axis.text(0.5, 0.5, "cannot be\ndecoded", ha="center", va="center", color=GREY, transform=axis.transAxes)
+            axis.text(
+                0.5, 0.5, phrase("cannot be\ndecoded"), ha="center", va="center", color=GREY, transform=axis.transAxes
+            )
         else:
             picture(axis, image, GREY)
-        caption = f"{figures.wrap(problem, 1.75, 9, 2)}\n{figures.fit(Path(file).name, 1.75, 9)}"
+        caption = f"{figures.wrap(translate(problem), 1.75, 9, 2)}\n{figures.fit(Path(file).name, 1.75, 9)}"
         axis.set_xlabel(caption, fontsize=9, labelpad=4, linespacing=1.3)
     if not n:
-        fig.text(0.04, 0.3, "No odd file was found.", fontsize=11)
-    more = f", {len(files) - n} more not shown" if len(files) > n else ""
-    heading(fig, plural(len(files), "odd file") + more, label(photos, 48))
+        fig.text(0.04, 0.3, phrase("No odd file was found."), fontsize=11)
+    more = phrase(", {n} more not shown", n=len(files) - n) if len(files) > n else ""
+    heading(fig, phrase_plural(len(files), "{n:,} odd file", "{n:,} odd files") + more, title_label(photos))
     return fig
 
 
@@ -161,5 +179,5 @@ CHECK = Check(
     section_title="Odd files",
     measure=measure,
     draw_photos=draw_photos,
-    look_for={"files": "Look for files that do not belong here: they teach and measure something else."},
+    look_for={"files": "Look for files that do not belong here: they falsify training and measurement."},
 )

@@ -12,7 +12,7 @@ from maskkit.audit.audited import Audited
 from maskkit.audit.checks.check import Audit, Check, Context, Measured
 from maskkit.audit.entries import Entry, Message, counted, judge, undefined
 from maskkit.audit.leaks import in_company, pairs_within, seen_before
-from maskkit.core.messages import in_english, message, said
+from maskkit.core.messages import in_english, message, said, translatable
 from maskkit.plot_style import (
     ACCENT,
     GREY,
@@ -21,13 +21,17 @@ from maskkit.plot_style import (
     figure,
     heading,
     label,
+    localize,
     percent,
+    phrase,
+    stored,
     styled,
+    translate,
 )
 
 LIMITS = (0.01, 0.05)
 HELD_OUT = ("Test", "Validation")  # the parts of a set that are not for training
-OF_RUN = message("the run's validation part")
+OF_RUN = message("the run's validation set")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,8 +48,8 @@ DETECTORS = {
         message("equal pictures (perceptual hash, mirrored too)"), message("the same picture (perceptual hash)")
     ),
     "alignment": Detector(
-        message("one laid on the other (neighbours in colour and features, aligned)"),
-        message("one laid on the other (aligned)"),
+        message("equal after alignment (neighbours in colour and features)"),
+        message("the same picture after alignment"),
     ),
     "all": Detector(message("all detectors together"), message("all of these together")),
 }
@@ -65,7 +69,7 @@ def measure(audited: Audited, context: Context) -> Measured:
     entries = versions_found(versions, parts, audited.labels)
     names = [part for part in HELD_OUT if part in parts] or HELD_OUT
     shares = [leaked_share(versions, parts == "Train", np.isin(parts, HELD_OUT), " and ".join(names))]
-    if not audited.origin.startswith("trained here"):
+    if not audited.origin["id"].startswith("trained here"):
         shares.append(leaked_share(versions, audited.training, audited.validation, OF_RUN))
     measured = [share for share in shares if share["value"] is not None]
     entries["held_out"] = max(measured, key=lambda share: share["value"]) if measured else shares[0]
@@ -91,8 +95,8 @@ def versions_found(versions: dict[str, np.ndarray], parts: np.ndarray, labels: n
         pairs, across_parts, across_classes = pairs_within(groups, parts, labels)
         n_shared, n = int(shared.sum()), len(shared)
         sentence = said(
-            "{how}: {n:,} of {of:,} photos have another version of themselves in the set ({pairs:,} pairs, {parts:,} "
-            "across parts, {classes:,} across classes)",
+            "{how}: {n:,} of {of:,} photos have a near copy in the set ({pairs:,} pairs, {parts:,} "
+            "across sets, {classes:,} across classes)",
             how=DETECTORS[name].how,
             n=n_shared,
             of=n,
@@ -109,7 +113,7 @@ def versions_found(versions: dict[str, np.ndarray], parts: np.ndarray, labels: n
             pairs_across_classes=across_classes,
             groups=int(len(np.unique(groups[shared]))),
             photos_in_groups=n_shared,
-            light=judge([n_shared / n] * 2, *LIMITS),
+            result=judge([n_shared / n] * 2, *LIMITS),
         )
     return entries
 
@@ -131,13 +135,14 @@ def leaked_share(
         leaked,
         n,
         said(
-            "{n:,} of {of:,} photos of {words} have another version of themselves among the training photos",
+            "{n:,} of {of:,} photos of {words} have a near copy among the training photos",
             n=leaked,
             of=n,
             words=part,
         ),
         by_detector={name: count / n for name, count in counts.items()},
         held_out=part if isinstance(part, str) else in_english(part["id"], part["values"]),
+        **({} if isinstance(part, str) else {"messages": {"held_out": part}}),
     )
 
 
@@ -145,10 +150,13 @@ def leaked_share(
 
 
 @styled
-def draw(audit: Audit) -> Figure:
-    """Per detector: photos with a partner, held-out photos with a sibling in training, and the pairs counted."""
+def draw(audit: Audit, *, language: str = "en") -> Figure:
+    """Per detector: photos with a near copy, held-out ones with one among the training photos, and the pairs counted.
+
+    language: of its words and numbers.
+    """
     if not audit["leaks"]:
-        return figures.without_data("Leaks", audit, "leaks")
+        return figures.without_data(translatable("Leaks"), audit, "leaks")
     names = list(DETECTORS)
     fig, [[left, middle, table]] = figure(12.6, 3.4, 1, 3, width_ratios=(3, 3, 3.2), sharey=True)
     styles = [(ACCENT, marker, "") for marker in "os^"] + [(INK, "D", "")]
@@ -156,48 +164,53 @@ def draw(audit: Audit) -> Figure:
     held = figures.entry_of(audit, "leaks", "held_out")
     shares = held["by_detector"] if figures.is_measured(held) else {}
     figures.draw_rows(left, entries, styles, 3.5)
-    left.set(xlabel="share of photos (%)", ylabel="what two photos share", title="photos with a partner")
+    left.set(xlabel=phrase("share of photos (%)"), ylabel=phrase("detector"), title=phrase("photos with a near copy"))
     left.set_yticklabels([axis_label(name) for name in names])
     if figures.is_measured(held):
         figures.draw_rows(
             middle, [*(figures.share_of(shares.get(name), held) for name in names[:-1]), held], styles, 3.5
         )
-        middle.set(xlabel="share of held-out photos (%)", title="held-out photos with a sibling in training")
+        middle.set(xlabel=phrase("share of held-out photos (%)"), title=phrase("held-out photos with one in training"))
     else:
         figures.draw_reason(middle, figures.why_unknown(held), 2.8)
     draw_counts(table, entries)
     left.set_ylim(3.5, -0.95)
     for axis in (left, middle) if figures.is_measured(held) else (left,):
         axis.axhline(2.5, color=LINE, lw=1)
-    where = f"held out: {label(held['held_out'], 48)} · " if figures.is_measured(held) else ""
-    title = "photos that share what they show"
+    where, title = "", phrase("Leaks: photos with a near copy in the set")
     if figures.is_measured(held):
-        title = f"{percent(held['value'])} of the held-out photos have a sibling in training"
-    heading(fig, f"Leaks: {title}", where + figures.photos_and_model(audit))
+        part = stored(held, "held_out")
+        where = phrase("held out: {part}", part=label(part, 48)) + " · "
+        title = phrase(
+            "Leaks: {share} of the held-out photos have a near copy in training", share=percent(held["value"])
+        )
+    heading(fig, title, where + figures.photos_and_model(audit))
     return fig
 
 
 def axis_label(name: str) -> str:
     """A detector's name in two lines."""
     detector = DETECTORS[name]
-    return textwrap.fill((detector.how if name == "all" else detector.name)["id"], 17)
+    return textwrap.fill(translate((detector.how if name == "all" else detector.name)["id"]), 17)
 
 
 def draw_counts(axis: Any, entries: list[Entry]) -> None:
     """Pairs and groups as numbers in columns."""
     columns = {
-        "pairs": "pairs",
-        "pairs_across_parts": "across\nparts",
-        "pairs_across_classes": "across\nclasses",
-        "groups": "groups",
+        "pairs": phrase("pairs"),
+        "pairs_across_parts": phrase("across\nsets"),
+        "pairs_across_classes": phrase("across\nclasses"),
+        "groups": phrase("groups"),
     }
-    axis.set(xlim=(-0.6, 3.4), title="pairs and groups")
+    axis.set(xlim=(-0.6, 3.4), title=phrase("pairs and groups"))
     axis.set_axis_off()
     for x, (key, words) in enumerate(columns.items()):
         axis.text(x + 0.3, -0.5, words, ha="right", va="bottom", fontsize=9, color=GREY)
         for y, row in enumerate(entries):
             number = row.get(key) if figures.is_measured(row) else None
-            axis.text(x + 0.3, y, "-" if number is None else f"{number:,}", ha="right", va="center", weight="bold")
+            axis.text(
+                x + 0.3, y, "-" if number is None else localize(f"{number:,}"), ha="right", va="center", weight="bold"
+            )
 
 
 CHECK = Check(
@@ -206,8 +219,9 @@ CHECK = Check(
     title="Leaks between the sets",
     section_title="Near copies in both sets",
     limits=LIMITS,
-    reason="one held-out photo in a hundred cannot move a score of 40 photos; one in twenty moves it by two; "
-    "where every photo of a set is looked at, the count itself is judged, of a run's own photos its interval",
+    reason="one leaked photo in a hundred cannot change a score of 40 photos; one in twenty changes it "
+    "by two photos. Where every photo of the source is searched, the share itself is judged; "
+    "where only a run's own photos are, its interval",
     measure=measure,
     draw=draw,
     look_for={

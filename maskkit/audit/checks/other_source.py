@@ -15,15 +15,15 @@ from maskkit.audit.entries import Entry, Message, entry, undefined, with_interva
 from maskkit.audit.recipes import fit_head
 from maskkit.audit.survey import Survey
 from maskkit.core import intervals
-from maskkit.core.messages import message, said
-from maskkit.plot_style import ACCENT, INK, figure, heading, label, of_classes, plural, styled
+from maskkit.core.messages import message, said, translatable
+from maskkit.plot_style import ACCENT, INK, figure, heading, label, of_classes, phrase, phrase_plural, styled, translate
 from maskkit.plots import crosstab, tabulate
 from maskkit.sources import decoding
 
 LOSSES = (0.05, 0.10)  # below the accuracy on the set's own unseen photos
 MATRIX, SHOWN = 15, 12  # classes in each of two confusion matrices side by side; of more, the most confused
 SHEET_PHOTOS = 24
-DIRECTIONS = {"forward": "trained here,\nmeasured there", "backward": "trained there,\nmeasured here"}
+DIRECTIONS = {"forward": message("trained here, measured there"), "backward": message("trained there, measured here")}
 
 
 # --- measuring ----------------------------------------------------------------------------------
@@ -146,10 +146,13 @@ def measure_direction(
 
 
 @styled
-def draw(audit: Audit) -> Figure:
-    """Trained here and measured there, and the reverse: balanced accuracy, own accuracy, both confusion matrices."""
+def draw(audit: Audit, *, language: str = "en") -> Figure:
+    """Trained here and measured there, and the reverse: balanced accuracy, own accuracy, both confusion matrices.
+
+    language: of its words and numbers.
+    """
     if not audit["against"]:
-        return figures.without_data("Another source", audit, "against")
+        return figures.without_data(translatable("Another source"), audit, "against")
     entries, classes = [figures.entry_of(audit, "against", name) for name in DIRECTIONS], audit["classes"]
     tables = [
         tabulate(row["confusion"], classes, MATRIX, SHOWN, 4.5) if figures.is_measured(row) else None for row in entries
@@ -161,22 +164,24 @@ def draw(audit: Audit) -> Figure:
     for axis, row, table, words in zip(grid[1], entries, tables, DIRECTIONS.values(), strict=True):
         if table:
             crosstab(axis, table, slanted or len(classes) > 3)
-            axis.set_title(f"{words.replace(chr(10), ' ')}: {plural(int(np.sum(row['confusion'])), 'photo')}")
+            n = phrase_plural(int(np.sum(row["confusion"])), "{n:,} photo", "{n:,} photos")
+            axis.set_title(f"{translate(words['id'])}: {n}")
         else:
             figures.draw_reason(axis, figures.why_unknown(row), 3.4)
-    folder = next((f"there: {label(row['folder'], 40)} · " for row in entries if row.get("folder")), "")
+    folder = next((row["folder"] for row in entries if row.get("folder")), "")
+    where = phrase("there: {folder}", folder=label(folder, 40)) + " · " if folder else ""
     n_shown = min((table.n_shown for table in tables if table), default=len(classes))
-    few = "each matrix: the classes in most mistakes · " if n_shown < len(classes) else ""
-    title = "Another source: does it hold there?" + of_classes(n_shown, classes, " ")
-    heading(fig, title, folder + few + figures.photos_and_model(audit))
+    few = phrase("each matrix: the classes with the most mistakes") + " · " if n_shown < len(classes) else ""
+    title = phrase("Another source: is the accuracy as high there?") + of_classes(n_shown, classes, " ")
+    heading(fig, title, where + few + figures.photos_and_model(audit))
     return fig
 
 
 def draw_accuracies(axis: Any, entries: list[Entry]) -> None:
     """Balanced accuracy of both directions, with a mark where the head is on photos of its own source."""
     figures.draw_rows(axis, entries, [(ACCENT, "o", ""), (figures.RED, "s", "")], 5)
-    axis.set_yticklabels(DIRECTIONS.values())
-    axis.set(xlabel="balanced accuracy (%)", ylabel="direction", ylim=(1.6, -0.8))
+    axis.set_yticklabels([translate(words["id"]).replace(", ", ",\n", 1) for words in DIRECTIONS.values()])
+    axis.set(xlabel=phrase("balanced accuracy (%)"), ylabel=phrase("direction"), ylim=(1.6, -0.8))
     owns = [
         (y, 100 * row["own"])
         for y, row in enumerate(entries)
@@ -184,8 +189,12 @@ def draw_accuracies(axis: Any, entries: list[Entry]) -> None:
     ]
     for y, own in owns:
         line = {"color": INK, "lw": 2, "ls": (0, (2, 1)), "clip_on": False}
-        axis.plot((own, own), (y - 0.3, y + 0.3), label="own: where it was trained", **line)
-        axis.text(own, y - 0.34, f"own {own:.1f} %", fontsize=9, ha="right" if own > 50 else "left", va="bottom")
+        axis.plot(
+            (own, own), (y - 0.3, y + 0.3), label=phrase("own: on photos of the source it was trained on"), **line
+        )
+        axis.text(
+            own, y - 0.34, phrase("own {n:.1f} %", n=own), fontsize=9, ha="right" if own > 50 else "left", va="bottom"
+        )
     if owns:
         axis.legend(
             *([part[0]] for part in axis.get_legend_handles_labels()), loc="lower left", bbox_to_anchor=(0, 0.98)
@@ -196,7 +205,7 @@ def draw_photos(audit: Audit, audited: Audited, context: Context) -> Iterator[tu
     """The main figure where there is another source, and the most confident mistakes on it."""
     if not audit["against"] or context.other_source is None:
         return
-    yield "against", draw(audit)
+    yield "against", draw(audit, language=context.language)
     forward = audit["against"]["forward"]
     wrong = forward["mistakes"][:SHEET_PHOTOS]
     if not wrong:
@@ -209,7 +218,16 @@ def draw_photos(audit: Audit, audited: Audited, context: Context) -> Iterator[tu
     probabilities = mistaken_probabilities(wrong, classes)
     yield (
         "against_mistakes",
-        plots.mistakes(images, labels, probabilities, files, classes, forward["folder"], audit["arch"]),
+        plots.mistakes(
+            images,
+            labels,
+            probabilities,
+            files,
+            classes,
+            forward["folder"],
+            audit["arch"],
+            language=context.language,
+        ),
     )
 
 
@@ -228,16 +246,17 @@ CHECK = Check(
     title="Another source",
     section_title="Photos from another source",
     limits=LOSSES,
-    reason="limits lie 5 and 10 points below the accuracy on this set's own unseen photos: twice what chance "
-    "moves a score of some hundred photos by",
+    reason="the limits are 5 and 10 points below the accuracy on unseen photos of this set's own "
+    "source; chance alone changes a score of a few hundred photos by about 2.5 points",
     measure=measure,
     draw_photos=draw_photos,
     look_for={
-        "against": "Look for how much is lost on photos of another source: they share neither camera nor near copies.",
-        "against_mistakes": "Look for what these mistakes share: another kind of mask, crop or light, or a wrong "
-        "label.",
+        "against": "Look at how much accuracy is lost on photos of another source, taken with other cameras and "
+        "without near copies.",
+        "against_mistakes": "Look for what these mistakes have in common: another kind of mask, crop or light, or a "
+        "wrong label.",
     },
     shown={
-        "against_mistakes": "Photos that were called something else than they are; the tables below list them.",
+        "against_mistakes": "Photos that were classified wrongly; the tables below list them.",
     },
 )

@@ -1,4 +1,4 @@
-"""Where the network looks: its answers with parts of the photo hidden, and maps of what counts."""
+"""Which regions the network uses: its answers with parts of the photo hidden, and maps of what counts."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -16,7 +16,7 @@ from maskkit.audit.classifiers import Classifier
 from maskkit.audit.entries import Entry, Message, entry, rate, undefined, unknown, with_interval
 from maskkit.core import paths
 from maskkit.core.cache import cached
-from maskkit.core.messages import message, said
+from maskkit.core.messages import message, said, translatable
 from maskkit.plot_style import (
     ACCENT,
     GREY,
@@ -25,9 +25,12 @@ from maskkit.plot_style import (
     figure,
     heading,
     label,
+    phrase,
+    phrase_plural,
     picture,
-    plural,
     styled,
+    title_label,
+    translate,
     verdict,
 )
 
@@ -138,8 +141,8 @@ def mouth_entry(arch: str, answers: Answers, labels: np.ndarray, groups: np.ndar
     )
     value, interval, n = rate(lower < upper, groups, seed)
     sentence = said(
-        "hiding the lower half costs the true class more than hiding the upper half in {rate} of {n} unseen photos "
-        "({arch}); a model that does not care which would show 50 %",
+        "hiding the lower half costs the true class more than hiding the upper half in {rate} of {n} "
+        "unseen photos ({arch}); a model that uses both halves equally would show 50 %",
         rate=with_interval(value, interval),
         n=n,
         arch=arch,
@@ -151,10 +154,13 @@ def mouth_entry(arch: str, answers: Answers, labels: np.ndarray, groups: np.ndar
 
 
 @styled
-def draw(audit: Audit) -> Figure:
-    """Per network: accuracy with a region hidden, by blur and by mean colour; below, what the mouth is worth."""
+def draw(audit: Audit, *, language: str = "en") -> Figure:
+    """Per network: accuracy with a region hidden, by blur and by mean colour; below, which half matters more.
+
+    language: of its words and numbers.
+    """
     if not audit["regions"]:
-        return figures.without_data("Hidden regions", audit, "regions")
+        return figures.without_data(translatable("Hidden regions"), audit, "regions")
     networks = sorted(
         audit["networks"], key=lambda arch: not figures.is_measured(audit["regions"].get(f"{arch}_whole"))
     )
@@ -162,8 +168,8 @@ def draw(audit: Audit) -> Figure:
     for axis, arch in zip(grid[0], networks, strict=True):
         axis.set_title(label(arch))
         draw_network(axis, arch, audit)
-    grid[0, 0].set_ylabel("what is hidden")
-    heading(fig, "Hidden regions: what the network needs to see", figures.photos_and_model(audit))
+    grid[0, 0].set_ylabel(phrase("what is hidden"))
+    heading(fig, phrase("Hidden regions: what the network needs to see"), figures.photos_and_model(audit))
     return fig
 
 
@@ -178,15 +184,19 @@ def draw_network(axis: Any, arch: str, audit: Audit) -> None:
     guess = audit["shortcuts"].get("guess")
     if figures.is_measured(guess):
         axis.plot([100 * guess["value"]] * 2, (-0.5, 6.5), color=GREY, lw=1.3, ls=(0, (2, 2)), zorder=1)
-        axis.text(100 * guess["value"] - 1.5, -0.62, "guessing", color=GREY, fontsize=9, ha="right", va="center")
+        axis.text(
+            100 * guess["value"] - 1.5, -0.62, phrase("guessing"), color=GREY, fontsize=9, ha="right", va="center"
+        )
     for y in (0.5, 2.5, 4.5, 6.5):
         axis.axhline(y, color=LINE, lw=1 if y < 6 else 2.5)
-    axis.set(xlabel="accuracy, last row share of photos (%)", ylim=(7.5, -0.95))
-    names = [
-        ", ".join(filter(None, (f"{REGIONS[region]['id']} hidden", fill and FILLS[fill]["id"])))
-        for region, fill in HIDDEN
-    ]
-    axis.set_yticklabels([*names, "lower half matters\nmore than upper half"])
+    axis.set(xlabel=phrase("accuracy, last row share of photos (%)"), ylim=(7.5, -0.95))
+    names = [hidden_words(region) + (f", {translate(FILLS[fill]['id'])}" if fill else "") for region, fill in HIDDEN]
+    axis.set_yticklabels([*names, phrase("lower half matters\nmore than upper half")])
+
+
+def hidden_words(region: str) -> str:
+    """Which region is hidden, in the figure's language."""
+    return phrase("nothing hidden") if region == "whole" else phrase("{part} hidden", part=REGIONS[region])
 
 
 def draw_photos(audit: Audit, audited: Audited, context: Context) -> Iterator[tuple[str, Figure]]:
@@ -208,8 +218,9 @@ def draw_photos(audit: Audit, audited: Audited, context: Context) -> Iterator[tu
         maps[f"{other.arch}: occlusion"] = occlusion_maps(other, inputs, predicted, context.device)
         maps[f"{other.arch}: Grad-CAM"] = regions.grad_cam(other.module, other.arch, inputs, predicted, context.device)
     answers = classifier.probabilities(classifier.X[shown])
-    yield "maps", draw_maps(images, maps, labels[shown], answers, classes, audit["photos"])
-    yield "region_examples", draw_examples(hidden_versions(dataset[0][0]))
+    language = context.language
+    yield "maps", draw_maps(images, maps, labels[shown], answers, classes, audit["photos"], language=language)
+    yield "region_examples", draw_examples(hidden_versions(dataset[0][0]), language=language)
 
 
 def occlusion_maps(
@@ -244,19 +255,19 @@ def as_image(photo: torch.Tensor) -> Image.Image:
 
 
 @styled
-def draw_examples(versions: dict[str, dict[str, Image.Image]]) -> Figure:
-    """One photo in all its `hidden_versions`."""
+def draw_examples(versions: dict[str, dict[str, Image.Image]], *, language: str = "en") -> Figure:
+    """One photo in all its `hidden_versions`; language: of the words."""
     cells = [(region, fill, image) for region, fills in versions.items() for fill, image in fills.items()]
     fig, grid = figure(max(7, 1.75 * len(cells)), 2.3, 1, max(1, len(cells)))
     for axis, (region, fill, image) in zip(grid[0], cells, strict=False):
         picture(axis, image, STYLES[fill][0], 1.4)
-        axis.set_xlabel(figures.fit(f"{REGIONS[region]['id']} hidden", 1.6, 9), fontsize=9, labelpad=4)
-        title = FILLS[fill]["id"] if fill else "as it is"
+        axis.set_xlabel(figures.fit(hidden_words(region), 1.6, 9), fontsize=9, labelpad=4)
+        title = translate(FILLS[fill]["id"]) if fill else phrase("original")
         axis.set_title(figures.fit(title, 1.6, 9), fontsize=9, loc="center", color=GREY)
     if not cells:
-        figures.draw_reason(grid[0, 0], "There is no photo to show.", 6)
-    below = f"1 photo in {plural(len(cells), 'version')}, as the network gets it"
-    heading(fig, "One photo, and what is hidden of it", below)
+        figures.draw_reason(grid[0, 0], phrase("There is no photo to show."), 6)
+    below = phrase("one photo in {n} versions, as the network receives them", n=len(cells))
+    heading(fig, phrase("One photo with each region hidden"), below)
     return fig
 
 
@@ -268,32 +279,36 @@ def draw_maps(
     probabilities: np.ndarray,
     classes: Sequence[str],
     photos: str,
+    *,
+    language: str = "en",
 ) -> Figure:
     """Rows of photos: the photo with its verdict, then each map laid over it, scaled from its least to its most.
 
     Args:
         images: PIL images (n) as the network sees them; maps: {column title: float (n, h, w), larger mattered more};
-            labels: int (n,); probabilities: float (n, C); classes: C names; photos: for the title.
+            labels: int (n,); probabilities: float (n, C); classes: C names; photos: for the title;
+            language: of the words and numbers.
     """
     n, titles = len(images), list(maps)
     fig, grid = figure(max(7, 2.15 * (len(titles) + 1) + 0.9), max(0.6, 2.3 * n), max(1, n), len(titles) + 1)
     for axis in grid.flat:
         axis.set_axis_off()
     if not n:
-        grid[0, 0].text(0, 0.5, "There is no photo to show.", fontsize=11, va="center")
+        grid[0, 0].text(0, 0.5, phrase("There is no photo to show."), fontsize=11, va="center")
     drawn = None
     for i, (row, image) in enumerate(zip(grid, images, strict=False)):
         verdict(row[0], image, labels[i], np.asarray(probabilities[i]), classes)
         for axis, title in zip(row[1:], titles, strict=True):
             drawn = draw_map(axis, image, np.asarray(maps[title][i], dtype=float)) or drawn
-    for axis, title in zip(grid[0], ["photo", *titles], strict=True):
+    for axis, title in zip(grid[0], [phrase("photo"), *titles], strict=True):
         axis.set_title(figures.wrap(title, 1.95, 10, lines=2) if n else "", fontsize=10, loc="center")
     if drawn is not None:
         bar = fig.colorbar(drawn, ax=grid, shrink=min(1, 2.6 / (2.3 * n)), aspect=22, ticks=(0, 0.5, 1))
-        bar.set_label("importance within a map\n(0 least, 1 most)", fontsize=9)
+        bar.set_label(phrase("importance within a map\n(0 least, 1 most)"), fontsize=9)
         bar.outline.set_visible(False)
-    below = f"{plural(n, 'photo')} · below each map the range of its values · {label(photos, 48)}"
-    heading(fig, "Where the network looks", below)
+    shown = phrase_plural(n, "{n:,} photo", "{n:,} photos")
+    below = f"{shown} · {phrase('below each map the range of its values')} · {title_label(photos)}"
+    heading(fig, phrase("Which regions count for the network"), below)
     return fig
 
 
@@ -301,7 +316,9 @@ def draw_map(axis: Any, image: Image.Image, values: np.ndarray) -> Any:
     """A map over its photo in grey; returns what a colour bar is made of, None where the map is flat or broken."""
     picture(axis, image.convert("L"), GREY, 0.8)
     low, high = (values.min(), values.max()) if np.isfinite(values).all() else (0, 0)
-    words = f"{low:.2g} to {high:.2g}" if high > low else "no map: the same everywhere"
+    words = (
+        phrase("{low:.2g} to {high:.2g}", low=low, high=high) if high > low else phrase("no map: the same everywhere")
+    )
     axis.set_xlabel(words, fontsize=8.5, color=GREY, labelpad=4)
     if high <= low:
         return None
@@ -315,20 +332,20 @@ CHECK = Check(
     title="Uses the mouth region",
     section_title="Which region the network uses",
     limits=(2 / 3, 1 / 2),
-    reason="a model that does not use the mouth region loses as much by a hidden upper half, in one photo of two; one "
-    "that does should lose more by the lower half in two photos of three",
+    reason="if the model does not use the mouth region, hiding the lower half costs more in one photo "
+    "of two, by chance; if it does, hiding the lower half should cost more in two photos of three",
     step="parts of the photos hidden",
     measure=measure,
     draw=draw,
     draw_photos=draw_photos,
     look_for={
-        "regions": "Look for what costs most when hidden: that is where it looks. For masks it should be the lower "
-        "half.",
-        "region_examples": "Look for whether each filling hides what its name says, and nothing else.",
+        "regions": "Look for the region whose hiding costs most accuracy: the network uses it. For masks it "
+        "should be the lower half.",
+        "region_examples": "Check that each version hides the region that its title names, and nothing else.",
         "maps": "Look for bright spots on mouth and nose; spots on the background point to a shortcut.",
     },
     shown={
         "region_examples": "One photo with each of its regions hidden in each way.",
-        "maps": "Photos under a map of how much each of their regions counts for the network's answer.",
+        "maps": "Photos under a map: the brighter a region, the more it counts for the network's answer.",
     },
 )

@@ -14,13 +14,13 @@ from maskkit.audit.classifiers import Classifier
 from maskkit.audit.entries import Entry, Message, entry, judge, rate, undefined, unknown, with_interval
 from maskkit.audit.recipes import Recipe, fit_head
 from maskkit.core.messages import in_english, message, said, translatable
-from maskkit.plot_style import ACCENT, GREY, figure, heading, label, styled
+from maskkit.plot_style import ACCENT, GREY, figure, heading, label, phrase, stored, styled, translate
 
 KINDS = {  # words, style in the figure
     "guess": ("guess: the most frequent class", (GREY, "v", "")),
     "blind": ("blind: never sees the face", (figures.RED, "X", "")),
     "weak": ("weak: sees little of the photo", ("#7a5c00", "s", "")),
-    "real": ("real: sees the whole photo", (ACCENT, "o", "")),
+    "real": (translatable("real: sees the whole photo"), (ACCENT, "o", "")),
 }
 SHARES = (0.25, 0.50)  # of the way from guessing to the model
 GUESS = shortcuts.Measure("guess", "the commonest class", "nothing")
@@ -64,7 +64,7 @@ def measure_rules(given: dict[str, np.ndarray], audited: Audited, seed: int) -> 
         for name, (rule, learn, X) in rules.items()
     }
     if audited.classifier.network is None:
-        why = message("no backbone's weights can be had")
+        why = message("the weights of no backbone are available")
         entries["model"] = undefined(why, kind="real", title=translatable("the recipe"), sees=translatable("all"))
         return Measured(entries, unknown(sentence_of(entries["model"])))
     right = correct(protocol, recipe_learner(audited.recipe, seed), audited.classifier.X.numpy(), labels)
@@ -106,7 +106,7 @@ def rule_entry(
     """A rule's accuracy."""
     value, interval, n = rate(right, groups[protocol.tested], seed)
     sentence = said(
-        "a rule on {title} alone is right for {share:percent} of {where}",
+        "a rule that uses only {title} is right for {share:percent} of {where}",
         title=message(rule.title),
         share=value,
         where=where(protocol),
@@ -124,33 +124,35 @@ def model_entry(arch: str, right: np.ndarray, protocol: shortcuts.Protocol, grou
         rate=with_interval(value, interval),
         where=where(protocol),
     )
-    words = {"kind": "real", "title": f"the recipe ({arch})", "sees": "the whole photo"}
-    return entry(value, interval, n, sentence, **words, **measured_on(protocol))
+    title = message("the recipe ({arch})", arch=arch)
+    photos = measured_on(protocol, title=title)
+    words = {"kind": "real", "title": in_english(title["id"], title["values"]), "sees": translatable("the whole photo")}
+    return entry(value, interval, n, sentence, **words, **photos)
 
 
-def measured_on(protocol: shortcuts.Protocol) -> dict[str, str | dict[str, Message]]:
-    """Which photos are measured, as keys of an entry."""
+def measured_on(protocol: shortcuts.Protocol, **messages: Message) -> dict[str, str | dict[str, Message]]:
+    """Which photos are measured, as keys of an entry; messages: of its other fields."""
     words = message("{n} folds", n=shortcuts.N_FOLDS)
     for part in ("Test", "Validation"):
         if protocol.measured_on.startswith(f"the {part} part"):
-            words = message("the {part} part, learned from Train photos without a version in it", part=part)
-    return {"measured_on": in_english(words["id"], words["values"]), "messages": {"measured_on": words}}
+            words = message("the {part} set, learned from Train photos without a near copy in it", part=part)
+    return {"measured_on": in_english(words["id"], words["values"]), "messages": {"measured_on": words} | messages}
 
 
 def judge_rules(measured: Measured, where: Message) -> Measured:
     """Judge all rules by limits on the way from guessing to the model, and take the best blind one as the result."""
     guess, real = (measured.entries[name]["value"] for name in ("guess", "model"))
     if real <= guess:
-        measured.judged = undefined(message("the recipe itself does no better than guessing"))
+        measured.judged = undefined(message("the recipe itself is no better than guessing"))
         return measured
     limits: Limits = (guess + SHARES[0] * (real - guess), guess + SHARES[1] * (real - guess))
     for rule in measured.entries.values():
         if rule["kind"] != "real":
-            rule["light"] = judge(rule["interval"], *limits)
-        if rule["kind"] == "blind" and rule["light"] != "green":
+            rule["result"] = judge(rule["interval"], *limits)
+        if rule["kind"] == "blind" and rule["result"] != "pass":
             rule |= said(
-                "a rule on {title} alone is right for {share:percent} of {where}: that part of any score may not be "
-                "about masks",
+                "a rule that uses only {title} is right for {share:percent} of {where}: a score up to this "
+                "level may have nothing to do with masks",
                 title=message(rule["title"]),
                 share=rule["value"],
                 where=where,
@@ -164,36 +166,38 @@ def judge_rules(measured: Measured, where: Message) -> Measured:
 
 
 @styled
-def draw(audit: Audit) -> Figure:
-    """Accuracy of what cannot or hardly see a mask, beside guessing and the audited network."""
+def draw(audit: Audit, *, language: str = "en") -> Figure:
+    """Accuracy of what cannot or hardly see a mask, beside guessing and the audited network.
+
+    language: of its words and numbers.
+    """
     section = {name: rule for name, rule in audit["shortcuts"].items() if "kind" in rule}
     if not section:
-        return figures.without_data("Shortcuts", audit, "shortcuts")
+        return figures.without_data(translatable("Shortcuts"), audit, "shortcuts")
     rows: list[Entry | None] = []
     heads = {}
     for kind, (words, _) in KINDS.items():
-        heads[len(rows)] = words
+        heads[len(rows)] = translate(words)
         rules = [rule for rule in section.values() if rule["kind"] == kind]
         rows += [None, *(rules or [figures.missing_entry(audit, "shortcuts")])]
     styles = [KINDS[row.get("kind", "guess")][1] if row else None for row in rows]
     fig, [[axis]] = figure(10.5, 0.43 * len(rows) + 0.9, 1, 1)
     figures.draw_rows(axis, rows, styles, 6.2, size=8.5)
-    axis.set(xlabel="accuracy (%)", ylim=(len(rows) - 0.4, -0.55), yticks=[])
+    axis.set(xlabel=phrase("accuracy (%)"), ylim=(len(rows) - 0.4, -0.55), yticks=[])
     for y, row in enumerate(rows):
         if row is None:
             axis.axhspan(y - 0.36, y + 0.36, color="#eef1f4", lw=0, zorder=2)
             axis.text(1, y, heads[y], fontsize=9.5, weight="bold", va="center", zorder=3)
         else:
-            figures.label_row(
-                axis, y, figures.fit(row.get("title", ""), 3.6, 10), figures.fit(row.get("sees", ""), 3.6, 8.5)
-            )
+            title, sees = (stored(row, field) if field in row else "" for field in ("title", "sees"))
+            figures.label_row(axis, y, figures.fit(title, 3.6, 10), figures.fit(sees, 3.6, 8.5))
     for name, style in (("guess", (0, (2, 2))), ("model", "-")):
         if figures.is_measured(section.get(name)):
             colour = KINDS[section[name]["kind"]][1][0]
             axis.axvline(100 * section[name]["value"], color=colour, lw=1.3, ls=style, zorder=1.5)
     heading(
         fig,
-        "Shortcuts: how far one gets without seeing a mask",
+        phrase("Shortcuts: the accuracy of rules that do not see a mask"),
         below(section.values()) + figures.photos_and_model(audit),
     )
     return fig
@@ -201,23 +205,24 @@ def draw(audit: Audit) -> Figure:
 
 def below(rules: Iterable[Entry]) -> str:
     """Which photos are measured, for the line below the heading."""
-    photos = sorted({rule["measured_on"] for rule in rules if rule.get("measured_on")})
-    return f"measured on {label(', '.join(photos), 40)} · " if photos else ""
+    photos = sorted({stored(rule, "measured_on") for rule in rules if rule.get("measured_on")})
+    return phrase("measured on {photos}", photos=label(", ".join(photos), 40)) + " · " if photos else ""
 
 
 CHECK = Check(
     name="shortcuts",
     section="shortcuts",
     title="Shortcuts without a mask",
-    section_title="What can be guessed without the face",
+    section_title="How well rules without the face do",
     limits=SHARES,
-    reason="limits lie a quarter and half of the way from guessing to the model's accuracy: beyond half, a rule "
-    "that cannot see a mask does most of what the model does",
+    reason="the limits are a quarter and a half of the way from guessing to the model's accuracy; "
+    "beyond a half, a rule that cannot see a mask reaches most of what the model reaches",
     step="shortcuts",
     measure=measure,
     draw=draw,
     look_for={
-        "shortcuts": "Look for a rule that never sees a face and still comes close to the network: it may use it too."
+        "shortcuts": "Look for a rule that never sees a face and is still nearly as good as the network: the "
+        "network may use it too."
     },
     kinds={kind: words for kind, (words, _) in KINDS.items()} | {"real": "real: the audited network"},
 )

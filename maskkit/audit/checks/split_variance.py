@@ -13,7 +13,7 @@ from maskkit.audit.classifiers import Classifier
 from maskkit.audit.entries import Entry, counted, entry, rate, undefined, unknown, with_interval
 from maskkit.audit.recipes import fit_settings
 from maskkit.core import intervals
-from maskkit.core.messages import message, said
+from maskkit.core.messages import message, said, translatable
 from maskkit.plot_style import (
     ACCENT,
     GREY,
@@ -32,9 +32,7 @@ RUN_SPLITS = 400  # of a run's own photos: a share of them is known to 5 points,
 WORK_AT_ONCE = 16_000_000  # photos x classes x epochs x splits: ten times those splits of the report's 200 photos
 MISLEADS = 0.05  # accuracy: two photos of 40
 REPORT_SCORE = REPORT_ACCURACY
-TUNED = said(
-    "not measured: the network's last stages learned from these photos, so its features know every other split too"
-)
+TUNED = said("not measured: the network's last stages were fine-tuned on these photos, so no other split is new to it")
 
 
 # --- measuring ----------------------------------------------------------------------------------
@@ -115,7 +113,7 @@ def entries_of(
     return {
         "last": scores(arch, "last", repeated, groups, seed),
         "unseen": unseen(arch, "last", repeated, groups, seed),
-        "best": scores(arch, "best", repeated, groups, seed) | flattery(repeated, groups, pool, seed),
+        "best": scores(arch, "best", repeated, groups, seed) | optimism(repeated, groups, pool, seed),
         "unseen_best": unseen(arch, "best", repeated, groups, seed),
         "reach": counted(reached, n_splits, sentence, report=REPORT_SCORE),
     }
@@ -176,7 +174,7 @@ def unseen(arch: str, epoch: str, repeated: splits.Repeated, groups: np.ndarray,
     right = repeated.last_right if epoch == "last" else repeated.best_right
     shares, groups_left = of_photos(right, repeated.unseen, groups)
     if not len(shares):
-        return undefined(message("{arch}: every photo is drawn in every split, so none is left over", arch=arch))
+        return undefined(message("every photo is drawn in every split, so none is left over ({arch})", arch=arch))
     value, interval, n = rate(shares, groups_left, seed)
     words = {"arch": arch, "rate": with_interval(value, interval)}
     if epoch == "last":
@@ -186,17 +184,17 @@ def unseen(arch: str, epoch: str, repeated: splits.Repeated, groups: np.ndarray,
     return entry(value, interval, n, sentence)
 
 
-def flattery(repeated: splits.Repeated, groups: np.ndarray, pool: np.ndarray, seed: int) -> dict[str, Any]:
+def optimism(repeated: splits.Repeated, groups: np.ndarray, pool: np.ndarray, seed: int) -> dict[str, Any]:
     """How much the best epoch's own score lies above its accuracy on photos of the same pool that were not drawn."""
     left_over = repeated.unseen & pool
     both = (repeated.validation.sum(0) > 0) & (left_over.sum(0) > 0)
     if not both.any():
-        return {"flattery": None, "flattery_interval": None}
+        return {"optimism": None, "optimism_interval": None}
     own, others = (
         (repeated.best_right & where).sum(0)[both] / where.sum(0)[both] for where in (repeated.validation, left_over)
     )
     value, interval = intervals.mean(own - others, groups[both], seed)
-    return {"flattery": value, "flattery_interval": interval}
+    return {"optimism": value, "optimism_interval": interval}
 
 
 def misleading_splits(arch: str, repeated: splits.Repeated) -> Entry:
@@ -204,14 +202,14 @@ def misleading_splits(arch: str, repeated: splits.Repeated) -> Entry:
     left, n_splits = repeated.unseen.sum(1), len(repeated.n_val)
     if left.min() > 0:
         truth = (repeated.best_right & repeated.unseen).sum(1) / left
-        of = message("its own accuracy on the photos not drawn")
+        of = message("the accuracy of the same head on the photos not drawn")
     else:  # all photos are drawn: the mean over all splits is the best that can be said of unseen photos
         truth = (repeated.last / repeated.n_val).mean()
         of = message("the mean of all splits (no photo is left over)")
     far = int((np.abs(repeated.best / repeated.n_val - truth) > MISLEADS + 1e-9).sum())
     sentence = said(
-        "the best epoch's score of one split misses {of} by more than {limit:.0f} points in {far:,} of {n:,} splits "
-        "({share:percent}, {arch})",
+        "in {far:,} of {n:,} splits ({share:percent}, {arch}), the best epoch's score differs from "
+        "{of} by more than {limit:.0f} points",
         of=of,
         limit=100 * MISLEADS,
         far=far,
@@ -234,7 +232,7 @@ def draw(audit: Audit, *, language: str = "en") -> Figure:
     networks = sorted(audit["networks"], key=lambda arch: not figures.is_measured(audit["splits"].get(f"{arch}_last")))
     had = [arch for arch in networks if figures.is_measured(audit["splits"].get(f"{arch}_last"))]
     if not had and not (networks and audit["splits"]):
-        return figures.without_data("Split variance", audit, "splits")
+        return figures.without_data(translatable("Split variance"), audit, "splits")
     ratios = [part for arch in networks for part in ((1.8, 2.2) if arch in had else (0.6,))]
     fig, grid = figure(9.5, sum(ratios) + 0.6 * len(had), len(ratios), 1, height_ratios=ratios)
     axes = iter(grid[:, 0])
@@ -290,7 +288,7 @@ def draw_distribution(axis: Any, arch: str, entries: dict[str, Entry]) -> None:
 
 
 def draw_rates(axis: Any, entries: dict[str, Entry]) -> None:
-    """The entries as rows, with their intervals, and below which score the best epoch flatters."""
+    """The entries as rows, with their intervals, and above them, by how much the best epoch is too high."""
     draw_goal(axis, entries["reach"])
     rows = [entries[name] for name in ("last", "best", "unseen", "unseen_best", "reach")]
     n_splits = entries["last"]["n_splits"]
@@ -306,24 +304,24 @@ def draw_rates(axis: Any, entries: dict[str, Entry]) -> None:
     axis.set_yticklabels([*names, phrase("best epoch reaches {goal}", goal=goal_of(entries["reach"]))])
     axis.axhline(3.5, color=LINE, lw=2.5, zorder=3.5)
     axis.set(xlabel=phrase("accuracy, last row share of splits (%)"), ylabel=phrase("measure"))
-    flattery, ends = entries["best"].get("flattery"), entries["best"].get("flattery_interval")
-    if flattery is not None:
-        words = phrase("the best epoch is {points:.1f} points above the photos not drawn", points=100 * flattery)
+    optimism, ends = entries["best"].get("optimism"), entries["best"].get("optimism_interval")
+    if optimism is not None:
+        words = phrase("the best epoch is {points:.1f} points above the photos not drawn", points=100 * optimism)
         if ends:
             words += phrase(" (95 % interval {low:.1f} to {high:.1f})", low=100 * ends[0], high=100 * ends[1])
-        axis.set_title(words, fontsize=10)
+        axis.set_title(figures.wrap(words, 8.5, 10, 2), fontsize=10)
 
 
 CHECK = Check(
-    name="split_luck",
+    name="split_variance",
     section="splits",
     title="Split variance",
     section_title="Split variance",
     limits=(0.05, 0.20),
-    reason="one split in twenty that misleads by more than two photos of 40 is chance anyone accepts; one in "
-    "five means that a single score says little",
+    reason="if at most one split in twenty is wrong by more than two photos of 40, that is ordinary "
+    "chance; if one in five is, a single score says little",
     step=f"{N_SPLITS:,} splits",
     measure=measure,
     draw=draw,
-    look_for={"splits": "Look at how far the scores spread: one split gives one of them, by chance."},
+    look_for={"splits": "Look at how far the scores spread: a single split gives one of them, by chance."},
 )

@@ -1,4 +1,4 @@
-"""Calibration: red where logits are six times too large, and the temperature that mends it."""
+"""Calibration: fail where logits are six times too large, and the temperature that mends it."""
 
 import numpy as np
 import pytest
@@ -15,11 +15,11 @@ def logits_and_labels(n):
     return logits, (generator.random(n) > 1 / (1 + np.exp(-logits[:, 0]))).astype(int)
 
 
-@pytest.mark.parametrize(("sharpness", "expected"), [(1.0, "green"), (6.0, "red")])
+@pytest.mark.parametrize(("sharpness", "expected"), [(1.0, "pass"), (6.0, "fail")])
 def test_the_error_before_scaling_is_judged(sharpness, expected):
     logits, labels = logits_and_labels(1500)
     entries = calibration.entries_of(logits * sharpness, labels, np.arange(1500), message("photos"), 0)
-    assert calibration.CHECK.result(Measured(entries, entries["ece"]))["light"] == expected
+    assert calibration.CHECK.result(Measured(entries, entries["ece"]))["result"] == expected
     assert entries["ece_scaled"]["temperature"] == pytest.approx(sharpness, rel=0.15)
     assert entries["dont_know"]["value"] < 0.03 < 0.5 < entries["dont_know"]["answered"] + 0.3
 
@@ -28,4 +28,4 @@ def test_too_few_photos_are_not_measured():
     logits, labels = logits_and_labels(29)
     entries = calibration.entries_of(logits, labels, np.arange(29), message("photos"), 0)
     assert list(entries) == ["ece"] and entries["ece"]["value"] is None
-    assert entries["ece"]["sentence"] == "undefined: 29 unseen photos are too few, 30 are needed"
+    assert entries["ece"]["sentence"] == "not measured: 29 unseen photos are too few; 30 are needed"

@@ -1,5 +1,6 @@
 """What every check has to say of itself, and how results come about."""
 
+import dataclasses
 import inspect
 
 import pytest
@@ -7,7 +8,8 @@ import pytest
 from maskkit.audit.checks import CHECKS
 from maskkit.audit.checks.check import Check, Measured
 from maskkit.audit.entries import entry, undefined
-from maskkit.core.messages import said
+from maskkit.core.messages import message, said
+from tests.audit.synthetic import CONTEXT
 
 
 def named(**more):
@@ -32,23 +34,23 @@ def test_a_check_lies_in_the_module_of_its_functions(check):
 def test_the_judged_entry_gives_the_result_and_its_limits():
     shares = {"night": entry(0.3, [0.25, 0.35], 200, said("{share:percent} are dark", share=0.3))}
     result = named(title="Dark photos", limits=(0.1, 0.2)).result(Measured(shares, shares["night"]))
-    assert result["light"] == "red" and result["sentence"] == "30.0 % are dark" and result["n"] == 200
+    assert result["result"] == "fail" and result["sentence"] == "30.0 % are dark" and result["n"] == 200
     assert result["message"] == {"id": "{share:percent} are dark", "values": {"share": 0.3}}
-    assert result["thresholds"] == {"green": 0.1, "red": 0.2} and result["title"] == "Dark photos"
+    assert result["thresholds"] == {"pass": 0.1, "fail": 0.2} and result["title"] == "Dark photos"
 
 
 def test_limits_of_the_photos_at_hand_come_first():
     shares = {"night": entry(0.3, [0.25, 0.35], 200, "free text")}
     result = named(limits=(0.1, 0.2)).result(Measured(shares, shares["night"], limits=(0.4, 0.6)))
-    assert result["light"] == "green" and result["thresholds"]["green"] == 0.4
+    assert result["result"] == "pass" and result["thresholds"]["pass"] == 0.4
     assert result["sentence"] == "free text" and "message" not in result
 
 
 def test_entries_get_the_result_unless_they_were_judged_themselves_or_not_measured():
     value = entry(0.3, [0.25, 0.35], 200, "dark")
-    entries = {"night": value, "dusk": value | {"light": "green"}, "fog": undefined("no photo")}
-    judged = named().judged_entries(Measured(entries), "red")
-    assert [judged[key]["light"] for key in entries] == ["red", "green", "unknown"]
+    entries = {"night": value, "dusk": value | {"result": "pass"}, "fog": undefined("no photo")}
+    judged = named().judged_entries(Measured(entries), "fail")
+    assert [judged[key]["result"] for key in entries] == ["fail", "pass", "unknown"]
 
 
 def test_an_entry_is_named_by_the_check_else_by_its_title_else_by_its_key():
@@ -57,6 +59,18 @@ def test_an_entry_is_named_by_the_check_else_by_its_title_else_by_its_key():
     assert [name["id"] for name in described["entries"].values()] == ["night", "b c", "fog"]
 
 
+def test_an_entry_is_named_by_the_message_of_its_title():
+    words = message("the recipe ({arch})", arch="a")
+    entries = {"model": entry(0.3, None, 200, "dark", title="the recipe (a)", messages={"title": words})}
+    assert named().describe(Measured(entries))["entries"]["model"] == words
+
+
+def test_figures_are_drawn_in_the_language_of_the_context():
+    check = named(draw=lambda audit, *, language: language)
+    context = dataclasses.replace(CONTEXT, language="id")
+    assert list(check.figures({}, None, context)) == [("dark", "id")]
+
+
 def test_a_check_that_was_not_measured_says_how_to():
     result = named().result(Measured())
-    assert result["light"] == "unknown" and result["sentence"] == "not measured yet: make trust"
+    assert result["result"] == "unknown" and result["sentence"] == "not measured yet: make trust"

@@ -1,4 +1,4 @@
-"""Regions: green where the lower half decides; occlusion maps are computed once."""
+"""Regions: pass where the lower half decides; occlusion maps are computed once."""
 
 import numpy as np
 import pytest
@@ -14,13 +14,13 @@ from maskkit.core import paths
 CPU = torch.device("cpu")
 
 
-@pytest.mark.parametrize(("hurts", "expected"), [("lower_half", "green"), ("upper_half", "red")])
+@pytest.mark.parametrize(("hurts", "expected"), [("lower_half", "pass"), ("upper_half", "fail")])
 def test_which_half_matters_is_judged(hurts, expected):
     labels = np.arange(80) % 2
     right = np.eye(2)[labels] * 0.9 + 0.05
     answers = {(region, fill): np.full((80, 2), 0.5) if region == hurts else right for region, fill in regions.HIDDEN}
     entries = regions.entries_of("resnet18", answers, labels, np.arange(80), 0)
-    assert regions.CHECK.result(Measured(entries, entries["resnet18_mouth"]))["light"] == expected
+    assert regions.CHECK.result(Measured(entries, entries["resnet18_mouth"]))["result"] == expected
     assert entries["resnet18_whole"]["value"] == 1 and entries[f"resnet18_{hurts}_mean"]["value"] == 0.5
     assert entries.keys() == regions.entry_names("resnet18").keys()
 
