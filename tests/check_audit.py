@@ -34,7 +34,7 @@ def check(run_dir, truth_csv=None):
         f"size alone is right for 95 to 98 % of Test ({width['value']:.3f}, n {width['n']})": 0.95
         <= width["value"]
         <= 0.98
-        and width["measured_on"].startswith("the Test part"),
+        and width["measured_on"].startswith("the Test set"),
         f"the black files are found ({len(black)})": len(black) > 0 and all("WithMask" in file for file in black),
         f"held-out photos have versions in Train ({leaked['value']:.3f})": leaked["value"] > 0.25,
         f"leaks and shortcuts fail ({results})": results["leaks"] == results["shortcuts"] == "fail",

@@ -94,5 +94,5 @@ def explained(
     bars.set(xlim=(0, 100), ylim=(len(rows) - 0.5, -0.8), yticks=[], xlabel="probability (%)")
     bars.set_title("what the network says")
     bars.spines["left"].set_visible(False)
-    heading(fig, f"Called {labels[predicted]}, {percent(probabilities[predicted])} confidence", label(arch))
+    heading(fig, f"Predicted: {labels[predicted]}, confidence {percent(probabilities[predicted])}", label(arch))
     return fig

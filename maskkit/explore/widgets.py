@@ -155,7 +155,7 @@ def answer_html(explorer: Explorer, uploaded: Any) -> str:
     except ValueError as error:
         return element("p", f"{uploaded['name']}: {error}", class_="mk-problem", role="alert")
     predicted = explorer.classes[int(answer.probabilities.argmax())]
-    words = f"{uploaded['name']}: {predicted}, {percent(float(answer.probabilities.max()))} confidence"
+    words = f"{uploaded['name']}: {predicted}, confidence {percent(float(answer.probabilities.max()))}"
     fig = figures.explained(
         answer.image, answer.heat, answer.probabilities, explorer.classes, explorer.metrics["network"]
     )

@@ -197,7 +197,7 @@ def test_a_sweep_on_workers_fills_a_table_in_the_notebook(page, server, project,
     assert (project / "runs" / "sweep-seen" / "sweep.html").is_file()
 
 
-@pytest.mark.parametrize("scheme", ["result", "dark"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", WIDTHS)
 def test_report_html_reads_well(page, project, pictures, width, scheme):
     asked = []

@@ -133,7 +133,7 @@ def test_the_notebook_is_the_three_with_the_report_s_values(tmp_path, quick):
 def test_weights_that_cannot_be_had_are_an_error_that_says_what_to_do(tmp_path, quick, no_weights, capsys):
     assert main.main(["kaggle", str(tmp_path / "out"), "--user", "ann"]) == 2
     said = capsys.readouterr().err
-    assert "The weights of resnet18 are not here" in said and "put that file at" in said
+    assert "The weights of resnet18 are not on this machine" in said and "put that file at" in said
     assert "--set ARCH=mobilenet_v2 --set WEIGHTS=packaged" in said
     assert not (tmp_path / "out").exists()
     write(tmp_path / "out")  # which needs none

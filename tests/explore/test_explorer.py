@@ -248,4 +248,4 @@ def test_the_figures_say_what_they_show(explorer):
     fig = figures.doubts(images, [0, 1], explorer.answers[:2], ["a", "$b$"], 1, explorer.classes, "drawn")
     assert "1 label likely wrong" in fig.get_suptitle()
     fig = figures.explained(images[0], np.zeros((2, 2)), np.array([0.3, 0.7]), explorer.classes, "net")
-    assert fig.get_suptitle() == "Called without_mask, 70.0 % confidence"
+    assert fig.get_suptitle() == "Predicted: without_mask, confidence 70.0 %"
