@@ -106,7 +106,7 @@ def rule_entry(
     """A rule's accuracy."""
     value, interval, n = rate(right, groups[protocol.tested], seed)
     sentence = said(
-        "a rule that uses only {title} is right for {share:percent} of {where}",
+        "{title}: a rule that uses nothing else is right for {share:percent} of {where}",
         title=message(rule.title),
         share=value,
         where=where(protocol),
@@ -151,7 +151,7 @@ def judge_rules(measured: Measured, where: Message) -> Measured:
             rule["result"] = judge(rule["interval"], *limits)
         if rule["kind"] == "blind" and rule["result"] != "pass":
             rule |= said(
-                "a rule that uses only {title} is right for {share:percent} of {where}: a score up to this "
+                "{title}: a rule that uses nothing else is right for {share:percent} of {where}: a score up to this "
                 "level may have nothing to do with masks",
                 title=message(rule["title"]),
                 share=rule["value"],
