@@ -3,11 +3,12 @@
 import argparse
 import contextlib
 import io
+import itertools
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO, cast
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from maskkit.cli import shared
 from maskkit.cli.output import print_message, short_path
@@ -25,7 +26,9 @@ def add(commands: shared.Commands) -> None:
         "predict",
         help="classify photos, or folders of them, with a trained model",
         description="Classify photos, or every file below folders. One row each: file, label, probability, note (why a "
-        "file was skipped). Needs nothing but the run's model.safetensors and model.json, or an exported file.",
+        "file was skipped). With --faces one row for each face: file, face, x, y, width, height, label, probability, "
+        "note. "
+        "Needs nothing but the run's model.safetensors and model.json, or an exported file.",
         epilog="example: maskkit predict my_photos --model report --csv predictions.csv --html predictions.html",
     )
     command.add_argument("photos", nargs="+", metavar="PHOTO_OR_FOLDER", help="- reads a list of them from stdin")
@@ -34,6 +37,9 @@ def add(commands: shared.Commands) -> None:
     which.add_argument("--onnx", metavar="FILE", help="a file of `maskkit export`, run by ONNX Runtime")
     command.add_argument("--csv", metavar="FILE", help="where the rows go (default: standard output)")
     command.add_argument("--html", metavar="FILE", help="a page with counts and the photos of lowest confidence")
+    command.add_argument("--faces", action="store_true", help="find the faces in each picture, and classify each face")
+    command.add_argument("--draw", metavar="DIR", help="with --faces: copies with a box and a label around each face")
+    command.add_argument("--every", type=int, metavar="N", help="with --faces: of videos, classify one frame in N")
     command.add_argument("--device", default="auto", help="auto, cpu or cuda; for --model")
     command.add_argument("--out", metavar="DIR", help="a folder or address: a table per partition, manifest.json")
     command.add_argument("--format", choices=("csv", "parquet"), default="csv", help="of these tables")
@@ -46,6 +52,15 @@ def add(commands: shared.Commands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
+    if not arguments.faces and (arguments.draw or arguments.every is not None):
+        raise ValueError("--draw and --every go with --faces")
+    if arguments.every is not None and arguments.every < 1:
+        raise ValueError(f"--every takes 1 or more, got {arguments.every}")
+    if arguments.draw:
+        from maskkit.core import disk
+
+        Path(arguments.draw).mkdir(parents=True, exist_ok=True)
+        disk.check_writable(Path(arguments.draw))
     if arguments.out or arguments.workers or arguments.cluster:
         write_partitions(arguments)
     else:
@@ -55,20 +70,23 @@ def run(arguments: argparse.Namespace) -> None:
 def write_table(arguments: argparse.Namespace) -> None:
     """One table of all photos, and with `--html` a page."""
     from maskkit.core import disk, progress
-    from maskkit.deploy import page, predict
+    from maskkit.deploy import page, predict, predict_faces
     from maskkit.deploy.summary import Summary
 
     if arguments.html:
         disk.check_writable(Path(arguments.html).parent)  # not after thousands of photos
     files = find_photos(arguments)
     classifier = load_classifier(arguments)
-    summary = Summary(classifier.classes)
+    summary = Summary(classifier.classes, "face" if arguments.faces else "photo")
+    apart = bool(arguments.csv) or not sys.stdout.isatty()  # a table on the terminal and a bar would mix
+    listed = progress.bar(files, show=apart, desc="predicting", unit=" files")
+    if arguments.faces:
+        answers, columns = judge_faces(arguments, listed, classifier, summary), predict_faces.columns(arguments.every)
+    else:
+        answers, columns = judge_photos(listed, classifier, summary), predict.COLUMNS
     with open_table(arguments.csv) as table:
-        rows = predict.write_csv(predict.predict(files, classifier), table)
-        apart = bool(arguments.csv) or not sys.stdout.isatty()  # a table on the terminal and a bar would mix
-        for row in progress.bar(rows, show=apart, total=len(files), desc="predicting", unit=" files"):
-            summary.add(row)
-            if row["label"] is None and summary.skipped <= MAX_SKIPPED:
+        for row in predict.write_csv(answers, table, columns):
+            if row["label"] is None and row["note"] != predict_faces.NO_FACE and summary.skipped <= MAX_SKIPPED:
                 print_message(f"skipped {row['file']}: {row['note']}")
     if summary.skipped > MAX_SKIPPED:
         print_message(f"... and {summary.skipped - MAX_SKIPPED:,} more skipped files, named in the table")
@@ -76,7 +94,30 @@ def write_table(arguments: argparse.Namespace) -> None:
         print_message(f"read {short_path(page.write(summary, classifier.about, arguments.html).resolve())}")
     print_counts(summary)
     if summary.n and not arguments.html:
-        print_message("next: the same with --html PAGE.html shows the photos beside the answers")
+        print_message(f"next: the same with --html PAGE.html shows the {summary.unit}s beside the answers")
+
+
+def judge_photos(files: Iterable[str], classifier: "Classifier", summary: "Summary") -> Iterator[Mapping[str, Any]]:
+    """A row for each file, added to the summary."""
+    from maskkit.deploy import predict
+
+    for row in predict.predict(files, classifier):
+        summary.add(row)
+        yield row
+
+
+def judge_faces(
+    arguments: argparse.Namespace, files: Iterable[str], classifier: "Classifier", summary: "Summary"
+) -> Iterator[Mapping[str, Any]]:
+    """A row for each face, added to the summary, and the pictures with `--draw`."""
+    from maskkit.deploy import draw_faces, face_finder, predict_faces
+
+    for judged in predict_faces.predict(files, face_finder.load(), classifier, arguments.every):
+        if arguments.draw:
+            draw_faces.write(judged, classifier.classes, arguments.draw)
+        for row, face in itertools.zip_longest(judged.rows(), judged.faces):
+            summary.add(row, face.crop if face else None)
+            yield row
 
 
 def find_photos(arguments: argparse.Namespace) -> list[str]:
@@ -127,7 +168,8 @@ def print_counts(summary: "Summary") -> None:
     from maskkit.core.messages import plural
 
     print_message(", ".join(f"{n:,} {name}" for name, n in summary.counts.items()))
-    print_message(f"{plural(summary.n, 'photo')}, {plural(summary.skipped, 'file')} skipped")
+    without = f", {plural(summary.without_face, 'picture')} without a face" if summary.unit == "face" else ""
+    print_message(f"{plural(summary.n, summary.unit)}{without}, {plural(summary.skipped, 'file')} skipped")
 
 
 def write_partitions(arguments: argparse.Namespace) -> None:
@@ -154,6 +196,7 @@ def write_partitions(arguments: argparse.Namespace) -> None:
             arguments.out,
             kind=arguments.format,
             device=arguments.device,
+            faces=partitions.FaceOptions(arguments.every, arguments.draw) if arguments.faces else None,
             progress=lambda entry: bar.update(entry["files"]),
         )
     tables = manifest["partitions"]

@@ -13,6 +13,11 @@ def is_address(name: str | Path) -> bool:
     return "://" in str(name)
 
 
+def absolute(name: str, folder: str) -> str:
+    """A name as it is meant in a folder; an address stays as it is."""
+    return name if is_address(name) else os.path.join(folder, name)
+
+
 def split(address: str) -> tuple[Any, str]:
     """(file system, path in it) of an address.
 

@@ -30,9 +30,9 @@ def write(summary: Summary, about: Mapping[str, object], path: Path) -> Path:
         summary=summary,
         about=about,
         counts=counts(summary),
-        confidence_columns=("class", *CONFIDENCE_LEVELS, "photos"),
+        confidence_columns=("class", *CONFIDENCE_LEVELS, f"{summary.unit}s"),
         confidence=confidence(summary),
-        cards=[card(row) for row in summary.least_confident],
+        cards=[card(row, picture) for row, picture in summary.pictured],
         thumbnail_px=THUMBNAIL_PX,
         version=__version__,
         now=runs.now(),
@@ -50,6 +50,8 @@ def counts(summary: Summary) -> dict[str, str]:
         rest = photos[MOST_NAMES:]
         photos[MOST_NAMES:] = [(plural(len(rest), "other class", "other classes"), sum(n for _, n in rest))]
     shares = {name: f"{n:,} ({format_percent(n / summary.n)})" if summary.n else "0" for name, n in photos}
+    if summary.unit == "face":
+        shares["pictures without a face"] = f"{summary.without_face:,}"
     return shares | {"skipped": f"{summary.skipped:,}"}
 
 
@@ -61,9 +63,14 @@ def confidence(summary: Summary) -> list[list[str]]:
     ]
 
 
-def card(row: Mapping[str, Any]) -> dict[str, Any]:
-    """One photo: its picture, what it was called with which confidence, its name."""
-    return {**row, "name": os.path.basename(row["file"]), "picture": thumbnail(row["file"])}
+def card(row: Mapping[str, Any], picture: Image.Image | None) -> dict[str, Any]:
+    """One photo or face: its picture, what it was called with which confidence, its name."""
+    name = os.path.basename(row["file"])
+    if picture is None:
+        return {**row, "name": name, "picture": thumbnail(row["file"])}
+    time = "" if row["time"] is None else f", {row['time']:.3f} s"
+    shown = markup.thumbnail(picture, THUMBNAIL_PX)
+    return {**row, "name": f"{name}{time}, face {row['face']}", "picture": shown}
 
 
 def thumbnail(name: str) -> str | None:

@@ -1,18 +1,19 @@
 """Predictions of many photos, a table per partition of the list, here or on a Dask cluster."""
 
 import collections
+import dataclasses
 import functools
 import hashlib
 import io
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from maskkit import __version__, runs
-from maskkit.deploy import addresses, classifier, predict
+from maskkit.deploy import addresses, classifier, draw_faces, face_finder, predict, predict_faces
 from maskkit.sweep import jobs
 
 if TYPE_CHECKING:
@@ -21,6 +22,14 @@ if TYPE_CHECKING:
 SIZE = 1024  # files per partition
 MANIFEST, MANIFEST_SECONDS = "manifest.json", 10  # written anew this often: what a stopped client does again
 FORMATS = ("csv", "parquet")
+
+
+@dataclasses.dataclass(frozen=True)
+class FaceOptions:
+    """How faces are searched: `every` as `predict_faces.predict`, `draw` a local folder for drawn copies, or None."""
+
+    every: int | None = None
+    draw: str | None = None
 
 
 def predict_partitions(
@@ -32,6 +41,7 @@ def predict_partitions(
     kind: str = "csv",
     device: str = "auto",
     size: int = SIZE,
+    faces: FaceOptions | None = None,
     progress: Callable[[dict[str, Any]], object] = lambda entry: None,
 ) -> dict[str, Any]:
     """Classify files in partitions, each a table of its own in `out`, with a manifest.
@@ -41,10 +51,12 @@ def predict_partitions(
     Args:
         client: Dask's, or None to work here. run: the run's folder. names: the files (`photo_files.find_files`), in
             order. out: a folder or an address. kind: one of FORMATS. device: as parameter DEVICE, each worker's own.
-        size: files per partition. progress: called with a partition's entry as it is done.
+        size: files per partition. faces: find the faces and judge each. progress: called with
+            a partition's entry as it is done.
 
     Returns:
         the manifest: what it is of, `complete`, and `partitions`, [{file, files, photos, skipped, labels}] in order.
+        With `faces` the photos are the pictures that were read, a video's frames each, and `labels` counts faces.
 
     Raises:
         ValueError: a wrong kind or size, or `out` holds something else.
@@ -53,14 +65,14 @@ def predict_partitions(
     if kind not in FORMATS or size < 1:
         raise ValueError(f"a prediction is {' or '.join(FORMATS)}, with 1 file or more a part; got {kind}, {size}")
     run = Path(run).absolute()
-    about = describe(run, names, kind, size)
+    about = describe(run, names, kind, size, faces)
     manifest = Manifest(out, about)
     for entry in manifest.partitions.values():
         progress(entry)
     check_visible(client, names)
     tables = [f"part-{number:07d}.{kind}" for number in range(-(-len(names) // size))]
     todo = [number for number, table in enumerate(tables) if table not in manifest.partitions]
-    common = str(run), about["model_sha256"], device, os.getcwd(), kind
+    common = str(run), about["model_sha256"], device, os.getcwd(), kind, faces
     writes = ((*common, names[size * n : size * (n + 1)], addresses.join(out, tables[n])) for n in todo)
     failed = []
     try:
@@ -103,18 +115,19 @@ def check_visible(client: "Client | None", names: Iterable[str]) -> None:
 # --- the manifest -------------------------------------------------------------------------------
 
 
-def describe(run: Path, names: Sequence[str], kind: str, size: int) -> dict[str, Any]:
+def describe(run: Path, names: Sequence[str], kind: str, size: int, faces: FaceOptions | None) -> dict[str, Any]:
     """What a prediction is of: two equal ones have the same partitions."""
     description = json.loads(runs.need(run, "model.json", "02_train.ipynb").read_bytes())
     digest = hashlib.sha256()
     for name in names:
         digest.update(os.fsencode(name) + b"\0")
-    return {
+    finder = {"finder_sha256": face_finder.PACKAGED_SHA256, "every": faces.every, "draw": faces.draw} if faces else {}
+    return finder | {
         "format": 1,
         "maskkit": __version__,
         "model": run.name,
         "model_sha256": description.get("model_sha256", "not recorded"),
-        "columns": list(predict.COLUMNS),
+        "columns": list(columns(faces)),
         "kind": kind,
         "files": len(names),
         "files_sha256": digest.hexdigest(),
@@ -161,6 +174,12 @@ class Manifest:
 # --- one partition ------------------------------------------------------------------------------
 
 
+@functools.cache
+def load_finder() -> face_finder.Finder:
+    """The finder, loaded once by each process."""
+    return face_finder.load()
+
+
 @functools.lru_cache(maxsize=1)
 def load_classifier(run: str, model_sha256: str, device: str) -> classifier.Classifier:
     """A run's model, loaded once by each process."""
@@ -171,43 +190,69 @@ def load_classifier(run: str, model_sha256: str, device: str) -> classifier.Clas
 
 
 def write_partition(
-    run: str, model_sha256: str, device: str, folder: str, kind: str, names: Sequence[str], target: str
+    run: str,
+    model_sha256: str,
+    device: str,
+    folder: str,
+    kind: str,
+    faces: FaceOptions | None,
+    names: Sequence[str],
+    target: str,
 ) -> dict[str, Any]:
     """One partition: its table written whole to `target`; returns {files, photos, skipped, labels}. A job.
 
     `folder` is the client's, which relative names mean.
     """
     model = load_classifier(run, model_sha256, device)
-    files = [name if addresses.is_address(name) else os.path.join(folder, name) for name in names]
-    rows = [predict.Row(**row | {"file": name}) for row, name in zip(predict.predict(files, model), names, strict=True)]
-    addresses.write(target, {"csv": format_csv, "parquet": format_parquet}[kind](rows))
+    rows = list(judge_faces(names, folder, model, faces) if faces else judge_photos(names, folder, model))
+    addresses.write(target, {"csv": format_csv, "parquet": format_parquet}[kind](rows, columns(faces)))
     labels = collections.Counter(dict.fromkeys(model.classes, 0))
     labels.update(row["label"] for row in rows if row["label"] is not None)
-    return {"files": len(rows), "photos": labels.total(), "skipped": len(rows) - labels.total(), "labels": dict(labels)}
+    skipped = sum(row["label"] is None and row["note"] != predict_faces.NO_FACE for row in rows)
+    photos = len({(row["file"], row.get("time")) for row in rows}) - skipped if faces else labels.total()
+    return {"files": len(names), "photos": photos, "skipped": skipped, "labels": dict(labels)}
 
 
-def format_csv(rows: Iterable[predict.Row]) -> bytes:
+def judge_photos(names: Sequence[str], folder: str, model: classifier.Classifier) -> Iterator[Mapping[str, Any]]:
+    files = [addresses.absolute(name, folder) for name in names]
+    for row, name in zip(predict.predict(files, model), names, strict=True):
+        yield {**row, "file": name}
+
+
+def judge_faces(
+    names: Sequence[str], folder: str, model: classifier.Classifier, faces: FaceOptions
+) -> Iterator[Mapping[str, Any]]:
+    for judged in predict_faces.predict(names, load_finder(), model, faces.every, folder):
+        if faces.draw:
+            draw_faces.write(judged, model.classes, os.path.join(folder, faces.draw))
+        yield from judged.rows()
+
+
+def columns(faces: FaceOptions | None) -> tuple[str, ...]:
+    return predict_faces.columns(faces.every) if faces else predict.COLUMNS
+
+
+def format_csv(rows: Iterable[Mapping[str, Any]], names: Sequence[str] = predict.COLUMNS) -> bytes:
     text = io.StringIO(newline="")
-    collections.deque(predict.write_csv(rows, text), maxlen=0)
+    collections.deque(predict.write_csv(rows, text, names), maxlen=0)
     return text.getvalue().encode("utf-8", "surrogateescape")
 
 
-def format_parquet(rows: Iterable[predict.Row]) -> bytes:
+def format_parquet(rows: Iterable[Mapping[str, Any]], names: Sequence[str] = predict.COLUMNS) -> bytes:
     """Parquet's text must be UTF-8: a file name's other bytes are spelled out as \\udcXX."""
     try:
         import pyarrow
         import pyarrow.parquet
     except ImportError as error:
         raise FileNotFoundError(f"Parquet needs pyarrow: pip install -e '.[cluster]' ({error})") from error
-    text = pyarrow.string()
-    schema = pyarrow.schema([("file", text), ("label", text), ("probability", pyarrow.float64()), ("note", text)])
-    spelled = [
-        {
-            name: value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
-            for name, value in row.items()
-        }
-        for row in rows
-    ]
+    numbers = dict.fromkeys(("time", "probability"), pyarrow.float64())
+    numbers |= dict.fromkeys(("face", "x", "y", "width", "height"), pyarrow.int64())
+    schema = pyarrow.schema([(name, numbers.get(name, pyarrow.string())) for name in names])
+    spelled = [{name: spell(row[name]) for name in names} for row in rows]
     sink = io.BytesIO()
     pyarrow.parquet.write_table(pyarrow.Table.from_pylist(spelled, schema=schema), sink)
     return sink.getvalue()
+
+
+def spell(value: Any) -> Any:
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value

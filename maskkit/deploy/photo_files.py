@@ -93,11 +93,18 @@ def read_photo(name: str) -> Image.Image:
     Raises:
         ValueError: no photo; the reason is the message.
     """
+    return read_sized(name)[0]
+
+
+def read_sized(name: str) -> tuple[Image.Image, tuple[int, int]]:
+    """`read_photo`, and the upright photo's own width and height, before any reduction."""
     try:
         if addresses.is_address(name):
-            return decoding.decode_open(io.BytesIO(addresses.read(name)))
+            return decoding.decode_sized(io.BytesIO(addresses.read(name)))
         if os.path.isdir(name):
             raise ValueError("a folder that cannot be read")
-        return decoding.decode(name)
+        decoding.need_file(name)
+        with open(name, "rb") as file:
+            return decoding.decode_sized(file)
     except OSError as error:
         raise ValueError(error.strerror or str(error)) from error

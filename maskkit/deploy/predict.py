@@ -2,8 +2,8 @@
 
 import csv
 import itertools
-from collections.abc import Iterable, Iterator
-from typing import Any, TextIO, TypedDict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, TextIO, TypedDict, TypeVar
 
 from maskkit.core import disk, parallel
 from maskkit.deploy.classifier import Classifier
@@ -22,6 +22,7 @@ class Row(TypedDict):
 
 
 COLUMNS = tuple(Row.__annotations__)
+AnyRow = TypeVar("AnyRow", bound=Mapping[str, Any])
 
 
 def predict(files: Iterable[str], classifier: Classifier) -> Iterator[Row]:
@@ -51,12 +52,17 @@ def make_rows(batch: list[tuple[str, Any, str]], classifier: Classifier) -> Iter
         yield Row(file=name, label=classifier.classes[best], probability=float(probabilities[best]), note="")
 
 
-def write_csv(rows: Iterable[Row], file: TextIO) -> Iterator[Row]:
+def write_csv(rows: Iterable[AnyRow], file: TextIO, columns: Sequence[str] = COLUMNS) -> Iterator[AnyRow]:
     """Pass rows on, each written to a text file first: UTF-8, a name's other bytes kept, formulas defused."""
-    writer = csv.DictWriter(disk.LineFeeds(file), COLUMNS)
+    writer = csv.DictWriter(disk.LineFeeds(file), columns)
     writer.writeheader()
     for row in rows:
-        probability = "" if row["probability"] is None else f"{row['probability']:.6f}"
-        cells = {"file": row["file"], "label": row["label"] or "", "probability": probability, "note": row["note"]}
-        writer.writerow({name: disk.escape(cell) for name, cell in cells.items()})
+        writer.writerow({name: disk.escape(format_cell(name, row[name])) for name in columns})
         yield row
+
+
+def format_cell(column: str, value: Any) -> str:
+    if value is None:
+        return ""
+    decimals = {"probability": 6, "time": 3}.get(column)
+    return str(value) if decimals is None else f"{value:.{decimals}f}"

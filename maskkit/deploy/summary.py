@@ -2,9 +2,14 @@
 
 import collections
 import heapq
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-from maskkit.deploy.predict import Row
+from PIL import Image
+
+from maskkit.deploy.predict_faces import NO_FACE
+
+Row = Mapping[str, Any]  # of `predict` or `predict_faces`
 
 SHOWN = 96  # the photos of lowest confidence that a page shows: enough to judge by eye, under a megabyte of pictures
 NAMED = 100  # skipped files that a page names; the table names all
@@ -14,26 +19,33 @@ CONFIDENCE_LEVELS = ("below 70 %", "70-90 %", "90-99 %", "99 % and more")
 class Summary:
     """Counts of rows, and the rows that a page shows.
 
-    counts: photos by label. confidence: {label: photos by level}. skipped: number of files that are no photo,
-    `skipped_rows`: the first NAMED of them.
+    unit: what a row with a label is, "photo" or "face". counts: of these by label. confidence: {label: counts by
+    level}. skipped: number of files that are no photo, `skipped_rows`: the first NAMED of them. without_face: pictures.
     """
 
-    def __init__(self, classes: Iterable[str]) -> None:
+    def __init__(self, classes: Iterable[str], unit: str = "photo") -> None:
+        self.unit, self.without_face = unit, 0
         self.counts: collections.Counter[str] = collections.Counter(dict.fromkeys(classes, 0))
         self.confidence: dict[str, collections.Counter[str]] = {name: collections.Counter() for name in self.counts}
         self.skipped = 0
         self.skipped_rows: list[Row] = []
-        self._heap: list[tuple[float, int, Row]] = []  # the highest confidence on top, replaced first
+        self._heap: list[
+            tuple[float, int, Row, Image.Image | None]
+        ] = []  # the highest confidence on top, replaced first
 
-    def add(self, row: Row) -> None:
+    def add(self, row: Row, picture: Image.Image | None = None) -> None:
+        """Count a row; `picture` is what a page shows of it, None where it can read the file again."""
         label, probability = row["label"], row["probability"]
+        if row["note"] == NO_FACE:
+            self.without_face += 1
+            return
         if label is None or probability is None:
             self.skipped += 1
             self.skipped_rows += [row] if len(self.skipped_rows) < NAMED else []
             return
         self.counts[label] += 1
         self.confidence[label][confidence_level(probability)] += 1
-        entry = (-probability, -self.n, row)  # among equals the earlier one stays
+        entry = (-probability, -self.n, row, picture)  # among equals the earlier one stays
         (heapq.heappush if len(self._heap) < SHOWN else heapq.heappushpop)(self._heap, entry)
 
     @property
@@ -44,7 +56,12 @@ class Summary:
     @property
     def least_confident(self) -> list[Row]:
         """Rows of up to SHOWN photos, the lowest confidence first."""
-        return [row for _, _, row in sorted(self._heap, reverse=True)]
+        return [row for row, _ in self.pictured]
+
+    @property
+    def pictured(self) -> list[tuple[Row, Image.Image | None]]:
+        """`least_confident`, each with its picture."""
+        return [(row, picture) for _, _, row, picture in sorted(self._heap, key=lambda entry: entry[:2], reverse=True)]
 
 
 def confidence_level(probability: float) -> str:

