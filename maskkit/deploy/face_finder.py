@@ -28,7 +28,7 @@ STEP_PX = 32  # both sides of the input are multiples of it: the network halves 
 
 # How large the network sees a picture (docs/faces.md has the figures). Faces below 24 px are missed, so a picture is
 # enlarged to SEARCH_PIXELS; more would take over 100 ms. It is reduced only where memory would grow too far.
-SEARCH_PIXELS = 440_000
+SEARCH_PIXELS = 600_000
 MAX_SCALE = 4.0
 MAX_PIXELS = 4_000_000
 # A face that fills the picture is found where it is small and something is around it.

@@ -68,7 +68,7 @@ def test_hundreds_of_faces_are_found(find):
 
 @pytest.mark.parametrize(
     ("size", "searched"),
-    [((640, 480), (768, 576)), ((100, 100), (384, 384)), ((1920, 1088), (1920, 1088)), ((4000, 3000), (2304, 1728))],
+    [((640, 480), (896, 672)), ((100, 100), (384, 384)), ((1920, 1088), (1920, 1088)), ((4000, 3000), (2304, 1728))],
 )
 def test_small_pictures_are_enlarged_and_large_ones_reduced(size, searched):
     assert face_finder.search_size(*size) == searched

@@ -13,7 +13,7 @@ from PIL import Image, ImageChops, ImageFilter
 
 from maskkit.cli import main
 from maskkit.core import paths
-from maskkit.deploy import draw_faces, export, partitions, predict_faces, summary
+from maskkit.deploy import draw_faces, export, face_crops, partitions, predict_faces, summary
 from maskkit.deploy.face_finder import Face
 from tests.deploy.scenes import WALL, paste_faces, street
 from tests.deploy.test_page import Reader
@@ -73,7 +73,7 @@ def test_each_face_is_a_row_and_a_picture_without_one_is_a_row_without_label(com
 def test_the_model_answers_for_the_crop_of_the_face(command, pictures, trained, tmp_path):
     _, rows, _ = command(pictures / "a scene.png", "--faces", "--model", trained)
     x, y, width, height = (int(rows[0][name]) for name in BOX)
-    side = max(width, height)
+    side = round(max(width, height) * (1 + face_crops.MARGIN))
     corner = round(x + width / 2 - side / 2), round(y + height / 2 - side / 2)
     with Image.open(pictures / "a scene.png") as scene:
         scene.crop((*corner, corner[0] + side, corner[1] + side)).save(tmp_path / "by hand.png")
