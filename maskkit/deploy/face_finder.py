@@ -35,7 +35,7 @@ MAX_PIXELS = 4_000_000
 OVERVIEW_PX, OVERVIEW_PICTURE_PX = 192, 96  # a grey square, and the longer side of the picture in its middle
 GREY = (127, 127, 127)
 
-MIN_SCORE = 0.4
+MIN_SCORE = 0.45
 MAX_OVERLAP = 0.3  # intersection over union above which two boxes are one face
 MAX_CANDIDATES = 10_000  # boxes before suppression, so that no picture takes minutes
 

@@ -37,7 +37,7 @@ def test_every_synthetic_face_of_a_scene_is_found_where_it_was_pasted(find):
 
 
 def test_a_face_that_fills_the_picture_is_found(find):
-    scene, boxes = paste_faces((400, 400), [(0, 0)], side_px=400)
+    scene, boxes = paste_faces((1600, 1600), [(0, 0)], side_px=1600)
     assert best_overlap(boxes["with_mask"][0], find(scene)) > 0.6
 
 
@@ -55,12 +55,12 @@ def test_a_picture_without_a_face_has_none(find, size):
 
 
 def test_hundreds_of_faces_are_found(find):
-    corners = [(70 * column, 70 * row) for row in range(12) for column in range(20)]
-    scene, boxes = paste_faces((1400, 840), corners)
+    corners = [(80 * column, 80 * row) for row in range(12) for column in range(20)]
+    scene, boxes = paste_faces((1600, 960), corners, side_px=72)
     faces = find(scene)
     drawn = [box for label in boxes.values() for box in label]
     assert len(drawn) == 240
-    assert sum(best_overlap(box, faces) >= 0.4 for box in drawn) >= 216 and len(faces) < 250
+    assert sum(best_overlap(box, faces) >= 0.4 for box in drawn) >= 222 and len(faces) < 250
 
 
 # --- the size of the search ---------------------------------------------------------------------
