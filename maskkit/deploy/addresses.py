@@ -1,5 +1,6 @@
 """Files at addresses such as s3://bucket/photos, through fsspec and the packages it finds installed for each kind."""
 
+import os
 import posixpath
 from pathlib import Path
 from typing import Any

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from maskkit import __version__, runs
 from maskkit.core import class_names, disk
 from maskkit.core.messages import format_percent, plural
