@@ -42,10 +42,12 @@ def cached(
         lock = path.with_suffix(".lock")
         disk.check_writable(path.parent)
         with filelock.FileLock(lock):
-            if (result := read(path)) is None:
-                result = compute()
-                disk.write_bytes(path, safetensors.numpy.save(result))
-            lock.unlink(missing_ok=True)  # whoever waits for it finds the result
+            try:
+                if (result := read(path)) is None:
+                    result = compute()
+                    disk.write_bytes(path, safetensors.numpy.save(result))
+            finally:
+                lock.unlink(missing_ok=True)  # whoever waits for it gets it all the same, and looks for the result
     return result
 
 
