@@ -25,7 +25,10 @@ from pathlib import Path
 from typing import Any, Self
 
 FIRST = ("ipykernel.kernelapp", "IPython.core.interactiveshell", "matplotlib.pyplot", "maskkit.data", "maskkit.plots")
-THEN = ("torch", "maskkit.train", "maskkit.page", "maskkit.audit.audit")  # between the requests for a kernel
+THEN = (  # between the requests for a kernel; scikit-learn for the audit, which no notebook waits for
+    "torch", "maskkit.train", "maskkit.page", "maskkit.audit.audit",
+    "sklearn.model_selection", "sklearn.ensemble", "sklearn.linear_model",
+)  # fmt: skip
 SUPPORTED = sys.platform == "linux"
 
 
