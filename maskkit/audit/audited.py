@@ -94,14 +94,6 @@ class Audited:
         return self.folded[seed]
 
 
-def draw_evenly(places: np.ndarray, labels: np.ndarray, n: int, seed: int) -> np.ndarray:
-    """Up to n of the places, evenly from each class, drawn by seed."""
-    generator = np.random.default_rng(seed)
-    names = np.unique(labels[places])
-    drawn = [generator.permutation(places[labels[places] == name])[: n // len(names)] for name in names]
-    return np.sort(np.concatenate(drawn)) if drawn else places
-
-
 def find_versions(photos: survey.Survey, X: torch.Tensor | None) -> dict[str, np.ndarray]:
     """{detector: groups int (n,)}: what each finds by itself, and "all" together, with a run's own groups.
 

@@ -56,15 +56,35 @@ def values(photos: Survey, name: str) -> np.ndarray:
 
 @dataclasses.dataclass(frozen=True)
 class Protocol:
-    """Training and test photos: pairs (train, test) of int arrays, and words for the test photos."""
+    """Training and test photos: pairs (train, test) of int arrays, and words for the test photos.
+
+    is_sample: whether they are drawn from more.
+    """
 
     pairs: list[tuple[np.ndarray, np.ndarray]]
     measured_on: str
+    is_sample: bool = False
 
     @property
     def tested(self) -> np.ndarray:
         """All test photos, int (n_tested,), in the order of `Protocol.predict`."""
         return np.concatenate([test for _, test in self.pairs])
+
+    @property
+    def used(self) -> np.ndarray:
+        """All photos of the pairs, int (n_used,), sorted."""
+        return np.unique(np.concatenate([places for pair in self.pairs for places in pair]))
+
+    def sample(self, labels: np.ndarray, n: int, seed: int) -> "Protocol":
+        """The same pairs with at most n of the test photos and n of the training photos, evenly from each class."""
+        learned = np.unique(np.concatenate([train for train, _ in self.pairs]))
+        kept = np.concatenate(
+            [splits.draw_evenly(places, labels, n, seed) for places in (learned, np.sort(self.tested))]
+        )
+        if len(np.intersect1d(self.used, kept)) == len(self.used):
+            return self
+        pairs = [(train[np.isin(train, kept)], test[np.isin(test, kept)]) for train, test in self.pairs]
+        return Protocol(pairs, self.measured_on, is_sample=True)
 
     def predict(self, learn: Learn, X: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Predicted classes of `tested`; `learn(X, y, X_test)` returns predictions int."""

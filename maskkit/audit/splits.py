@@ -187,6 +187,14 @@ def draw_split(by_class: list[np.ndarray], groups: np.ndarray, per_class: int, r
     return np.sort(train), np.sort(val)
 
 
+def draw_evenly(places: np.ndarray, labels: np.ndarray, n: int, seed: int) -> np.ndarray:
+    """Up to n of the places, evenly from each class, drawn by seed."""
+    generator = np.random.default_rng(seed)
+    names = np.unique(labels[places])
+    drawn = [generator.permutation(places[labels[places] == name])[: n // len(names)] for name in names]
+    return np.sort(np.concatenate(drawn)) if drawn else places
+
+
 def folds(labels: np.ndarray, groups: np.ndarray, n_folds: int, seed: int) -> np.ndarray:
     """Group-aware stratified folds: int (n,), which fold each photo is tested in.
 

@@ -9,7 +9,8 @@ import torch
 
 from maskkit import data, model
 from maskkit.audit import leaks, splits, survey
-from maskkit.audit.audited import draw_evenly, find_versions
+from maskkit.audit.audited import find_versions
+from maskkit.audit.splits import draw_evenly
 from maskkit.improve import augment
 from maskkit.sources import decoding, folders, listing
 

@@ -14,3 +14,16 @@ def test_a_test_part_is_measured_without_its_versions_in_train():
     ((train, test),) = way.pairs
     assert len(test) == 40 and set(train) == set(range(10, 80)) and way.measured_on.startswith("the Test part")
     assert len(shortcuts.protocol(labels, groups, np.full(120, ""), 0).pairs) == 5
+
+
+def test_a_sample_keeps_groups_apart_and_classes_even():
+    labels = np.arange(1200) % 2
+    groups = np.arange(1200) // 3
+    for parts in (np.repeat(["Train", "Test"], [800, 400]), np.full(1200, "")):
+        way = shortcuts.protocol(labels, groups, parts, 0)
+        few = way.sample(labels, 100, 0)
+        assert len(few.tested) == 100 == 2 * labels[few.tested].sum() and few.is_sample and not way.is_sample
+        assert len(few.used) == (200 if "Test" in parts else 100)
+        for train, test in few.pairs:
+            assert len(train) and not set(groups[train]) & set(groups[test])
+        assert way.sample(labels, 800, 0) is way or "Test" not in parts

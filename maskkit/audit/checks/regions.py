@@ -10,10 +10,11 @@ from PIL import Image
 
 from maskkit import data, model
 from maskkit.audit import figures, regions
-from maskkit.audit.audited import Audited, draw_evenly
+from maskkit.audit.audited import Audited
 from maskkit.audit.checks.check import Audit, Check, Context, Measured
 from maskkit.audit.classifiers import Classifier
 from maskkit.audit.entries import Entry, Message, entry, rate, undefined, unknown, with_interval
+from maskkit.audit.splits import draw_evenly
 from maskkit.core import paths
 from maskkit.core.cache import cached
 from maskkit.core.messages import message, said, translatable

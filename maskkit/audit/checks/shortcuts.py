@@ -23,6 +23,7 @@ KINDS = {  # words, style in the figure
     "real": (translatable("real: sees the whole photo"), (ACCENT, "o", "")),
 }
 SHARES = (0.25, 0.50)  # of the way from guessing to the model
+UNTRAINED_PHOTOS = 500  # that the untrained network learns from, and as many to test: an interval of 4 points
 GUESS = shortcuts.Measure("guess", "the commonest class", "nothing")
 
 
@@ -37,31 +38,47 @@ def measure(audited: Audited, context: Context) -> Measured:
         return measure_rules(given, audited, context.seed)
     network = model.build(pretrained.Pretrained("resnet18", "none", None, ""), len(photos.classes), seed=0)
     untrained = Classifier("resnet18", "none", "", network)
-    given["random_network"] = untrained.features(photos.rows, photos.classes, context.device).numpy()
-    return measure_rules(given, audited, context.seed)
+
+    def features_of(places: np.ndarray) -> np.ndarray:
+        rows = [photos.rows[place] for place in places]
+        return untrained.features(rows, photos.classes, context.device).numpy()
+
+    return measure_rules(given, audited, context.seed, features_of)
 
 
-def measure_rules(given: dict[str, np.ndarray], audited: Audited, seed: int) -> Measured:
+def measure_rules(
+    given: dict[str, np.ndarray],
+    audited: Audited,
+    seed: int,
+    features_of: Callable[[np.ndarray], np.ndarray] | None = None,
+) -> Measured:
     """How far each rule gets, beside guessing and the recipe's own head on the same photos; the best blind one is
     judged.
 
     Args:
         given: {name of `shortcuts.MEASURES`: float32 (n, d)}.
+        features_of: the untrained network's features (n_places, d) of the photos at some places; it sees a sample.
     """
     labels, groups = audited.labels, audited.groups
     try:
         protocol = shortcuts.protocol(labels, groups, audited.parts, seed)
     except ValueError as error:
-        nothing = undefined(str(error))
-        return Measured(dict.fromkeys(["guess", *given, "model"], nothing), unknown(sentence_of(nothing)))
-    rules: dict[str, tuple[shortcuts.Measure, Callable, np.ndarray]] = {
-        "guess": (GUESS, shortcuts.guess, np.zeros((len(labels), 1)))
+        nothing, untrained = undefined(str(error)), ["random_network"] if features_of else []
+        return Measured(dict.fromkeys(["guess", *given, *untrained, "model"], nothing), unknown(sentence_of(nothing)))
+    rules: dict[str, tuple[shortcuts.Measure, Callable, np.ndarray, shortcuts.Protocol]] = {
+        "guess": (GUESS, shortcuts.guess, np.zeros((len(labels), 1)), protocol)
     }
     for name, X in given.items():
-        rules[name] = (shortcuts.MEASURES[name], shortcuts.learner(X.shape[1]), X)
+        rules[name] = (shortcuts.MEASURES[name], shortcuts.learner(X.shape[1]), X, protocol)
+    if features_of:
+        few = protocol.sample(labels, UNTRAINED_PHOTOS, seed)
+        found = features_of(few.used)
+        X = np.zeros((len(labels), found.shape[1]), dtype=found.dtype)
+        X[few.used] = found
+        rules["random_network"] = (shortcuts.MEASURES["random_network"], shortcuts.learner(X.shape[1]), X, few)
     entries = {
-        name: rule_entry(rule, correct(protocol, learn, X, labels), protocol, groups, seed)
-        for name, (rule, learn, X) in rules.items()
+        name: rule_entry(rule, correct(tested, learn, X, labels), tested, groups, seed)
+        for name, (rule, learn, X, tested) in rules.items()
     }
     if audited.classifier.network is None:
         why = message("the weights of no backbone are available")
@@ -80,9 +97,12 @@ def sentence_of(unmeasured: Entry) -> Message:
 
 def where(protocol: shortcuts.Protocol) -> Message:
     """Which photos are measured, in a sentence."""
-    if protocol.measured_on.startswith(("the Test", "the Validation")):
-        return message("the test photos")
-    return message("the photos, each tested once")
+    n, in_part = len(protocol.tested), protocol.measured_on.startswith(("the Test", "the Validation"))
+    if protocol.is_sample and in_part:
+        return message("{n} of the test photos", n=n)
+    if protocol.is_sample:
+        return message("{n} of the photos, each tested once", n=n)
+    return message("the test photos") if in_part else message("the photos, each tested once")
 
 
 def correct(protocol: shortcuts.Protocol, learn: Callable, X: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -33,3 +33,20 @@ def test_without_a_network_rules_are_measured_but_not_judged():
     assert measured.entries["width_height"]["value"] is not None
     result = shortcuts.CHECK.result(measured)
     assert result["result"] == "unknown" and "the weights of no backbone are available" in result["sentence"]
+
+
+@pytest.mark.parametrize("parts", [np.repeat(["Train", "Test"], [1500, 900]), np.full(2400, "")])
+def test_the_untrained_network_sees_a_sample_and_its_sentence_says_so(parts):
+    X, labels = features(2400, 4.0)
+    subject, seen = audited(X, labels), []
+    subject.photos.rows[:] = [row | {"part": part} for row, part in zip(subject.photos.rows, parts, strict=True)]
+
+    def features_of(places):
+        seen.append(places)
+        return X[places].numpy()
+
+    given = {"width_height": np.ones((2400, 2), np.float32)}
+    entry = shortcuts.measure_rules(given, subject, 0, features_of).entries["random_network"]
+    assert len(seen) == 1 and len(seen[0]) == (1000 if "Test" in parts else 500)
+    assert entry["n"] == 500 and entry["value"] > 0.9
+    assert ("500 of the test photos" if "Test" in parts else "500 of the photos") in entry["sentence"]
