@@ -45,7 +45,7 @@ LOCK ?=
 	@printf '%s\n' $(call quote,$(CURDIR)) > $@
 
 .venv/.tested: .venv/.installed
-	.venv/bin/python -m pip install $(if $(LOCK),--no-deps --no-build-isolation) --editable '.[offline,onnx,cluster,lab,faces,dev]'
+	.venv/bin/python -m pip install $(if $(LOCK),--no-deps --no-build-isolation) --editable '.[offline,onnx,cluster,lab,faces,demo,dev]'
 	@touch $@
 
 .venv/.lab: .venv/.installed
@@ -142,7 +142,7 @@ refresh: .venv/.tested  ## run the committed notebooks and store their outputs
 	.venv/bin/python -m tests.refresh_notebooks
 
 lock: .venv/.tested  ## requirements.lock anew: the newest of everything, for every platform, with hashes
-	echo 'setuptools >= 77' | .venv/bin/uv pip compile pyproject.toml - --extra offline --extra onnx --extra cluster --extra lab --extra faces --extra dev --upgrade \
+	echo 'setuptools >= 77' | .venv/bin/uv pip compile pyproject.toml - --extra offline --extra onnx --extra cluster --extra lab --extra faces --extra demo --extra dev --upgrade \
 		--universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
 		--custom-compile-command 'make lock' --output-file requirements.lock --quiet
 

@@ -24,6 +24,7 @@ COMMANDS = (  # in the order of `--help`; each is the module of this folder with
     "improve",
     "audit",
     "predict",
+    "demo",
     "sweep",
     "export",
     "card",

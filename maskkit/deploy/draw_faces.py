@@ -33,19 +33,25 @@ def file_name(picture: Picture) -> str:
     return f"{stem}-{digest}{time}.jpg"
 
 
-def draw(image: Image.Image, faces: Sequence[JudgedFace], classes: Sequence[str]) -> Image.Image:
-    """A copy with a box around each face, solid or dashed by its class, and the class and probability beside it."""
+def draw(
+    image: Image.Image, faces: Sequence[JudgedFace], classes: Sequence[str], texts: Sequence[str] | None = None
+) -> Image.Image:
+    """A copy with a box around each face, solid or dashed by its class, and beside it the class and probability.
+
+    texts: what stands beside the boxes instead, one for each face.
+    """
+    texts = texts or [f"{judged.label} {judged.probability:.0%}" for judged in faces]
     copy = image.copy()
     canvas = ImageDraw.Draw(copy)
     width = max(2, round(max(image.size) / 400))
     letters = font(max(12, round(max(image.size) / 60)))
-    for judged in reversed(faces):  # the largest on top
+    for judged, text in reversed([*zip(faces, texts, strict=True)]):  # the largest on top
         face = judged.face
         box = (face.x, face.y, face.x + face.width, face.y + face.height)
         style = DASHES[classes.index(judged.label) % len(DASHES)]
         canvas.rectangle(box, outline=INK, width=width + 2)
         draw_dashes(canvas, box, style * width, width)
-        write_label(canvas, f"{judged.label} {judged.probability:.0%}", box, letters, image.size)
+        write_label(canvas, text, box, letters, image.size)
     return copy
 
 

