@@ -4,11 +4,10 @@ Gradio answers more addresses than its page needs: some fetch from other hosts, 
 the page's own addresses are served (`guard`), and the browser is told to load from here alone (`POLICY`).
 """
 
-import functools
 import os
 import re
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,6 +85,17 @@ def page(judge: demo.Judge, folder: Path) -> Any:
     """Gradio's page: a picture or the camera, and the answer to it."""
     import gradio
 
+    latest: dict[str | None, object] = {}  # of each open page
+
+    def answers(path: str | None, request: gradio.Request) -> Iterator[Any]:
+        """A newer picture ends the answer to an older one: its occlusion maps are no longer waited for."""
+        mine = latest[request.session_hash] = object()
+        for answer in demo.answers(path, judge):
+            if latest[request.session_hash] is not mine:
+                yield gradio.skip()  # Gradio shows the last output once more when a generator ends
+                return
+            yield answer
+
     with gradio.Blocks(title="maskkit demo", analytics_enabled=False, delete_cache=DELETE_SECONDS) as blocks:
         gradio.HTML(render("demo.html", state="title", about=judge.classifier.about, minutes=sum(DELETE_SECONDS) // 60))
         with gradio.Row():
@@ -94,14 +104,15 @@ def page(judge: demo.Judge, folder: Path) -> Any:
             with gradio.Column(scale=3, min_width=320):
                 shown = gradio.HTML(next(demo.answers(None, judge)))
         picture.change(
-            functools.partial(demo.answers, judge=judge),
+            answers,
             picture,
             shown,
             api_visibility="private",
             show_progress="minimal",
-            trigger_mode="always_last",
+            trigger_mode="multiple",
+            concurrency_limit=2,
         )
-    blocks.queue(max_size=MAX_WAITING, default_concurrency_limit=1, api_open=False)
+    blocks.queue(max_size=MAX_WAITING, api_open=False)
     return blocks
 
 
