@@ -74,43 +74,55 @@ def gaussian(image: torch.Tensor, sigma: float) -> torch.Tensor:
     return functional.resize(small, list(image.shape[1:]), antialias=True)
 
 
-@torch.inference_mode()
 def occlusion(
     network: nn.Module, images: torch.Tensor, classes: np.ndarray | list[int], device: torch.device
 ) -> np.ndarray:
-    """How much probability of its class a photo loses if a square of it is replaced by its mean colour.
+    """`occlusion_map` of each of some photos.
+
+    Args:
+        network: images (N, 3, H, W) to logits, in eval mode; images: float32 (n, 3, H, W); classes: int (n,).
+
+    Returns:
+        float32 (n, STRIDE, STRIDE).
+    """
+    network = model.for_inference(network).to(device)
+    return np.stack(
+        [occlusion_map(network, image, int(index), device) for image, index in zip(images, classes, strict=True)]
+    )
+
+
+@torch.inference_mode()
+def occlusion_map(network: nn.Module, image: torch.Tensor, index: int, device: torch.device) -> np.ndarray:
+    """How much probability of a class a photo loses if a square of it is replaced by its mean colour.
 
     Zeiler & Fergus (2014), Visualizing and understanding convolutional networks, ECCV. Unlike those of captum's
     `Occlusion`, outer squares extend beyond the photo, so that cells at the rim are covered as often as others; inside
     both agree to 1e-6.
 
     Args:
-        network: images (N, 3, H, W) to logits, in eval mode; images: float32 (n, 3, H, W); classes: int (n,).
+        network: as in `occlusion`, on the device, best one of `model.for_inference`; image: float32 (3, H, W); index:
+            of the class.
 
     Returns:
-        float32 (n, STRIDE, STRIDE), the mean loss over the squares that cover each cell.
+        float32 (STRIDE, STRIDE), the mean loss over the squares that cover each cell.
     """
-    network = model.for_inference(network).to(device)
-    maps = []
-    for image, index in zip(images, classes, strict=True):
-        whole = probabilities(network, image[None], device)[0, index]
-        step = image.shape[-1] / STRIDE
-        mean = image.mean((1, 2), keepdim=True)
-        hidden, cells = [], []
-        for row, column in itertools.product(PLACES, PLACES):
-            top, left = (max(0, round(place * step)) for place in (row, column))
-            bottom, right = (round((place + PATCH) * step) for place in (row, column))
-            occluded = image.clone()
-            occluded[:, top:bottom, left:right] = mean
-            hidden.append(occluded)
-            cells.append((slice(max(0, row), row + PATCH), slice(max(0, column), column + PATCH)))
-        lost = whole - probabilities(network, torch.stack(hidden), device)[:, index]
-        total, count = np.zeros((2, STRIDE, STRIDE), dtype=np.float32)
-        for value, cell in zip(lost.tolist(), cells, strict=True):
-            total[cell] += value
-            count[cell] += 1
-        maps.append(total / count)
-    return np.stack(maps)
+    whole = probabilities(network, image[None], device)[0, index]
+    step = image.shape[-1] / STRIDE
+    mean = image.mean((1, 2), keepdim=True)
+    hidden, cells = [], []
+    for row, column in itertools.product(PLACES, PLACES):
+        top, left = (max(0, round(place * step)) for place in (row, column))
+        bottom, right = (round((place + PATCH) * step) for place in (row, column))
+        occluded = image.clone()
+        occluded[:, top:bottom, left:right] = mean
+        hidden.append(occluded)
+        cells.append((slice(max(0, row), row + PATCH), slice(max(0, column), column + PATCH)))
+    lost = whole - probabilities(network, torch.stack(hidden), device)[:, index]
+    total, count = np.zeros((2, STRIDE, STRIDE), dtype=np.float32)
+    for value, cell in zip(lost.tolist(), cells, strict=True):
+        total[cell] += value
+        count[cell] += 1
+    return total / count
 
 
 def probabilities(network: nn.Module, images: torch.Tensor, device: torch.device) -> torch.Tensor:

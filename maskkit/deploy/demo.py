@@ -25,7 +25,7 @@ MAX_CARDS = 24  # of hundreds of faces; all have a box in the picture
 PICTURE_PX, CROP_PX = 1200, 224  # the longer sides of what the page shows
 FULL_LOSS = 0.2  # the strongest colour stands for a loss of at least this, so that noise does not shine
 
-# An RGB crop and the index of its class to the probability lost, float32 (h, w); see `regions.occlusion`.
+# An RGB crop and the index of its class to the probability lost, float32 (h, w); see `regions.occlusion_map`.
 Explainer: TypeAlias = Callable[[Image.Image, int], np.ndarray]
 
 
@@ -52,11 +52,12 @@ def load_explainer(run_dir: Path, device: str = "auto") -> Explainer:
     from maskkit import checkpoint, model
     from maskkit.audit import regions
 
-    network, description = checkpoint.load(run_dir)
+    trained, description = checkpoint.load(run_dir)
     transform, torch_device = description["transform"], model.device(device)
+    network = model.for_inference(trained).to(torch_device)
 
     def explain(crop: Image.Image, index: int) -> np.ndarray:
-        return regions.occlusion(network, transform(crop)[None], [index], torch_device)[0]
+        return regions.occlusion_map(network, transform(crop), index, torch_device)
 
     return explain
 

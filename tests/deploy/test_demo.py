@@ -143,10 +143,10 @@ def upload(client, path):
     return answer.json()[0]
 
 
-def ask(client, path):
+def ask(client, path, is_stream=False):
     """The events of a picture, as the page sends and hears them."""
     config = client.get("/config").json()
-    picture = {"path": path, "meta": {"_type": "gradio.FileData"}}
+    picture = {"path": path, "is_stream": is_stream, "meta": {"_type": "gradio.FileData"}}
     event = next(one for one in config["dependencies"] if one["targets"])
     body = {"data": [picture], "fn_index": event["id"], "session_hash": "s"}
     joined = client.post("/gradio_api/queue/join", json=body)
@@ -209,10 +209,11 @@ def test_a_link_out_of_the_own_folder_is_not_followed(client, tmp_path, scene):
 
 
 @pytest.mark.parametrize("path", ["/etc/hostname", __file__, "http://127.0.0.1:9/a.png", "https://example.com/a.png"])
-def test_a_picture_named_by_path_or_address_is_not_read(client, path, monkeypatch):
+@pytest.mark.parametrize("is_stream", [False, True])
+def test_a_picture_named_by_path_or_address_is_not_read(client, path, is_stream, monkeypatch):
     asked = []
     monkeypatch.setattr(socket, "getaddrinfo", lambda *given, **_: asked.append(given) or [])
-    assert not completed(ask(client, path))["success"] and not asked
+    assert not completed(ask(client, path, is_stream))["success"] and not asked
 
 
 def test_uploads_are_bounded(client, monkeypatch, tmp_path):
