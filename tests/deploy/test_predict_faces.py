@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 from conftest import draw_photo, same_answers
-from PIL import Image, ImageChops, ImageFilter
+from PIL import Image, ImageChops
 
 from maskkit.cli import main
 from maskkit.core import paths
@@ -231,7 +231,7 @@ def test_a_label_stays_inside_the_picture():
     for face in (Face(0, 0, 10, 10, 1), Face(110, 80, 10, 10, 1), Face(0, 0, 120, 90, 1)):
         drawn = draw_faces.draw(image, [predict_faces.JudgedFace(face, image, "with_mask", 1.0)], ("with_mask",))
         assert drawn.size == image.size
-        black = np.asarray(drawn.filter(ImageFilter.MinFilter(1)).convert("L")) < 60
+        black = np.asarray(drawn.convert("L")) < 60
         assert black.sum() > 60  # letters
 
 
