@@ -14,6 +14,8 @@ from maskkit import checkpoint, model, pretrained
 from maskkit.sources import face_drawing
 from tests.deploy.scenes import paste_faces, street
 
+pytest.importorskip("gradio", reason="make test-demo brings it")
+
 PATIENCE_MS = 120_000
 WIDTHS = (400, 1200)
 FACES = re.compile(r"^6 faces: ")
