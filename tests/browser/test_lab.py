@@ -182,17 +182,14 @@ print(found.counts)
 """
 
 
-def test_a_sweep_on_workers_fills_a_table_in_the_notebook(page, server, project, pictures):
+def test_a_sweep_on_workers_runs_in_the_notebook(page, server, project, pictures):
     kernel = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}  # or Lab asks
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(SWEEP)], metadata=kernel)
     nbformat.write(notebook, project / "notebooks" / "07_sweep.ipynb")
     run_all(page, server, "07_sweep.ipynb")
-    output = page.locator(".jp-OutputArea-output")
-    expect(output.first).to_contain_text("4 recipes: 0 done, 0 broken, 4 to compute")
-    table = output.locator("table")
-    expect(table).to_have_count(1)
-    expect(table.locator("tbody tr")).to_have_count(4)
-    expect(page.locator(".jp-OutputArea")).to_contain_text("4 of 4 recipes done, 0 broken")
+    output = page.locator(".jp-OutputArea")
+    expect(output).to_contain_text("4 recipes: 0 done, 0 broken, 4 to compute")
+    expect(output).to_contain_text("'done': 4")
     page.screenshot(path=f"{pictures}/sweep.png")
     assert (project / "runs" / "sweep-seen" / "sweep.html").is_file()
 
