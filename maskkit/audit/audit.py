@@ -222,11 +222,15 @@ def find_run_audit(run_dir: str | Path, device: str = "auto", seed: int = 0) -> 
 
 
 def find_hidden_features(run_dir: str | Path, device: str = "auto") -> None:
-    """Put into the cache what takes longest in `find_run_audit`, for whoever has a second core: it is found there."""
-    network, description = checkpoint.load(Path(run_dir))
-    classifier, (_, rows) = classifier_of_run(network, description), data.read_split(Path(run_dir))
+    """Compute the features of a run's photos with hidden regions into the cache, where `find_run_audit` finds them.
+
+    They take longest, so a second process can compute them at the same time.
+    """
+    run_dir = Path(run_dir)
+    network, description = checkpoint.load(run_dir)
+    classifier, (_, rows) = classifier_of_run(network, description), data.read_split(run_dir)
     for hidden in regions.hidden_at_once(classifier.transform):
-        photos = data.MaskDataset(rows, Path(run_dir), tuple(description["classes"]), hidden)
+        photos = data.MaskDataset(rows, run_dir, tuple(description["classes"]), hidden)
         classifier.extract(photos, model.device(device))
 
 

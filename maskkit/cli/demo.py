@@ -9,8 +9,8 @@ def add(commands: shared.Commands) -> None:
     command = commands.add_parser(
         "demo",
         help="try a trained model in a browser: a picture or the camera",
-        description="Serve a page on this machine only: it finds the faces in a picture or a camera's, and shows for "
-        "each the class, the confidence and an occlusion map. Nothing is sent elsewhere. Needs the extra [demo].",
+        description="Serve a page on this machine only: it finds the faces in a picture or a camera image, and shows "
+        "for each the class, the confidence and an occlusion map. Nothing is sent elsewhere. Needs the extra [demo].",
         epilog="example: maskkit demo --model report",
     )
     command.add_argument("--model", required=True, metavar="RUN", help="a run's name or folder")

@@ -27,8 +27,7 @@ def add(commands: shared.Commands) -> None:
         help="classify photos, or folders of them, with a trained model",
         description="Classify photos, or every file below folders. One row each: file, label, probability, note (why a "
         "file was skipped). With --faces one row for each face: file, face, x, y, width, height, label, probability, "
-        "note. "
-        "Needs nothing but the run's model.safetensors and model.json, or an exported file.",
+        "note. Needs nothing but the run's model.safetensors and model.json, or an exported file.",
         epilog="example: maskkit predict my_photos --model report --csv predictions.csv --html predictions.html",
     )
     command.add_argument("photos", nargs="+", metavar="PHOTO_OR_FOLDER", help="- reads a list of them from stdin")

@@ -47,7 +47,7 @@ def cached(
                     result = compute()
                     disk.write_bytes(path, safetensors.numpy.save(result))
             finally:
-                lock.unlink(missing_ok=True)  # whoever waits for it gets it all the same, and looks for the result
+                lock.unlink(missing_ok=True)  # a process that waits still gets it, and then finds the result
     return result
 
 

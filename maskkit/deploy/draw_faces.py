@@ -13,7 +13,7 @@ from maskkit.core import disk
 from maskkit.deploy.predict_faces import JudgedFace, JudgedPicture, Picture
 
 INK, PAPER = (0, 0, 0), (255, 255, 255)
-DASHES = (0, 4, 1.5)  # of the first class solid, then dashes and dots, in widths of the line; further classes again
+DASHES = (0, 4, 1.5)  # length of a dash in line widths, by class: solid, dashed, dotted, then again
 
 
 def write(judged: JudgedPicture, classes: Sequence[str], folder: str | Path) -> None:

@@ -1,15 +1,15 @@
-"""papermill's engine, which writes the notebook under way less often."""
+"""papermill's engine, but it writes a running notebook less often."""
 
 from typing import Any
 
 from papermill.engines import NBClientEngine, NotebookExecutionManager, papermill_engines
 
 NAME = "maskkit"
-EVERY = 3  # seconds between two writings; before and after each cell, they are a tenth of a run's time
+EVERY = 3  # seconds; papermill writes before and after each cell, which takes a tenth of a run's time
 
 
 class SparseEngine(NBClientEngine):
-    """Writes a notebook at its start, then every few seconds, and at its end, however that comes."""
+    """Writes a notebook at its start, then every few seconds, and at its end, also after an error."""
 
     @classmethod
     def execute_managed_notebook(cls, nb_man: NotebookExecutionManager, *args: Any, **kwargs: Any) -> Any:

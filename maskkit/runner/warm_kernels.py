@@ -63,9 +63,10 @@ class WarmKernels:
                 self.helper.wait()
 
     def call(self, module: str, function: str, *arguments: str | int) -> None:
-        """Begin `module.function(*arguments)` in a fork of the helper, silently, for what it leaves in the cache.
+        """Begin `module.function(*arguments)` in a fork of the helper, for the results that it writes into the cache.
 
-        It ends with the block, finished or not; nobody hears of its errors, as whoever needs its result meets them too.
+        It is ended with the block, finished or not. Its errors are not shown: a notebook that does not find the result
+        computes it, and shows the same error.
         """
         if self.helper:
             with contextlib.suppress(OSError):  # the helper died: the next notebook will show why
@@ -255,9 +256,10 @@ def fork(line: socket.socket, kernels: set[int], request: dict[str, Any]) -> Non
 
 
 def call_function(module: str, function: str, *arguments: Any) -> None:
-    """Call a function without a word on the terminal; it ends when its parent, the helper, is gone."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+    """Call a function and discard what it prints; it ends when its parent, the helper, is gone."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(nowhere, stream.fileno())
     die_with_parent()
     use_one_thread()
     getattr(importlib.import_module(module), function)(*arguments)
