@@ -10,8 +10,7 @@ import nbformat
 import pytest
 import yaml
 
-from maskkit.core import paths
-from maskkit.improve import augment
+from maskkit.core import parameters, paths
 from maskkit.runner import notebook_parameters, notebooks
 
 REPORT = notebooks.find_report()
@@ -101,7 +100,7 @@ def test_best_yaml_fits_the_notebooks_and_names_every_parameter():
     checked = notebook_parameters.check_run(settings, {})
     assert [path.name for path in checked] == ["01_prepare.ipynb", notebooks.TRAIN_RECIPE, "03_evaluate.ipynb"]
     assert set(settings) == {name for own in checked.values() for name in own}
-    assert settings["PER_CLASS"] == 100 and settings["AUGMENT"] in augment.TRAINING
+    assert settings["PER_CLASS"] == 100 and settings["AUGMENT"] in parameters.AUGMENT
 
 
 def test_02_train_has_the_report_s_parameters_and_no_more():

@@ -25,6 +25,7 @@ SORTS = ("likely wrong label", "loss", "file name")
 VERDICTS = ("right", "wrong", "likely wrong label", "changed", "excluded")
 ANY = "all"
 THUMBNAIL_PX = 144
+UNCHANGED = -1  # label of a photo in a view where it has its own
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,7 +105,10 @@ class Explorer:
         training = [row for row in self.rows if row["part"] == "train"]
         photos = data.MaskDataset(training, self._photos.folder.parent, self.classes, self.transform)
         name, n = settings.get("augment", "none"), settings.get("views", 1)
-        self._views = [of(view) for view in augment.views(photos, name, n, settings["seed"])]
+        views = augment.views(photos, name, n, settings["seed"])
+        own = photos.label_tensor()  # in a view where a mask was drawn, the photo is one with a mask, whatever it was
+        labels = [torch.where(view.label_tensor() == own, UNCHANGED, view.label_tensor()) for view in views]
+        self._views = [(of(view), changed) for view, changed in zip(views, labels, strict=True)]
 
     # --- changes --------------------------------------------------------------------------------
 
@@ -203,11 +207,12 @@ class Explorer:
         keep = self.parameters.get("keep", "best")
         head = model.head(self.network, self.arch)
         head.load_state_dict(model.new_head(head.in_features, head.out_features, seed).state_dict())
-        at = np.cumsum(self.parts == "train") - 1  # a training photo's place in each view
+        at = (np.cumsum(self.parts == "train") - 1)[training]  # the training photos' places in each view
+        views = [(X[at], torch.where(drawn[at] == UNCHANGED, y[training], drawn[at])) for X, drawn in self._views]
         result = train.fit_head(
             self.network,
             self.arch,
-            [(view[at[training]], y[training]) for view in self._views],
+            views,
             (self._X[validation], y[validation]),
             seed=seed,
             keep=keep,

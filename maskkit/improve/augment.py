@@ -2,6 +2,7 @@
 
 Both are chains of `torchvision.transforms.v2` under a name in AUGMENTATIONS. A `View` draws from one: a pure function
 of the photo, the name, a seed and a number, so that a frozen network sees K views of each photo once and no more.
+AUGMENT="occluded" is "strong" after something was drawn on the photo (`OccludedPhotos`).
 """
 
 import copy
@@ -9,6 +10,7 @@ import dataclasses
 import hashlib
 import math
 import threading
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,8 @@ from torchvision.transforms import v2
 
 from maskkit import data
 from maskkit.core import parameters
+from maskkit.improve import occluders
+from maskkit.sources.folders import REPORT_CLASSES
 
 FRAME_PX = 224  # chains turn, cut and colour in a frame of this side, so that their pixels mean the same everywhere
 MARGIN_PX = 112  # mirrored border around the frame, so that turning and zooming out need no black corners
@@ -118,6 +122,9 @@ SHIFTS = {
 }
 AUGMENTATIONS = TRAINING | SHIFTS
 
+WITH_MASK = REPORT_CLASSES[0]
+MASK = (occluders.mask,)
+
 DRAWING = threading.Lock()  # torchvision's transforms draw from torch's one random state: one thread at a time
 
 
@@ -157,14 +164,69 @@ class View:
         return self.transform.describe() | {"augmentation": steps, "seed": self.seed, "view": self.index}
 
 
+# How often something is drawn on a photo: on bare faces, and on masked ones.
+BELOW_SHARE, MASK_SHARE, ABOVE_SHARE = 0.5, 0.2, 0.3
+
+
+@dataclasses.dataclass(frozen=True)
+class OccludedView(View):
+    """The `View` of `OccludedPhotos`; labels: a hash of the photos' classes, on which depends what is drawn."""
+
+    labels: str = ""
+
+    def describe(self) -> dict[str, Any]:
+        return super().describe() | {"occluders": occluders.VERSION, "labels": self.labels}
+
+
+class OccludedPhotos(data.Photos):
+    """A view of photos of the classes with_mask and without_mask; on some something is drawn before they are changed.
+
+    Half of the bare faces get a hand, a scarf, a beard or the like before the mouth and stay bare; a fifth gets a mask,
+    and its label is then with_mask. Of the masked faces three in ten get sunglasses, a hat or a hand at the forehead.
+    Which ones depends on the photo, the seed and the view's number.
+    """
+
+    def __init__(self, photos: data.Photos, transform: data.ImageTransform, seed: int, index: int) -> None:
+        labels = hashlib.sha256(repr(photos.labels).encode()).hexdigest()
+        super().__init__(photos.rows, photos.classes, OccludedView(transform, "strong", seed, index, labels))
+        self.photos, self.tag = photos, f"occluded {seed} {index}"
+        self.drawn = [self.choose(index) for index in range(len(self))]
+        masked = self.classes.index(WITH_MASK)
+        self.labels = [masked if drawn == MASK else label for drawn, label in zip(self.drawn, self.labels, strict=True)]
+
+    def generator(self, index: int, use: str) -> np.random.Generator:
+        """Random numbers for one use, from the photo, the seed and the view's number."""
+        digest = hashlib.sha256(f"{self.tag} {self.rows[index]['sha256']} {use}".encode()).digest()
+        return np.random.default_rng(int.from_bytes(digest[:8], "big"))
+
+    def choose(self, index: int) -> tuple[occluders.Occluder, ...]:
+        """What may be drawn on a photo."""
+        chance = self.generator(index, "chosen").random()
+        if self.rows[index]["label"] == WITH_MASK:
+            return occluders.ABOVE if chance < ABOVE_SHARE else ()
+        if chance < BELOW_SHARE:
+            return occluders.BELOW
+        return MASK if chance < BELOW_SHARE + MASK_SHARE else ()
+
+    def image(self, index: int) -> Image.Image:
+        """The photo with what is drawn on it."""
+        photo, drawn = self.photos.image(index), self.drawn[index]
+        return occluders.draw(photo, drawn, self.generator(index, "drawn")) if drawn else photo
+
+    def path(self, index: int) -> Path:
+        """The photo's file."""
+        return self.photos.path(index)
+
+
 def views(photos: data.Photos, augmentation: str, n: int, seed: int) -> list[data.Photos]:
     """`n` views of a dataset, one after the other: what `train.fit` takes as training part, a view per epoch in turn.
 
     Args:
-        photos: a `data.Photos`; augmentation: a name in TRAINING, or "none" for the photos as they are.
+        photos: a `data.Photos`; augmentation: a name in `parameters.AUGMENT`, "none" for the photos as they are.
 
     Returns:
-        a list of n datasets of the same photos in the same order; with "none" `photos` alone.
+        a list of n datasets of the same photos in the same order; with "none" `photos` alone. Their labels differ from
+        the photos' own where "occluded" drew a mask; for other classes than with_mask and without_mask it is "strong".
 
     Raises:
         ValueError: an unknown name, or "none" with n other than 1, or no view.
@@ -172,6 +234,10 @@ def views(photos: data.Photos, augmentation: str, n: int, seed: int) -> list[dat
     parameters.check({"AUGMENT": augmentation, "VIEWS": n})
     if augmentation == "none":
         return [photos]
+    if augmentation == "occluded":
+        if set(photos.classes) == set(REPORT_CLASSES):
+            return [OccludedPhotos(photos, photos.transform, seed, index) for index in range(n)]
+        augmentation = "strong"
     return [through(photos, View(photos.transform, augmentation, seed, index)) for index in range(n)]
 
 

@@ -60,10 +60,11 @@ class Trained:
 class FrozenOutputs:
     """The outputs of the frozen part of a network, float32 (n, ...): the trained part reads these, not photos.
 
-    views: of each augmented view of the drawn photos; plain: of the photos as they are; tests: {test set: outputs}.
+    views: of each augmented view of the drawn photos, and the view's labels; plain: of the photos as they are; tests:
+    {test set: outputs}.
     """
 
-    views: list[torch.Tensor]
+    views: list[train.Pair]
     plain: torch.Tensor
     tests: dict[str, torch.Tensor]
 
@@ -74,7 +75,7 @@ def run_frozen(
     """Pass each view of the drawn photos, the photos as they are, and the test sets through the frozen part, once."""
     photos = experiment.drawn.photos
     return FrozenOutputs(
-        [frozen(view) for view in augment.views(photos, augmentation, n_views, experiment.seed)],
+        [(frozen(view), view.label_tensor()) for view in augment.views(photos, augmentation, n_views, experiment.seed)],
         frozen(photos),
         {each.name: frozen(each.dataset(photos.classes)) for each in experiment.sets},
     )
@@ -126,7 +127,7 @@ def train_head(experiment: Experiment, arch: str, augmentation: str, n_views: in
     states, right, histories = [], [], []
     for index, (fit_on, check_on) in enumerate(drawn.parts):
         head = model.new_head(n_features, n_classes, seed + index)
-        views = [(X[fit_on], y[fit_on]) for X in outputs.views]
+        views = [(X[fit_on], labels[fit_on]) for X, labels in outputs.views]
         fitted = train.fit_features(head, views, (outputs.plain[check_on], y[check_on]), seed=seed + index, **settings)
         states.append(fitted.last_state)
         histories.append(fitted.history)
@@ -167,7 +168,7 @@ def train_tail(
             net.head().load_state_dict(heads[index])
             fitted = train.fit(
                 tail,
-                [TensorDataset(X[fit_on], y[fit_on]) for X in outputs.views],
+                [TensorDataset(X[fit_on], labels[fit_on]) for X, labels in outputs.views],
                 TensorDataset(outputs.plain[check_on], y[check_on]),
                 epochs=tail_epochs,
                 batch_size=recipe["batch_size"],

@@ -58,13 +58,13 @@ def train_recipe(
             network, source.arch, [*views, val], cache=paths.CACHE, device=torch_device
         )
     settings = {"batch_size": recipe.batch_size, "learning_rate": recipe.learning_rate, "seed": seed}
-    y = photos.label_tensor()
+    *train_pairs, val_pair = [(x, part.label_tensor()) for x, part in zip(X, [*views, val], strict=True)]
     with runs.Stopwatch() as train_watch:
         result = train.fit_head(
             network,
             source.arch,
-            [(view, y) for view in X[:-1]],
-            (X[-1], val.label_tensor()),
+            train_pairs,
+            val_pair,
             keep=recipe.keep,
             epochs=recipe.epochs,
             **settings,

@@ -59,8 +59,8 @@ def load_features(draw: Draw, settings: FeatureSettings) -> "tuple[list[Labelled
     X, _ = features.extract_each(
         backbone.network(), backbone.arch, [*views, val], cache=Path(settings.cache), device=device
     )
-    labels = views[0].label_tensor()
-    return [(view, labels) for view in X[:-1]], (X[-1], val.label_tensor())
+    *pairs, val_pair = [(x, part.label_tensor()) for x, part in zip(X, [*views, val], strict=True)]
+    return pairs, val_pair
 
 
 def fit_last_stages(recipe: Recipe, draw: Draw, settings: FeatureSettings, head_fit: "Fit") -> "tuple[Fit, np.ndarray]":

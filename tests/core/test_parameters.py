@@ -18,6 +18,6 @@ def test_every_parameter_that_is_no_path_has_a_rule_and_every_default_keeps_it()
 def test_choices_are_those_of_the_functions_that_take_them():
     import torchvision
 
-    assert set(parameters.AUGMENT) == {"none", *augment.TRAINING}
+    assert set(parameters.AUGMENT) == {"none", *augment.TRAINING, "occluded"}
     assert tuple(benchmark_networks.ENGINES) == parameters.ENGINES
     assert parameters.classifiers() == set(torchvision.models.list_models(module=torchvision.models))

@@ -104,7 +104,7 @@ OUT_OF_RANGE = [
     ("ARCH=vgg16 WEIGHTS=packaged", "WEIGHTS='packaged' is there for ARCH='mobilenet_v2' only, got ARCH='vgg16'"),
     ("LEARNING_RATE=-0.1", "LEARNING_RATE must be above 0 and at most 1000, got -0.1"),
     ("SIZE_PX=3", "SIZE_PX must be a whole number from 16 to 2048, got 3"),
-    ("AUGMENT=street", "AUGMENT must be 'none', 'report' or 'strong', got 'street'"),
+    ("AUGMENT=street", "AUGMENT must be 'none', 'report', 'strong' or 'occluded', got 'street'"),
     ("VIEWS=0 AUGMENT=report", "VIEWS must be at least 1, got 0"),
     ("VIEWS=2", "AUGMENT='none' has one view of each photo, so VIEWS must be 1, got 2"),
     ("TAIL_EPOCHS=-1", "TAIL_EPOCHS must be at least 0, got -1"),

@@ -1,3 +1,5 @@
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -6,7 +8,7 @@ from PIL import Image
 
 from maskkit import data, model
 from maskkit.core import parallel
-from maskkit.improve import augment
+from maskkit.improve import augment, occluders
 from maskkit.sources import folders
 
 pytestmark = pytest.mark.numeric
@@ -80,13 +82,66 @@ def test_views_of_a_dataset(curated, dwarf):
     [
         ("none", 4, "VIEWS must be 1, got 4"),
         ("strong", 0, "VIEWS must be at least 1"),
-        ("weak", 2, "AUGMENT must be 'none', 'report' or 'strong', got 'weak'"),
+        ("weak", 2, "AUGMENT must be 'none', 'report', 'strong' or 'occluded', got 'weak'"),
     ],
 )
 def test_views_out_of_range(curated, dwarf, name, n, message):
     run_dir, rows = curated
     with pytest.raises(ValueError, match=message):
         augment.views(data.MaskDataset(rows, run_dir, folders.REPORT_CLASSES, dwarf), name, n, seed=0)
+
+
+# --- occluded -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def occluded(photos):
+    train, _ = photos
+    return train, augment.views(train, "occluded", 40, seed=0)
+
+
+def test_labels_change_only_where_a_mask_was_drawn_on_a_bare_face(occluded):
+    train, views = occluded
+    masked = train.classes.index("with_mask")
+    for view in views:
+        for own, label, drawn in zip(train.labels, view.labels, view.drawn, strict=True):
+            assert label == (masked if drawn == (occluders.mask,) else own)
+            if drawn:
+                assert (drawn == occluders.ABOVE) == (own == masked)
+
+
+def test_as_many_are_drawn_on_as_the_shares_say(occluded):
+    train, views = occluded
+    bare = np.array(train.labels) != train.classes.index("with_mask")
+    drawn = [np.array([kind[0] if kind else None for kind in view.drawn]) for view in views]
+    for of, first, share in (
+        (bare, occluders.BELOW[0], augment.BELOW_SHARE),
+        (bare, occluders.mask, augment.MASK_SHARE),
+        (~bare, occluders.ABOVE[0], augment.ABOVE_SHARE),
+    ):
+        hits = np.concatenate([kinds[of] == first for kinds in drawn])
+        assert abs(hits.mean() - share) < 4 * (share * (1 - share) / hits.size) ** 0.5
+
+
+def test_an_occluded_view_is_the_same_each_time_and_other_labels_have_other_features(occluded):
+    train, views = occluded
+    again = augment.views(train, "occluded", 2, seed=0)
+    assert torch.equal(views[1][0][0], again[1][0][0]) and views[1].labels == again[1].labels
+    assert views[1].transform.describe() == again[1].transform.describe() != views[0].transform.describe()
+    other = copy.copy(train)
+    other.rows = [row | {"label": "with_mask"} for row in train.rows]
+    other.labels = [train.classes.index("with_mask")] * len(train)
+    relabelled = augment.views(other, "occluded", 2, seed=0)[1]
+    assert relabelled.transform.describe() != views[1].transform.describe()
+    assert relabelled.labels == other.labels
+
+
+def test_other_classes_get_strong_views(photos):
+    train, _ = photos
+    cats = data.MaskDataset([], train.folder.parent, ("cat", "dog"), train.transform)
+    assert [view.transform for view in augment.views(cats, "occluded", 2, 0)] == [
+        view.transform for view in augment.views(cats, "strong", 2, 0)
+    ]
 
 
 @pytest.mark.parametrize("name", ["report", "strong"])
