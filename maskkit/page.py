@@ -62,7 +62,7 @@ def context(run_dir: Path, metrics: Metrics) -> dict[str, Any]:
         "classes": classes,
         "corrected": by_hand if any(by_hand.values()) else None,
         "notes": notes,
-        "folded_notes": [line for note in notes for line in note[1:] if not line.get("message")],
+        "folded_notes": [line for note in notes for line in note if line.get("is_detail")],
         "synthetic": metrics.get("source") == "demo" and not checks.shows_other_photos(run_dir),
         "audit": checks.context(*audit_of(run_dir, name)),
         "figures": {figure: read_figure(run_dir / "figures" / f"{figure}.png") for figure in FIGURES},
@@ -103,7 +103,8 @@ def read_environment(run_dir: Path) -> dict[str, Any]:
 
 def note_lines(metrics: Metrics, key: str) -> list[dict[str, Any]]:
     """A note of metrics.json as records for the page: the plain sentence first, then how to change it and why."""
-    return metrics.get(f"{key}s") or [{"sentence": line} for line in metrics.get(key, "").splitlines()]
+    lines = metrics.get(f"{key}s") or [{"sentence": line} for line in metrics.get(key, "").splitlines()]
+    return [{"is_detail": place > 0 and "message" not in line} | line for place, line in enumerate(lines)]
 
 
 def lowest(scores: list[dict[str, Any]], most: int) -> list[dict[str, Any]]:

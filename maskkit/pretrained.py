@@ -15,7 +15,7 @@ import torch
 
 from maskkit import model
 from maskkit.core import disk, parameters, paths
-from maskkit.core.messages import said, translatable
+from maskkit.core.messages import SaidFileNotFoundError, as_details, lines_of, said, translatable
 from maskkit.core.parameters import EMBEDDED_ARCH
 from maskkit.report import REPORT_ARCH
 
@@ -72,8 +72,7 @@ def find(arch: str, weights: str) -> Pretrained:
         if weights == "imagenet" or arch != "auto":
             raise
         plain = said("The report's ResNet18 weights could not be downloaded, so this run uses MobileNetV2.")
-        reasons = ({"sentence": line} for line in str(error).splitlines())
-        return dataclasses.replace(packaged(EMBEDDED_ARCH), notes=(plain, *reasons))
+        return dataclasses.replace(packaged(EMBEDDED_ARCH), notes=(plain, *as_details(lines_of(error))))
 
 
 def imagenet(arch: str) -> Pretrained:
@@ -123,10 +122,9 @@ def download(url: str, path: Path) -> None:
             warnings.warn(f"{url}: {error}; deleted, fetched once more", stacklevel=2)
             fetch()
     except (OSError, RuntimeError, http.client.HTTPException) as error:  # no network, HTTP errors, a wrong hash again
-        raise FileNotFoundError(
-            f"Tried to download {url}: {error}\n"
-            f"By hand: put that file at {path}, or give a state dict as WEIGHTS=<file>."
-        ) from error
+        tried = said("Tried to download {url}: {error}", url=url, error=str(error))
+        by_hand = said("By hand: put that file at {path}, or give a state dict as WEIGHTS=<file>.", path=str(path))
+        raise SaidFileNotFoundError([tried, by_hand]) from error
     finally:
         socket.setdefaulttimeout(before)
 

@@ -19,10 +19,11 @@ from maskkit.core.progress import bar
 from maskkit.data import Rows
 from maskkit.report import REPORT_PARTS
 from maskkit.sources import decoding, folders, listing
+from maskkit.sources.decoding_error import DecodingError
 
 MAX_NAME = 240  # bytes of a file name in data-mask/: file systems take 255, and a number may come before it
 VAL_SHARE = REPORT_PARTS[1] / sum(REPORT_PARTS)
-REJECTED_COLUMNS = ("source", "label", "reason")
+REJECTED_COLUMNS = ("source", "label", "reason", "detail")
 
 Drawn = dict[Path, tuple[str, str]]  # {photo: (label, sha256)}, in the order drawn
 
@@ -132,10 +133,10 @@ def draw(
         wanted = per_class or len(candidates)
         good = 0
         progress = bar(candidates, desc=f"reading {label}", unit=" photos")
-        for photo, (digest, reason) in zip(progress, parallel.in_threads(hash_if_decodable, candidates), strict=True):
-            if reason:
+        for photo, (digest, why) in zip(progress, parallel.in_threads(hash_if_decodable, candidates), strict=True):
+            if why:
                 name = photo.relative_to(source.folder).as_posix()
-                rejected.append({"source": name, "label": label, "reason": reason})
+                rejected.append({"source": name, "label": label, "reason": why.reason, "detail": why.detail})
                 continue
             drawn[photo] = (label, digest)
             good += 1
@@ -145,7 +146,7 @@ def draw(
             raise ValueError(
                 f"{folder} holds {good} photos that can be decoded of {len(candidates)} files; "
                 f"class {label!r} needs at least {least}"
-                + (f"; the first that failed: {rejected[-1]['source']}: {rejected[-1]['reason']}" if rejected else "")
+                + (f"; the last that failed: {format_rejected(rejected[-1])}" if rejected else "")
             )
     return drawn, rejected
 
@@ -163,7 +164,8 @@ def correct(drawn: Drawn, part: dict[Path, str], root: Path, file: Path | None) 
     for photo, (folder_label, digest) in drawn.items():
         label, source = changed.get(digest, folder_label), photo.relative_to(root).as_posix()
         if label is None:
-            excluded.append({"source": source, "label": folder_label, "reason": corrections.REASON})
+            row = {"source": source, "label": folder_label, "reason": corrections.REASON, "detail": ""}
+            excluded.append(row)
         elif label not in names:
             known = ", ".join(names)
             raise ValueError(f"CORRECTIONS: {file} calls {source} {label!r}, no class of these photos ({known})")
@@ -181,13 +183,20 @@ def first_empty_part(photos: Iterable[tuple[str, str]], classes: Iterable[str]) 
     return next(((name, part) for name in classes for part in data.PARTS if (name, part) not in filled), None)
 
 
-def hash_if_decodable(photo: Path) -> tuple[str, str]:
-    """(sha256, "") of a photo that can be decoded, else ("", the reason)."""
+def hash_if_decodable(photo: Path) -> tuple[str, DecodingError | None]:
+    """(sha256, None) of a photo that can be decoded, else ("", why it cannot)."""
     try:
         decoding.decode(photo)
-        return decoding.sha256(photo), ""
-    except (ValueError, OSError) as error:
-        return "", str(error) or type(error).__name__
+        return decoding.sha256(photo), None
+    except DecodingError as error:
+        return "", error
+    except OSError as error:
+        return "", DecodingError("the file cannot be read", detail=error.strerror or str(error))
+
+
+def format_rejected(row: dict[str, str]) -> str:
+    """A row of rejected.csv in words."""
+    return f"{row['source']}: {DecodingError(row['reason'], detail=row['detail'])}"
 
 
 def read_groups(path: str | Path) -> dict[str, str]:

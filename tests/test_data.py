@@ -69,7 +69,7 @@ def test_auto_falls_back_to_the_demo_set_loudly_and_kaggle_does_not(monkeypatch,
 
 
 def test_a_long_reason_is_cut_between_words_and_says_so():
-    reason, _ = kaggle.explain("resolution of the name failed; " * 40).split("\n")
+    reason, _ = str(kaggle.explain("resolution of the name failed; " * 40)).split("\n")
     assert reason.endswith(" ...") and reason.split()[-2] in ("resolution", "of", "the", "name", "failed;")
 
 

@@ -14,7 +14,7 @@ from maskkit.audit.classifiers import Classifier
 from maskkit.audit.entries import Message
 from maskkit.audit.recipes import Recipe
 from maskkit.core import disk, paths
-from maskkit.core.messages import message
+from maskkit.core.messages import message, reason_of
 
 ENOUGH = 100  # unseen photos, from which on a rate of them is worth more than the 40 of the validation part
 
@@ -144,7 +144,7 @@ def fit_heads(audited: Audited, run: Path | None, seed: int) -> None:
             labels, audited.groups, audited.pool, per_class=audited.recipe["per_class"], n_splits=1, seed=seed
         )
     except ValueError as error:
-        audited.origin = message("none: {error}", error=str(error))
+        audited.origin = message("none: {error}", error=reason_of(error))
         return
     audited.training[train], audited.validation[val] = True, True
     audited.origin = message("trained here on {n} of them", n=len(train))

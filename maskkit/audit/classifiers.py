@@ -1,7 +1,6 @@
 """The networks of an audit: a backbone, its pretrained weights, and the head that tells the classes apart."""
 
 import dataclasses
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import torch
 
 from maskkit import checkpoint, data, features, model, pretrained, runs
 from maskkit.audit import calibration, recipes
-from maskkit.audit.entries import Message
+from maskkit.audit.entries import UNAVAILABLE, Message
 from maskkit.audit.recipes import Recipe
 from maskkit.core import parameters, paths
 from maskkit.core.messages import message
@@ -23,7 +22,7 @@ BACKBONES = ("resnet18", "mobilenet_v2")
 class Classifier:
     """A backbone with a head of the recipe.
 
-    network: the complete torch module, or None where the weights are not available; note: then why.
+    network: the complete torch module, or None where the weights are not available; note: then what was tried.
     X: features float32 (n, n_features) of the audited photos; empty where there is no network.
     transform: what feeds the network; tuned: whether its last stages learned from the run's photos too.
     """
@@ -44,8 +43,8 @@ class Classifier:
 
     @property
     def short_note(self) -> str:
-        """The first sentence of the note: fit for a table, and the same on every machine."""
-        return re.split(r"\.\s", self.note)[0]
+        """Why there is no network, in a few words for a table; "" where there is one."""
+        return "" if self.network else UNAVAILABLE["sentence"]
 
     def features(
         self, rows: Iterable[dict[str, Any]], classes: Sequence[str], device: torch.device, transform: Any = None
@@ -143,4 +142,4 @@ def find_pretrained(arch: str, weights: str, classes: Sequence[str]) -> Classifi
             problems.append(str(error))
         else:
             return Classifier(arch, found.weights, found.note, model.build(found, len(classes), seed=0))
-    return Classifier(arch, None, f"its weights are not available. {' '.join(problems)}")
+    return Classifier(arch, None, " ".join(problems))

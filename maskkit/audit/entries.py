@@ -14,6 +14,7 @@ from maskkit.core.messages import message, said
 
 Entry = dict[str, Any]
 Message = dict[str, Any]  # {"id", "values"}, as `core.messages` has it
+UNAVAILABLE = said("its weights are not available")  # of a network
 Rate = tuple[float | None, Sequence[float] | None, int]  # value, its interval, how many photos; None of no photo
 
 

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
-from maskkit.audit.entries import Entry, unknown
+from maskkit.audit.entries import UNAVAILABLE, Entry, unknown
 from maskkit.core import messages
 from maskkit.core.intervals import wilson
 from maskkit.plot_style import (
@@ -54,10 +54,10 @@ def entry_of(audit: Audit, section: str, key: str, arch: str | None = None) -> E
 
 
 def missing_entry(audit: Audit, section: str, arch: str | None = None) -> Entry:
-    """An unknown entry whose sentence is the network's note or the reason of the section's result."""
+    """An unknown entry: the network's weights are not available, or the reason of the section's result."""
     network = audit["networks"].get(arch, {})
-    if arch and not network.get("weights") and network.get("note"):
-        return unknown(network["note"]) | {"result": "unknown"}
+    if network and not network["weights"]:
+        return unknown(UNAVAILABLE) | {"result": "unknown"}
     names = {check["section"]: check["name"] for check in audit["checks"]}
     result = audit["results"].get(names.get(section), {"result": "pass"})
     words = {name: result[name] for name in ("sentence", "message") if name in result}

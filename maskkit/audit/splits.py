@@ -12,6 +12,7 @@ from torch import nn
 
 from maskkit import evaluate, model, split
 from maskkit.core import parameters
+from maskkit.core.messages import SaidValueError, said
 from maskkit.core.progress import bar
 
 CHUNK = 64  # heads trained at once: their weights and Adam's two moments fit in a processor's cache
@@ -159,7 +160,10 @@ def draw(
     by_class = [np.flatnonzero(pool & (labels == index)) for index in range(labels.max() + 1)]
     fewest = min(map(len, by_class))
     if fewest < parameters.MIN_PER_CLASS:
-        raise ValueError(f"a class has {fewest} photos to draw from; repeated splits need {parameters.MIN_PER_CLASS}")
+        why = said(
+            "a class has {n} photos to draw from; repeated splits need {m}", n=int(fewest), m=parameters.MIN_PER_CLASS
+        )
+        raise SaidValueError([why])
     rngs = (random.Random(f"splits {seed} {index}") for index in range(n_splits))
     return [draw_split(by_class, groups, per_class, rng) for rng in rngs]
 
@@ -181,7 +185,8 @@ def draw_split(by_class: list[np.ndarray], groups: np.ndarray, per_class: int, r
         chosen = split.choose_sum([len(members[group]) for group in free], round(len(places) * split.VAL_SHARE))
         held_out = {place for index in chosen for place in members[free[index]]}
         if not 0 < len(held_out) < len(places):
-            raise ValueError(f"{len(places)} photos of a class come from {len(members)} originals: too few to split")
+            why = said("{n} photos of a class come from {m} originals: too few to split", n=len(places), m=len(members))
+            raise SaidValueError([why])
         train.extend(set(places) - held_out)
         val.extend(held_out)
     return np.sort(train), np.sort(val)
@@ -205,7 +210,7 @@ def folds(labels: np.ndarray, groups: np.ndarray, n_folds: int, seed: int) -> np
 
     fewest = min(len(np.unique(groups[labels == index])) for index in np.unique(labels))
     if fewest < n_folds:
-        raise ValueError(f"a class has {fewest} independent photos; {n_folds} folds need {n_folds}")
+        raise SaidValueError([said("a class has {n} independent photos; {m} folds need {m}", n=int(fewest), m=n_folds)])
     fold = np.zeros(len(labels), dtype=int)
     cut = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
     for index, (_, test) in enumerate(cut.split(labels, labels, groups)):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from maskkit.core.messages import said, translatable
+from maskkit.core.messages import message, said, translatable
 
 VERSION = 4  # of audit.json
 SCHEMA = Path(__file__).parent / "schemas" / "audit.json"
@@ -38,7 +38,7 @@ def read(folder: Path, run: str | None = None) -> tuple[Audit | None, Entry | No
         return None, None
     try:
         audit = json.loads(path.read_text(encoding="utf-8", errors="surrogateescape"), parse_constant=refuse)
-        wrong = find_fault(audit)
+        wrong: str | dict[str, Any] = find_fault(audit)
     except (OSError, ValueError, RecursionError) as error:  # unreadable, no JSON, JSON nested without end
         wrong = f"{type(error).__name__}: {error}"
     if not wrong:
@@ -62,14 +62,15 @@ def is_pending(entry: Entry) -> bool:
     return entry["sentence"] == NOT_YET["sentence"]
 
 
-def find_fault(audit: object) -> str:
-    """What is wrong with an audit's shape, "" where nothing is."""
+def find_fault(audit: object) -> str | dict[str, Any]:
+    """What is wrong with an audit's shape, as text or as a message; "" where nothing is."""
     from fastjsonschema import JsonSchemaValueException
 
     if not isinstance(audit, dict):
-        return "it holds no audit"
+        return message("it holds no audit")
     if audit.get("version") != VERSION:
-        return f"its version is {audit.get('version')!r:.20}, this release reads version {VERSION}"
+        found = f"{audit.get('version')!r:.20}"
+        return message("its version is {found}, this release reads version {known}", found=found, known=VERSION)
     check_whole, check_sections = validators()
     try:
         check_whole(audit)
@@ -77,7 +78,7 @@ def find_fault(audit: object) -> str:
     except JsonSchemaValueException as error:
         return f"{error.message.removeprefix('data.'):.200}"
     missing = [check["name"] for check in audit["checks"] if check["name"] not in {None, *audit["results"]}]
-    return f"results.{missing[0]} is missing" if missing else ""
+    return message("{name} is missing", name=f"results.{missing[0]}") if missing else ""
 
 
 @functools.cache

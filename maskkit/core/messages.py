@@ -60,6 +60,42 @@ class Sentence(string.Formatter):
         return text if isinstance(value, str) else self.localize(text)
 
 
+class SaidError(Exception):
+    """An exception whose text a page can translate.
+
+    Its only argument is the list of its lines, each as `said` returns it. Raise one of the classes below.
+    """
+
+    def __str__(self) -> str:
+        return "\n".join(line["sentence"] for line in self.args[0])
+
+
+class SaidValueError(SaidError, ValueError):
+    """A wrong value, as `SaidError`."""
+
+
+class SaidFileNotFoundError(SaidError, FileNotFoundError):
+    """A missing file, as `SaidError`."""
+
+
+def lines_of(error: Exception) -> list[dict[str, Any]]:
+    """The lines of an exception's text, as `said` returns them; those of a library's exception have no message."""
+    if isinstance(error, SaidError):
+        return list(error.args[0])
+    return [{"sentence": line} for line in str(error).splitlines() or [type(error).__name__]]
+
+
+def as_details(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Lines of a note marked as technical details, which a page folds away."""
+    return [line | {"is_detail": True} for line in lines]
+
+
+def reason_of(error: Exception) -> dict[str, Any] | str:
+    """The first line of an exception's text as a value of another message."""
+    line = lines_of(error)[0]
+    return line.get("message") or line["sentence"]
+
+
 def translatable(text: str) -> str:
     """The text itself; marks a constant that a JSON file holds for the catalogues, as `said` marks a template."""
     return text

@@ -25,6 +25,7 @@ from PIL import (
 
 from maskkit.core import disk
 from maskkit.sources import tiff
+from maskkit.sources.decoding_error import DecodingError
 
 # What `decode` reads, by Pillow's names. The place of a name is a feature of the audit, so a new one comes last.
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF", "HEIF", "JPEG2000")
@@ -50,7 +51,7 @@ def decode(path: str | Path) -> Image.Image:
     reduced by a whole factor.
 
     Raises:
-        ValueError: not a photo that can be decoded; the reason is the message.
+        DecodingError: not a photo that can be decoded.
         OSError: the file cannot be read.
     """
     need_file(path)
@@ -81,9 +82,10 @@ def decode_sized(file: BinaryIO) -> tuple[Image.Image, tuple[int, int]]:
 
 
 def check_size(image: Image.Image) -> None:
-    """Raise ValueError where an image has too many pixels."""
+    """Raise DecodingError where an image has too many pixels."""
     if image.width * image.height > MAX_PIXELS:
-        raise ValueError(f"{image.width} x {image.height} pixels are over the limit of {MAX_PIXELS:,}")
+        detail = f"{image.width} x {image.height}, more than {MAX_PIXELS:,}"
+        raise DecodingError("the number of pixels is over the limit", detail=detail)
 
 
 def reduced(image: Image.Image) -> Image.Image:
@@ -100,21 +102,21 @@ def head(file: BinaryIO) -> Iterator[ImageFile.ImageFile]:
     """Yield the photo of a binary file at its start, pixels not yet decoded; the image is open within the block.
 
     Raises:
-        ValueError: as `decode`, whatever the parsers raise inside the block.
+        DecodingError: whatever the parsers raise inside the block.
     """
     start = file.read(512)
     if not start:
-        raise ValueError("the file is empty")
+        raise DecodingError("the file is empty")
     kind = kind_of(start)
     if kind is None:
-        raise ValueError(f"not a photo of a known kind ({', '.join(FORMATS)})")
+        raise DecodingError("not a photo of a known kind", detail=", ".join(FORMATS))
     file.seek(0)
     try:
         with open_kind(kind, file) as image:
             yield image
     except (*BROKEN, Image.DecompressionBombError) as error:
-        reason = " ".join(str(error).split())
-        raise ValueError(f"broken: {reason or type(error).__name__}") from error
+        detail = " ".join(str(error).split()) or type(error).__name__
+        raise DecodingError("broken", detail=detail) from error
 
 
 def kind_of(start: bytes) -> str | None:
@@ -151,9 +153,9 @@ def open_kind(kind: str, file: BinaryIO) -> ImageFile.ImageFile:
     """Open a photo of one of FORMATS, pixels not yet decoded; a ValueError of Pillow's parsers becomes SyntaxError."""
     try:
         return OPENERS[kind](file)
+    except DecodingError:
+        raise
     except ValueError as error:
-        if kind in ("TIFF", "HEIF"):  # our own messages
-            raise
         raise SyntaxError(str(error)) from error
 
 
@@ -162,7 +164,8 @@ def open_heif(file: BinaryIO) -> ImageFile.ImageFile:
     try:
         import pillow_heif  # here: most runs meet no such photo
     except ImportError as error:
-        raise ValueError(f"HEIF needs the package pillow-heif: pip install pillow-heif ({error})") from error
+        detail = f"pip install pillow-heif ({error})"
+        raise DecodingError("HEIF needs the package pillow-heif", detail=detail) from error
     pillow_heif.options.DECODE_THREADS = 1  # photos are read in several threads already
     return pillow_heif.as_plugin.HeifImageFile(file)
 
@@ -194,11 +197,11 @@ def load(image: Image.Image) -> None:
 
 
 def check_png(image: ImageFile.ImageFile) -> None:
-    """Raise ValueError where Pillow takes the wrong pixels for the transparent colour (chunk tRNS) of a PNG."""
+    """Raise DecodingError where Pillow takes the wrong pixels for the transparent colour (chunk tRNS) of a PNG."""
     if image.mode not in ("1", "L", "I;16", "RGB") or "transparency" not in image.info:
         return
     if image.tile[0].args not in ("L", "RGB"):
-        raise ValueError(
+        raise DecodingError(
             "PNG with a transparent colour (tRNS) of other than 8 bits is not decoded here; save it as JPEG"
         )
     key = np.array(image.info["transparency"]) & 255  # the standard says to ignore the bits above
@@ -206,7 +209,7 @@ def check_png(image: ImageFile.ImageFile) -> None:
 
 
 def check_jpeg2000(image: Image.Image, file: BinaryIO) -> None:
-    """Raise ValueError for a JPEG 2000 that Pillow decodes wrong: white as black, or palettes as grey."""
+    """Raise DecodingError for a JPEG 2000 that Pillow decodes wrong: white as black, or palettes as grey."""
     place = file.tell()
     file.seek(0)
     content = file.read()
@@ -216,9 +219,12 @@ def check_jpeg2000(image: Image.Image, file: BinaryIO) -> None:
     bits = sorted({(value & 127) + 1 for value in content[at + 38 : at + 38 + 3 * n : 3]})
     if bits != [8] and not (n == 1 and 8 <= bits[0] <= 16):
         depths = " and ".join(map(str, bits))
-        raise ValueError(f"JPEG 2000 with {n} components of {depths} bits is not decoded here; save it as 8-bit PNG")
+        detail = f"{n} components of {depths} bits"
+        raise DecodingError("JPEG 2000 of this kind is not decoded here; save it as 8-bit PNG", detail=detail)
     if b"pclr" in content[:at] and image.mode not in ("P", "PA"):
-        raise ValueError("JPEG 2000 with a palette of this kind (box pclr) is not decoded here; save it as 8-bit PNG")
+        raise DecodingError(
+            "JPEG 2000 of this kind is not decoded here; save it as 8-bit PNG", detail="palette (box pclr)"
+        )
 
 
 def turned(image: Image.Image) -> Image.Image:
@@ -261,10 +267,12 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
 
 def need_file(path: str | Path) -> None:
-    """Raise ValueError if a path is not a regular file: reading a FIFO or a device might never end."""
+    """Raise DecodingError if a path is not a regular file: reading a FIFO or a device might never end."""
     mode = os.stat(path).st_mode
+    if stat.S_ISDIR(mode):
+        raise DecodingError("a folder, or a link to one")
     if not stat.S_ISREG(mode):
-        raise ValueError("a folder, or a link to one" if stat.S_ISDIR(mode) else "neither a file nor a folder")
+        raise DecodingError("neither a file nor a folder")
 
 
 def sha256(path: str | Path) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from maskkit.core import paths
-from maskkit.core.messages import said, translatable
+from maskkit.core.messages import message, said, translatable
 from maskkit.sources import faces, kaggle, layout
 from maskkit.sources.layout import Parts
 from maskkit.sources.listing import (
@@ -118,7 +118,7 @@ def find(data: str, parameter: str = "DATA") -> Source:
         kaggle.fetch()
         found = fetched()
         if not found:
-            raise FileNotFoundError(kaggle.explain("what was fetched holds no Train/WithMask and Train/WithoutMask"))
+            raise kaggle.explain(message("what was fetched holds no Train/WithMask and Train/WithoutMask"))
         return found
     except FileNotFoundError as error:
         unfit = unsuitable()

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from maskkit.core import paths
-from maskkit.core.messages import said
+from maskkit.core.messages import SaidFileNotFoundError, as_details, lines_of, message, said
 
 HANDLE = "ashishjangra27/face-mask-12k-images-dataset"
 PAGE = f"https://www.kaggle.com/datasets/{HANDLE}"
 TIME_LIMIT = 1800  # seconds for 330 MB; a server that falls silent is given up much sooner, by kagglehub itself
-BY_HAND = "open {page}, press Download, unpack the archive anywhere, and give that folder as DATA."
 # What fails is said on standard output, so that standard error holds nothing but the progress bar.
 DOWNLOAD = """
 import sys
@@ -48,17 +47,24 @@ def fetch(time_limit: float = TIME_LIMIT) -> Path:
             command, env=environment, stdout=subprocess.PIPE, stderr=bar, timeout=time_limit, check=False
         )
     except subprocess.TimeoutExpired as error:
-        raise FileNotFoundError(explain(f"the download took longer than {time_limit} s")) from error
+        raise explain(message("the download took longer than {n} s", n=time_limit)) from error
     if done.returncode:
         lines = done.stdout.decode("utf-8", "replace").strip().splitlines()
-        raise FileNotFoundError(explain(lines[-1] if lines else f"exit code {done.returncode}"))
+        raise explain(lines[-1] if lines else f"exit code {done.returncode}")
     return fetched_folder()
 
 
-def explain(reason: str) -> str:
-    """Return what was tried, why it failed, and the steps by hand; without the password of a proxy's address."""
-    reason = textwrap.shorten(re.sub(r"//[^/@\s]+@", "//...@", reason), 300, placeholder=" ...")
-    return f"Tried to download {PAGE} through kagglehub: {reason}\nBy hand: {BY_HAND.format(page='the page')}"
+def explain(reason: str | dict[str, Any]) -> SaidFileNotFoundError:
+    """What was tried, why it failed, and the steps by hand, as an exception; without the password of a proxy's address.
+
+    Args:
+        reason: text, or a message.
+    """
+    if isinstance(reason, str):
+        reason = textwrap.shorten(re.sub(r"//[^/@\s]+@", "//...@", reason), 300, placeholder=" ...")
+    tried = said("Tried to download {page} through kagglehub: {reason}", page=PAGE, reason=reason)
+    by_hand = said("By hand: open the page, press Download, unpack the archive anywhere, and give that folder as DATA.")
+    return SaidFileNotFoundError([tried, by_hand])
 
 
 def how_to(error: Exception) -> list[dict[str, Any]]:
@@ -72,5 +78,4 @@ def how_to(error: Exception) -> list[dict[str, Any]]:
         "DATA.",
         page=PAGE,
     )
-    tried = str(error).partition("\nBy hand")[0]
-    return [by_hand, *({"sentence": line} for line in tried.splitlines())]
+    return [by_hand, *as_details(lines_of(error)[:1])]

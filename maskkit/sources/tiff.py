@@ -8,6 +8,9 @@ from typing import IO
 
 from PIL import TiffImagePlugin, TiffTags
 
+from maskkit.core.messages import translatable
+from maskkit.sources.decoding_error import DecodingError
+
 STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"MM*\0", b"II\0*")  # the last two are wrong, and Pillow reads them
 WHITE_IS_0, BLACK_IS_0, RGB, PALETTE, CMYK, YCBCR = 0, 1, 2, 3, 5, 6  # values of PhotometricInterpretation
 MULTIPLIED, ALPHA = 1, 2  # values of ExtraSamples: alpha that colours were, or were not, multiplied with
@@ -27,6 +30,7 @@ PACKED = (5, 8, 32946, 34925, 50000)  # LZW, Deflate under two numbers, LZMA, Zs
 COMPRESSIONS = (1, 32773, *PACKED, *FAX, *JPEG)  # 32773: PackBits
 JPEG_COEFFICIENTS = (0.299, 0.587, 0.114)  # of the tag YCbCrCoefficients
 JPEG_RANGE = (0, 255, 128, 255, 128, 255)  # of the tag ReferenceBlackWhite
+UNUSUAL = translatable("TIFF of this kind is not decoded here; save it as 8-bit TIFF or PNG")
 NAMED = (262, 258, 277, 338, 339, 259, 317, 284, 266, 332)  # the tags of a layout, in messages
 
 
@@ -34,12 +38,12 @@ def open(file: IO[bytes]) -> TiffImagePlugin.TiffImageFile:
     """Open the first image of a TIFF (a binary file at its start), pixels not yet decoded.
 
     Raises:
-        ValueError: its layout is not a usual one; the message holds the tags that describe it.
+        DecodingError: its layout is not a usual one; the detail holds the tags that describe it.
         SyntaxError, OSError, TypeError, and others of `decoding.BROKEN`: the file is damaged.
     """
     head = file.read(8)
     if head.startswith(b"MM\0+"):
-        raise ValueError("TIFF of kind BigTIFF in byte order MM: it is not decoded here; save it as 8-bit TIFF or PNG")
+        raise DecodingError(UNUSUAL, detail="BigTIFF in byte order MM")
     head += file.read(8) if head[2] == 43 else b""
     tags = TiffImagePlugin.ImageFileDirectory_v2(head)
     file.seek(tags.next)
@@ -50,7 +54,7 @@ def open(file: IO[bytes]) -> TiffImagePlugin.TiffImageFile:
 
 
 def check(tags: TiffImagePlugin.ImageFileDirectory_v2) -> None:
-    """Raise ValueError where Pillow is not known to decode an image with these tags right."""
+    """Raise DecodingError where Pillow is not known to decode an image with these tags right."""
 
     def values(tag: int, default: tuple = (1,)) -> tuple:
         found = tags.get(tag, default)
@@ -78,4 +82,4 @@ def check(tags: TiffImagePlugin.ImageFileDirectory_v2) -> None:
         )
     if not usual:
         words = (f"{TiffTags.lookup(tag).name} {' '.join(map(str, values(tag)))}" for tag in NAMED if tag in tags)
-        raise ValueError(f"TIFF with {', '.join(words)} is not decoded here; save it as 8-bit TIFF or PNG")
+        raise DecodingError(UNUSUAL, detail=", ".join(words))

@@ -170,7 +170,7 @@ def test_the_network_that_cannot_be_had_is_unknown(drawn, tmp_path, monkeypatch)
     result = audit.audit(drawn, tmp_path / "out", log=lambda _: None)
     assert "no network" in result["networks"]["resnet18"]["note"]
     assert result["results"]["calibration"]["result"] == "unknown" == result["results"]["split_variance"]["result"]
-    assert "no network" in result["results"]["mouth"]["sentence"]
+    assert result["results"]["mouth"]["sentence"] == "its weights are not available"
     assert result["shortcuts"]["width_height"]["value"] is not None and result["leaks"]["all"]["value"] > 0
 
 

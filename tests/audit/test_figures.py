@@ -358,7 +358,7 @@ def test_the_audit_of_a_run_says_how_to_measure_another_source():
 def test_a_network_that_cannot_be_had_is_a_sentence():
     for name in ("splits", "regions"):
         text = words(draw(name, "unknown"))
-        assert f"not measured: {WHY}" in text and "unknown:" not in text
+        assert "not measured: its weights are not available" in text and "unknown:" not in text
 
 
 def test_results_are_told_apart_without_colour_and_show_value_interval_and_thresholds():

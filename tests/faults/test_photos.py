@@ -25,6 +25,7 @@ from maskkit.audit.checks import files
 from maskkit.core import disk
 from maskkit.deploy import photo_files, predict
 from maskkit.sources import decoding, folders
+from maskkit.sources.decoding_error import DecodingError
 
 pillow_heif.register_heif_opener()  # so that Pillow writes HEIC here
 
@@ -57,7 +58,9 @@ def prepare(folder, tmp_path):
     assert disk.read_csv(tmp_path / "run" / "rejected.csv") == rejected
     assert disk.read_csv(tmp_path / "run" / "split.csv") == rows
     assert data.read_split(tmp_path / "run")
-    return {row["source"]: "" for row in rows} | {row["source"]: row["reason"] for row in rejected}
+    return {row["source"]: "" for row in rows} | {
+        row["source"]: str(DecodingError(row["reason"], detail=row["detail"])) for row in rejected
+    }
 
 
 def audit(folder, tmp_path):

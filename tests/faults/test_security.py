@@ -178,7 +178,7 @@ def test_an_escaped_cell_runs_nothing_and_is_restored(name):
 @given(st.lists(st.binary(min_size=1, max_size=8).map(os.fsdecode).filter(lambda name: "\0" not in name), max_size=4))
 def test_every_file_name_comes_back_from_a_table(tmp_path_factory, found):
     path = tmp_path_factory.getbasetemp() / "names.csv"
-    rows = [{"source": name, "label": "=1+1", "reason": "-"} for name in found]
+    rows = [{"source": name, "label": "=1+1", "reason": "-", "detail": ""} for name in found]
     disk.write_csv(path, rows, split.REJECTED_COLUMNS)
     assert disk.read_csv(path) == rows
     text = path.read_bytes().decode("utf-8", "surrogateescape")
@@ -256,7 +256,7 @@ def test_no_committed_notebook_holds_what_looks_like_a_token():
 
 @fault("token in a run folder or output")
 def test_a_proxy_s_password_is_not_told():
-    said = kaggle.explain("Cannot connect to proxy http://me:word@proxy:3128/ (407)")
+    said = str(kaggle.explain("Cannot connect to proxy http://me:word@proxy:3128/ (407)"))
     assert "word@" not in said and "proxy:3128" in said and kaggle.PAGE in said
 
 

@@ -4,14 +4,18 @@ import ast
 import re
 import string
 
+import numpy as np
 import pytest
 from conftest import recorded_audit
 from test_page import read, run_dir  # noqa: F401 (a fixture)
 
-from maskkit import claims, evaluate, page, runs
+from maskkit import claims, evaluate, page, runs, split
+from maskkit.audit import splits
+from maskkit.audit.entries import undefined
 from maskkit.core import disk
-from maskkit.core.messages import message, said
+from maskkit.core.messages import message, reason_of, said
 from maskkit.html import languages
+from maskkit.sources import folders, kaggle
 from tests.html import catalogue
 from tests.html.test_checks import AUDITS, MEASURED
 
@@ -147,3 +151,26 @@ def test_a_reason_without_a_translation_is_marked_as_english(run_dir):  # noqa: 
     runs.record(run_dir, language="id")
     page.write(run_dir)
     assert '<span lang="en">truncated</span>' in (run_dir / "report.html").read_text(encoding="utf-8")
+
+
+def test_texts_of_exceptions_are_indonesian_too(run_dir, photo_folder, monkeypatch):  # noqa: F811
+    """Why files were left out, why a check was not measured, and what was tried before the fallback."""
+    monkeypatch.setattr(kaggle, "DOWNLOAD", "print('no route to host'); raise SystemExit(1)")
+    (photo_folder / "with_mask" / "empty.png").write_bytes(b"")
+    (photo_folder / "with_mask" / "text.png").write_text("no photo")
+    _, rejected = split.choose(folders.find(str(photo_folder)), per_class=0, split="random", seed=0)
+    disk.write_csv(run_dir / "rejected.csv", rejected, split.REJECTED_COLUMNS)
+    with pytest.raises(ValueError) as few:
+        splits.folds(np.array([0, 0, 1]), np.arange(3), 5, 0)
+    audit = recorded_audit()
+    audit["results"]["calibration"] |= undefined(reason_of(few.value)) | {"result": "unknown"}
+    disk.write_json(run_dir / "audit.json", audit)
+    with pytest.raises(FileNotFoundError) as tried:
+        kaggle.fetch()
+    plain = said("Kaggle could not be reached, so this run uses synthetic faces.")
+    runs.record(run_dir, language="id", source_notes=[plain, *kaggle.how_to(tried.value)])
+    _, words = read(page.write(run_dir))
+    assert "berkas kosong" in words and "bukan foto dengan format yang dikenal (JPEG, PNG" in words
+    assert "sebuah kelas hanya punya 1 foto yang saling bebas; 5 fold memerlukan 5" in words
+    assert f"Upaya mengunduh {kaggle.PAGE} melalui kagglehub gagal: no route to host" in words
+    assert "Tried to" not in words

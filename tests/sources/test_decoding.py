@@ -233,7 +233,7 @@ def test_a_huge_photo_of_a_new_kind_is_refused_before_it_is_decoded(format, monk
     content = encoded(Image.new("L", (600, 500)), format)
     monkeypatch.setattr(decoding, "MAX_PIXELS", 250_000)
     monkeypatch.setattr(Image.Image, "load", lambda self: pytest.fail("decoded"))
-    assert "600 x 500 pixels are over the limit" in reason(content)
+    assert "over the limit (600 x 500" in reason(content)
 
 
 @pytest.mark.parametrize("format", NEW)
@@ -251,7 +251,7 @@ def test_a_jpeg_2000_that_pillow_gets_wrong_is_refused(n, bits):
     at = content.index(b"\xff\x51") + 2 + 38
     depths = bytearray(content)
     depths[at : at + 3 * n : 3] = bytes([bits - 1]) * n
-    assert f"JPEG 2000 with {n} components of {bits} bits is not decoded here" in reason(bytes(depths))
+    assert f"save it as 8-bit PNG ({n} components of {bits} bits)" in reason(bytes(depths))
 
 
 def test_a_deep_grey_jpeg_2000_keeps_its_scale():
@@ -418,7 +418,7 @@ REFUSED = {
     "PhotometricInterpretation 8": THREE | {262: 8},
     "PhotometricInterpretation 32803": BASE | {262: 32803},
     "PhotometricInterpretation 34892": THREE | {262: 34892},
-    "TIFF with BitsPerSample 8 is": {number: value for number, value in BASE.items() if number != 262},
+    "PNG (BitsPerSample 8)": {number: value for number, value in BASE.items() if number != 262},
     "PlanarConfiguration 3": THREE | {284: 3},
     "PlanarConfiguration 2": THREE | {259: 7, 284: 2},
     "Compression 34712": THREE | {259: 34712},
@@ -427,7 +427,7 @@ REFUSED = {
     "Predictor 2": BASE | {258: 12, 259: 8, 317: 2},
     "Predictor 3": BASE | {259: 8, 317: 3},
     "SamplesPerPixel 2": THREE | {258: (8, 8), 277: 2},
-    "SamplesPerPixel 2 is": BASE | {258: (8, 8), 277: 2},
+    "SamplesPerPixel 2)": BASE | {258: (8, 8), 277: 2},
     "ExtraSamples 7": THREE | {258: (8,) * 4, 277: 4, 338: 7},
     "InkSet 2": THREE | {258: (8,) * 4, 262: 5, 277: 4, 332: 2},
     "FillOrder 3": BASE | {266: 3},
@@ -442,7 +442,7 @@ REFUSED = {
 @pytest.mark.parametrize("tag", REFUSED)
 def test_a_tiff_that_is_not_read_is_refused_with_its_tags(tag):
     said = reason(tiff([bytes(10_000)], REFUSED[tag]))
-    assert said.startswith("TIFF with") and tag in said and "save it as 8-bit TIFF or PNG" in said
+    assert said.startswith("TIFF of this kind") and tag in said and "save it as 8-bit TIFF or PNG" in said
 
 
 def test_a_big_tiff_of_the_other_byte_order_is_refused_by_name():

@@ -12,7 +12,7 @@ from maskkit.audit.checks.check import Audit, Check, Context, Measured
 from maskkit.audit.checks.regions import no_model
 from maskkit.audit.entries import Entry, Message, entry, rate, undefined, with_interval
 from maskkit.core.intervals import wilson
-from maskkit.core.messages import message, said, translatable
+from maskkit.core.messages import message, reason_of, said, translatable
 from maskkit.plot_style import ACCENT, GREY, INK, figure, heading, percent, phrase, styled
 
 DONT_KNOW = 0.01  # error rate to reach by not answering
@@ -35,7 +35,7 @@ def measure(audited: Audited, context: Context) -> Measured:
         try:
             logits = audited.out_of_fold(context.seed)
         except ValueError as error:
-            nothing = undefined(str(error))
+            nothing = undefined(reason_of(error))
             return Measured({"ece": nothing}, nothing, names=entry_names())
         photos = message("{n:,} photos, each classified by a head that did not learn from it", n=len(places))
     entries = entries_of(logits, audited.labels[places], audited.groups[places], photos, context.seed)
@@ -64,7 +64,7 @@ def entries_of(
     try:
         fold = splits.folds(labels, groups, shortcuts.N_FOLDS, seed)
     except ValueError as error:
-        return {"ece": undefined(str(error))}
+        return {"ece": undefined(reason_of(error))}
     scaled, temperature = calibration.scale(logits, labels, fold)
     probabilities = calibration.softmax(scaled)
     return {

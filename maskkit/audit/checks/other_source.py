@@ -15,7 +15,7 @@ from maskkit.audit.entries import Entry, Message, entry, undefined, with_interva
 from maskkit.audit.recipes import fit_head
 from maskkit.audit.survey import Survey
 from maskkit.core import intervals
-from maskkit.core.messages import message, said, translatable
+from maskkit.core.messages import message, reason_of, said, translatable
 from maskkit.plot_style import ACCENT, INK, figure, heading, label, of_classes, phrase, phrase_plural, styled, translate
 from maskkit.plots import crosstab, tabulate
 from maskkit.sources import decoding
@@ -90,7 +90,7 @@ def trained_there(audited: Audited, others: Survey, X: Any, groups: np.ndarray, 
     try:
         ((train, val),) = splits.draw(others.labels, groups, everyone, per_class=per_class, n_splits=1, seed=seed)
     except ValueError as error:
-        return undefined(str(error), confusion=None, mistakes=[])
+        return undefined(reason_of(error), confusion=None, mistakes=[])
     head = fit_head(X, others.labels, train, audited.recipe, seed, val).best
     new = ~np.isin(audited.photos.column("sha256"), others.column("sha256"))
     logits = head.logits(audited.classifier.X[new])[0].numpy()

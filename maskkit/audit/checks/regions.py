@@ -13,7 +13,7 @@ from maskkit.audit import figures, regions
 from maskkit.audit.audited import Audited
 from maskkit.audit.checks.check import Audit, Check, Context, Measured
 from maskkit.audit.classifiers import Classifier
-from maskkit.audit.entries import Entry, Message, entry, rate, undefined, unknown, with_interval
+from maskkit.audit.entries import UNAVAILABLE, Entry, Message, entry, rate, undefined, unknown, with_interval
 from maskkit.audit.splits import draw_evenly
 from maskkit.core import paths
 from maskkit.core.cache import cached
@@ -89,8 +89,8 @@ def hidden_at_once(transform: model.Transform) -> list[regions.Hidden]:
 
 def no_model(audited: Audited) -> Entry:
     """Why there is no model to judge."""
-    if audited.classifier.note:
-        return unknown(audited.classifier.note)
+    if audited.classifier.network is None:
+        return unknown(UNAVAILABLE)
     return undefined(message("no trained model ({words})", words=audited.origin))
 
 

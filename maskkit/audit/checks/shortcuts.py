@@ -13,7 +13,7 @@ from maskkit.audit.checks.check import Audit, Check, Context, Limits, Measured
 from maskkit.audit.classifiers import Classifier
 from maskkit.audit.entries import Entry, Message, entry, judge, rate, undefined, unknown, with_interval
 from maskkit.audit.recipes import Recipe, fit_head
-from maskkit.core.messages import in_english, message, said, translatable
+from maskkit.core.messages import in_english, message, reason_of, said, translatable
 from maskkit.plot_style import ACCENT, GREY, figure, heading, label, phrase, stored, styled, translate
 
 KINDS = {  # words, style in the figure
@@ -63,7 +63,7 @@ def measure_rules(
     try:
         protocol = shortcuts.protocol(labels, groups, audited.parts, seed)
     except ValueError as error:
-        nothing, untrained = undefined(str(error)), ["random_network"] if features_of else []
+        nothing, untrained = undefined(reason_of(error)), ["random_network"] if features_of else []
         return Measured(dict.fromkeys(["guess", *given, *untrained, "model"], nothing), unknown(sentence_of(nothing)))
     rules: dict[str, tuple[shortcuts.Measure, Callable, np.ndarray, shortcuts.Protocol]] = {
         "guess": (GUESS, shortcuts.guess, np.zeros((len(labels), 1)), protocol)

@@ -10,10 +10,10 @@ from maskkit.audit import figures, splits
 from maskkit.audit.audited import Audited
 from maskkit.audit.checks.check import Audit, Check, Context, Measured
 from maskkit.audit.classifiers import Classifier
-from maskkit.audit.entries import Entry, counted, entry, rate, undefined, unknown, with_interval
+from maskkit.audit.entries import UNAVAILABLE, Entry, counted, entry, rate, undefined, unknown, with_interval
 from maskkit.audit.recipes import fit_settings
 from maskkit.core import intervals
-from maskkit.core.messages import message, said, translatable
+from maskkit.core.messages import message, reason_of, said, translatable
 from maskkit.plot_style import (
     ACCENT,
     GREY,
@@ -46,7 +46,7 @@ def measure(audited: Audited, context: Context) -> Measured:
     n_splits = N_SPLITS
     if context.is_sample:
         n_splits = affordable_splits(len(audited.photos), len(audited.photos.classes), audited.recipe["epochs"])
-    measured = Measured(judged=unknown(audited.classifier.note))
+    measured = Measured(judged=unknown(UNAVAILABLE))
     for classifier in audited.classifiers.values():
         entries, judged = measure_classifier(classifier, audited, n_splits, context.seed)
         measured.entries |= entries
@@ -78,14 +78,14 @@ def measure_classifier(
     """(entries of one network, the entry of how often a split misleads)."""
     key = f"{classifier.arch}_last"
     if classifier.network is None:
-        return {key: undefined(classifier.note)}, unknown(classifier.note)
+        return {key: undefined(UNAVAILABLE["message"])}, unknown(UNAVAILABLE)
     if classifier.tuned:
         return {key: undefined(TUNED["message"])}, unknown(TUNED)
     labels, groups, pool, recipe = audited.labels, audited.groups, audited.pool, audited.recipe
     try:
         drawn = splits.draw(labels, groups, pool, per_class=recipe["per_class"], n_splits=n_splits, seed=seed)
     except ValueError as error:
-        nothing = undefined(str(error))
+        nothing = undefined(reason_of(error))
         return {key: nothing}, nothing
     n_classes = int(labels.max()) + 1
     y = torch.from_numpy(labels)
