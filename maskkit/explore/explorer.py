@@ -70,6 +70,7 @@ class Explorer:
     Attributes:
         rows: of split.csv; classes; parts: text (n,); original_labels, labels: int (n,), indices of `classes`, by the
             photo folders and as corrected; excluded: bool (n,); file: the corrections.csv that is read and written.
+        language: of the run's figures.
         learned: the `Learned` of these labels; tuned: whether the run's last stages were trained too. They do not
             change here, so a new run with the same labels has other numbers.
 
@@ -79,6 +80,7 @@ class Explorer:
 
     def __init__(self, run_dir: Path, device: str = "auto") -> None:
         self.metrics = runs.read_metrics(run_dir)
+        self.language = self.metrics.get("language", "en")
         self.network, about = checkpoint.load(run_dir)
         self.arch, self.classes, self.transform = about["arch"], tuple(about["classes"]), about["transform"]
         self.parameters = about["parameters"]

@@ -95,12 +95,13 @@ class Gallery:
         self.show_page(self.page)
         learned, metrics = self.explorer.learned, self.explorer.metrics
         counts = f", rows true: {learned.confusion.tolist()}" if len(learned.confusion) <= MOST_SPELLED else ""
+        titles = {"photos": metrics["photos"], "arch": metrics["network"], "language": self.explorer.language}
         self.matrix.value = figure_html(
-            plots.confusion(learned.confusion, self.explorer.classes, metrics["photos"], metrics["network"]),
+            plots.confusion(learned.confusion, self.explorer.classes, **titles),
             f"Confusion matrix of {class_list(self.explorer.classes)}{counts}",
         )
         self.curves.value = figure_html(
-            plots.training_curves(learned.history, metrics["photos"], metrics["network"]),
+            plots.training_curves(learned.history, **titles),
             f"Loss and accuracy over {len(learned.history)} epochs; best: {evaluate.format_score(learned.best)}",
         )
 

@@ -157,6 +157,11 @@ def answer_html(explorer: Explorer, uploaded: Any) -> str:
     predicted = explorer.classes[int(answer.probabilities.argmax())]
     words = f"{uploaded['name']}: {predicted}, confidence {percent(float(answer.probabilities.max()))}"
     fig = figures.explained(
-        answer.image, answer.heat, answer.probabilities, explorer.classes, explorer.metrics["network"]
+        answer.image,
+        answer.heat,
+        answer.probabilities,
+        explorer.classes,
+        explorer.metrics["network"],
+        language=explorer.language,
     )
     return element("p", words, class_="mk-said") + figure_html(fig, words)

@@ -6,10 +6,17 @@ from typing import Any
 from maskkit import evaluate
 from maskkit.audit.entries import entry
 from maskkit.core import disk, environment, intervals, markdown
+from maskkit.core.messages import translatable
 from maskkit.improve.recipes import Experiment, Trained
 from maskkit.improve.test_sets import TestSet
 
 VERSION = 2  # of improve.json
+LIGHT_NETWORK = translatable("mobilenet_v2 instead of resnet18")
+EXTENSIONS_OF_04 = (  # what the notebook passes to `compare`
+    translatable("the report's augmentation"),
+    translatable("strong augmentation"),
+    translatable("fine-tuned, strong augmentation"),
+)
 Gains = dict[str, dict[str, dict[str, Any]]]  # {extension: {test set: entry of `gain`}}
 
 
@@ -23,8 +30,11 @@ def accuracy(trained: Trained, test_set: TestSet, seed: int) -> dict[str, Any]:
     return evaluate.score(round(right.sum()), len(right)) | {"accuracy": share, "interval": interval}
 
 
-def gain(words: str, new: Trained, plain: Trained, test_set: TestSet, seed: int) -> dict[str, Any]:
+def gain(extension: str, new: Trained, plain: Trained, test_set: TestSet, seed: int, arch: str = "") -> dict[str, Any]:
     """The gain of a changed recipe on a test set: the paired difference of right answers over splits and photos.
+
+    Args:
+        extension: what was changed, in words; arch: the network, "" where the extension names it.
 
     Returns:
         an entry: value and interval are differences of fractions, -1..1; `answer` is "yes" if the interval lies above
@@ -35,6 +45,7 @@ def gain(words: str, new: Trained, plain: Trained, test_set: TestSet, seed: int)
     answer = "yes" if interval[0] > 0 else "worse" if interval[1] < 0 else "no gain shown"
     n_splits, n = after.shape
     low, high = (format_points(end) for end in interval)
+    words = ", ".join(filter(None, (arch, extension)))
     sentence = (
         f"{words}: {answer}; {format_points(value)} points ({low} to {high}), from {100 * before.mean():.1f} to "
         f"{100 * after.mean():.1f} % of {n} {test_set.words}, paired over {n_splits} splits"
@@ -46,6 +57,8 @@ def gain(words: str, new: Trained, plain: Trained, test_set: TestSet, seed: int)
         sentence,
         test_set=test_set.name,
         words=words,
+        arch=arch,
+        extension=extension,
         splits=n_splits,
         answer=answer,
         before=float(before.mean()),
@@ -53,9 +66,11 @@ def gain(words: str, new: Trained, plain: Trained, test_set: TestSet, seed: int)
     )
 
 
-def gains(words: str, new: Trained, plain: Trained, experiment: Experiment) -> dict[str, dict[str, Any]]:
+def gains(
+    extension: str, new: Trained, plain: Trained, experiment: Experiment, arch: str = ""
+) -> dict[str, dict[str, Any]]:
     """{test set: `gain`} of a changed recipe of one network."""
-    return {each.name: gain(words, new, plain, each, experiment.seed) for each in experiment.sets}
+    return {each.name: gain(extension, new, plain, each, experiment.seed, arch) for each in experiment.sets}
 
 
 def format_points(difference: float) -> str:
@@ -63,18 +78,18 @@ def format_points(difference: float) -> str:
     return f"{100 * difference:+.1f}"
 
 
-def compare(words: str, new: dict[str, Trained], plain: dict[str, Trained], experiment: Experiment) -> Gains:
-    """{"architecture, words": {test set: `gain`}} of a changed recipe, for each architecture."""
-    return {f"{arch}, {words}": gains(f"{arch}, {words}", new[arch], plain[arch], experiment) for arch in plain}
+def compare(extension: str, new: dict[str, Trained], plain: dict[str, Trained], experiment: Experiment) -> Gains:
+    """{"architecture, extension": {test set: `gain`}} of a changed recipe, for each architecture."""
+    return {f"{arch}, {extension}": gains(extension, new[arch], plain[arch], experiment, arch) for arch in plain}
 
 
 def compare_networks(trained: dict[str, Trained], experiment: Experiment) -> Gains:
     """The gain of MobileNetV2 over ResNet18, as of `compare`; empty if one of them was not trained."""
-    words, pair = "mobilenet_v2 instead of resnet18", ("mobilenet_v2", "resnet18")
+    pair = ("mobilenet_v2", "resnet18")
     if any(arch not in trained for arch in pair):
         return {}
     light, heavy = (trained[arch] for arch in pair)
-    return {words: gains(words, light, heavy, experiment)}
+    return {LIGHT_NETWORK: gains(LIGHT_NETWORK, light, heavy, experiment)}
 
 
 def format_table(gains: Gains) -> str:

@@ -249,3 +249,13 @@ def test_the_figures_say_what_they_show(explorer):
     assert "1 label likely wrong" in fig.get_suptitle()
     fig = figures.explained(images[0], np.zeros((2, 2)), np.array([0.3, 0.7]), explorer.classes, "net")
     assert fig.get_suptitle() == "Predicted: without_mask, confidence 70.0 %"
+
+
+def test_the_figures_are_drawn_in_indonesian(explorer):
+    images = [explorer.image(at) for at in (0, 1)]
+    some = explorer.answers[:2]
+    fig = figures.doubts(images, [0, 1], some, ["a", "b"], 2, explorer.classes, "demo", language="id")
+    assert fig.get_suptitle() == "Label yang diragukan: 2 label mungkin keliru"
+    fig = figures.explained(images[0], np.zeros((2, 2)), np.array([0.3, 0.7]), explorer.classes, "net", language="id")
+    assert fig.get_suptitle() == "Prediksi: without_mask, keyakinan 70,0%"
+    assert {axis.get_title(loc="left") for axis in fig.axes} >= {"foto", "jawaban jaringan"}

@@ -1,5 +1,6 @@
 """The figure of speeds is labelled, says what is missing, and leaves the caller's style alone."""
 
+import re
 import warnings
 
 import matplotlib
@@ -8,7 +9,8 @@ import pytest
 import torch
 from conftest import draw_photo
 
-from maskkit.improve import figures
+from maskkit.core import paths
+from maskkit.improve import figures, paired_gains
 from tests.improve.test_speed_table import row
 
 
@@ -56,6 +58,8 @@ def gain_of(value, low, high, answer):
         "after": 0.9 + value,
         "words": "an extension",
         "test_set": "unseen",
+        "arch": "resnet18",
+        "extension": "strong augmentation",
     }
 
 
@@ -111,3 +115,47 @@ def test_views_of_many_classes_are_of_the_first_by_name():
     for wanted in ("4 of 30 classes shown", "class 1\n", "class 4\n"):
         assert wanted in words(fig)
     assert "class 10\n" not in words(fig)
+
+
+def test_figures_are_drawn_in_indonesian():
+    found = {
+        "a": {"unseen": gain_of(0.05, 0.01, 0.09, "yes"), "street_camera": gain_of(0.01, -0.02, 0.04, "no gain shown")}
+    }
+    epoch = {
+        "train_loss": 0.5,
+        "train_accuracy": 0.8,
+        "val_loss": 0.4,
+        "val_accuracy": 0.9,
+        "val_correct": 36,
+        "epoch": 1,
+    }
+    drawn = {
+        figures.gains(found, "demo", figures.TITLES_OF_04[1], language="id"): (
+            "Manfaat setiap usulan pengembangan",
+            "resnet18, augmentasi kuat",
+            "+5,0 (+1,0 s.d. +9,0), dari 90,0 ke 95,0%: ya",
+            "tidak terbukti lebih baik",
+            "foto yang belum pernah dilihat",
+        ),
+        figures.views([draw_photo(0)], [0], ("a", "b"), ("report", "street"), "demo", 0, language="id"): (
+            "Variasi augmentasi",
+            "dari laporan",
+            "kamera jalan",
+            "variasi 4",
+        ),
+        figures.tails({"resnet18": [epoch]}, "demo", language="id"): (
+            "Fine-tuning tahap terakhir",
+            "resnet18: akurasi",
+        ),
+        figures.speeds([row("a", {1: [10, 10, 10]})], language="id"): ("Kecepatan jaringan", "foto per detik"),
+    }
+    for fig, wanted in drawn.items():
+        for text in wanted:
+            assert text in words(fig)
+
+
+def test_titles_and_extensions_of_the_notebook_have_translations():
+    notebook = (paths.NOTEBOOKS / "04_improve.ipynb").read_text(encoding="utf-8")
+    known = {*figures.TITLES_OF_04, *paired_gains.EXTENSIONS_OF_04}
+    passed = re.findall(r'(?:paired_gains\.compare\(|title = )\\"(.*?)\\"', notebook)
+    assert len(passed) == 5 and set(passed) <= known
