@@ -178,6 +178,39 @@ def feature_vector(image: Image.Image, values: np.ndarray, photos: str, arch: st
 
 
 @styled
+def neighbours(
+    images: Sequence[tuple[Image.Image, Image.Image]],
+    labels: Sequence[tuple[int, int]],
+    classes: Sequence[str],
+    same: tuple[int, int],
+    photos: str,
+    arch: str,
+    *,
+    language: str = "en",
+) -> Figure:
+    """Validation photos, each above the training photo with the most similar features.
+
+    Args:
+        images: PIL RGB images, pairs (validation photo, training photo); labels: places in `classes`, pairs like them.
+        same: (validation photos whose most similar training photo has their label, all validation photos).
+    """
+    fig, grid = figure(1.9 * max(4, len(images)), 4.3, 2, max(4, len(images)))
+    styles, names = class_styles(classes), class_labels(classes, 18)
+    for axis in grid.flat:
+        axis.set_axis_off()
+    for column, pair, (true, found) in zip(grid.T, images, labels, strict=False):
+        for axis, image, at in zip(column, pair, (true, found), strict=True):
+            picture(axis, image, styles[at][0], 1.4 if true == found else 3.2, dashed=true != found)
+            axis.set_title(names[at], color=styles[at][0], fontsize=9.5)
+        column[1].set_xlabel("✓" if true == found else "✗", fontsize=11)
+    grid[0, 0].set_ylabel(phrase("validation"))
+    grid[1, 0].set_ylabel(phrase("most similar"))
+    title = phrase("The most similar training photo has the same label for {n} of {of} photos", n=same[0], of=same[1])
+    heading(fig, title, f"{title_label(arch)} · {title_label(photos)}")
+    return fig
+
+
+@styled
 def training_curves(history: list[dict[str, Any]], photos: str, arch: str, *, language: str = "en") -> Figure:
     """Loss and accuracy of both parts over the epochs, the best epoch marked (the report's figure 1).
 

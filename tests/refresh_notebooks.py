@@ -18,6 +18,7 @@ from maskkit.runner import notebooks
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 TAG = "thumbnail"
+RESULT = "03_evaluate.png"  # the picture that 01_prepare begins with
 KINDS = ("image/png", "image/jpeg")
 SIDES_PX = (960, 600)  # no picture is wider or higher; README shows them at a quarter
 
@@ -29,6 +30,7 @@ def refresh() -> None:
         if name in notebooks.IN_README:
             write_thumbnail(paths.NOTEBOOKS / name, paths.ROOT / "docs" / "figures")
         print(f"{name}: refreshed")
+    attach_result(paths.NOTEBOOKS / "01_prepare.ipynb", paths.ROOT / "docs" / "figures" / RESULT)
 
 
 def refresh_notebook(path: Path) -> None:
@@ -66,6 +68,14 @@ def clean_outputs(outputs: list[nbformat.NotebookNode]) -> list[nbformat.Noteboo
         else:
             kept.append(output)
     return kept
+
+
+def attach_result(path: Path, picture: Path) -> None:
+    """Put 03_evaluate's picture into the notebook's cell that shows what will come out."""
+    notebook = nbformat.read(path, 4)
+    (cell,) = (cell for cell in notebook.cells if f"(attachment:{RESULT})" in cell.source)
+    cell.attachments = {RESULT: {"image/png": base64.b64encode(picture.read_bytes()).decode()}}
+    disk.write_text(path, nbformat.writes(notebook) + "\n")
 
 
 def write_thumbnail(notebook: Path, folder: Path) -> None:

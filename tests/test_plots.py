@@ -416,3 +416,11 @@ def test_a_figure_speaks_the_language_it_is_given_and_leaves_none_behind():
 def test_a_figure_in_a_language_that_is_none_of_ours_is_refused():
     with pytest.raises(ValueError, match="LANGUAGE"):
         plots.scores({}, language="fr")
+
+
+def test_neighbours_are_marked_by_whether_their_labels_are_equal():
+    pairs = [(Image.new("RGB", (40, 50)), Image.new("RGB", (60, 50)))] * 2
+    fig = plots.neighbours(pairs, [(0, 0), (1, 0)], REPORT, (38, 40), "demo", "resnet18", language="id")
+    assert fig.get_suptitle() == "Foto latih yang paling mirip berlabel sama untuk 38 dari 40 foto"
+    below = [axis.get_xlabel() for axis in fig.axes if axis.images]
+    assert below == ["", "", "✓", "✗"] and sum(bool(axis.images) for axis in fig.axes) == 4

@@ -1,3 +1,5 @@
+import base64
+
 import nbformat
 import numpy as np
 import pytest
@@ -19,6 +21,13 @@ def test_readme_s_picture_is_the_committed_notebook_s_figure(tmp_path, name):
     assert fresh.shape == committed.shape and fresh.shape[1] <= 960 and fresh.shape[0] <= 600
     assert np.abs(fresh - committed).mean() < 1  # another Pillow may round, and choose its colours, otherwise
     assert f"docs/figures/{picture}" in (paths.ROOT / "README.md").read_text()
+
+
+def test_the_first_notebook_begins_with_the_picture_of_the_third():
+    cells = nbformat.read(paths.NOTEBOOKS / "01_prepare.ipynb", 4).cells
+    (attached,) = (cell.attachments for cell in cells if "attachments" in cell)
+    picture = (paths.ROOT / "docs" / "figures" / refresh_notebooks.RESULT).read_bytes()
+    assert base64.b64decode(attached[refresh_notebooks.RESULT]["image/png"]) == picture
 
 
 def test_a_notebook_without_a_figure_to_stand_for_it_is_named(tmp_path):
