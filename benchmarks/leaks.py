@@ -21,6 +21,23 @@ from maskkit.core import disk, environment, memory, paths
 from maskkit.sources import folders
 
 
+def agreement(groups, truth):
+    """(recall, precision) of detected groups over pairs of photos, compared with the true groups.
+
+    Args:
+        groups: int (n,), detected; truth: text (n,), the true group; "" for a distractor, which has no version in a
+            true group, and possibly versions among other distractors.
+
+    Returns:
+        fractions 0..1, None if there is no pair to divide by; pairs among distractors do not count.
+    """
+    listed = truth != ""
+    right = leaks.count_pairs(groups[listed], truth[listed])
+    joined = leaks.count_pairs(groups) - leaks.count_pairs(groups[~listed])
+    total = leaks.count_pairs(truth[listed])
+    return (right / total if total else None), (right / joined if joined else None)
+
+
 def detectors(photos, backbone):
     """{name: (pairs (m, 2), score of each, thresholds from strict to loose)}; a pair counts from its threshold on."""
     usable = photos.column("deviation") >= leaks.FLAT
@@ -70,7 +87,7 @@ def curve(pairs, score, thresholds, truth, seen):
     rows = []
     for threshold in thresholds:
         groups = leaks.components(len(truth), pairs[score >= threshold])
-        recall, precision = leaks.agreement(groups[seen], truth[seen])
+        recall, precision = agreement(groups[seen], truth[seen])
         rows.append({"threshold": threshold, "recall": recall, "precision": precision})
     return rows
 
@@ -100,7 +117,7 @@ def main():
     tuning = np.random.default_rng(0).permutation(names)[: len(names) // 2]
     tuned_on, measured_on = np.isin(truth, tuning) | (truth == ""), ~np.isin(truth, tuning)
     together = [pairs[score >= IN_USE[name]] for name, (pairs, score, _) in found.items() if name in IN_USE]
-    recall, precision = leaks.agreement(leaks.components(len(truth), *together)[measured_on], truth[measured_on])
+    recall, precision = agreement(leaks.components(len(truth), *together)[measured_on], truth[measured_on])
     result = {
         "n": len(photos),
         "groups": len(names),

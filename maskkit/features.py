@@ -89,9 +89,9 @@ def is_of(module: nn.Module, weight: nn.Parameter) -> bool:
     return any(weight is parameter for parameter in module.parameters())
 
 
-def key(arch: str, fingerprint: str, transform: data.ImageTransform, dtype: str = "float32") -> str:
+def key(arch: str, fingerprint: str, transform: data.ImageTransform) -> str:
     """The cache folder's name: anything that could change a feature changes it."""
-    text = json.dumps([arch, fingerprint, transform.describe(), dtype, decoding.VERSION], sort_keys=True)
+    text = json.dumps([arch, fingerprint, transform.describe(), "float32", decoding.VERSION], sort_keys=True)
     return f"{arch}-{hashlib.sha256(text.encode()).hexdigest()[:24]}"
 
 

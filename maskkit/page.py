@@ -117,9 +117,9 @@ def numbered_classes(classes: list[str]) -> list[str]:
     """'#1 name' of each class that the figures call by its number: its letters lie in none of their fonts."""
     if all(name.isascii() and len(name) <= class_names.SHORT for name in classes):
         return []  # the usual case, without matplotlib
-    from maskkit import plots
+    from maskkit import plot_style
 
-    drawn = plots.class_labels(classes, class_names.SHORT)
+    drawn = plot_style.class_labels(classes, class_names.SHORT)
     numbers = [f"#{place}" for place in range(1, len(classes) + 1)]
     return [
         f"{number} {name}"

@@ -18,6 +18,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib import font_manager
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import ScalarFormatter
 from PIL import Image
@@ -32,6 +33,7 @@ ClassStyle = tuple[str, str, str]  # colour, marker and hatch of a class
 MAX_CLASSES = 12  # with a row each; a figure of more says which it shows, and sums up the others where it can
 TILE_PX = 320  # pictures are drawn at most this large, so that a figure of phone photos stays small
 INK, GREY, LINE, ACCENT = "#1d2733", "#5b6673", "#cfd6de", "#0f6674"
+FILL = LinearSegmentedColormap.from_list("maskkit", ["#f3f5f7", "#d5e8ea", "#6fadb5", ACCENT])
 TURNING = frozenset(range(0x202A, 0x202F))  # marks of writing from right to left and back
 OTHERS_STYLE = (GREY, "o", "")  # of classes summed up
 FIXED_STYLES = {"with_mask": ("#0a6ab0", "o", ""), "without_mask": ("#c2500a", "s", "////")}

@@ -11,8 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from maskkit.audit import leaks
-from maskkit.core import disk
+from maskkit.core import disk, paths
+
+sys.path.append(str(paths.ROOT / "benchmarks"))
+
+import leaks
 
 
 def siblings(run_dir, truth_csv):

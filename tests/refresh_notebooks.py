@@ -18,6 +18,7 @@ from maskkit.runner import notebooks
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 TAG = "thumbnail"
+IN_README = (*notebooks.REPORT, notebooks.IMPROVE, notebooks.TRUST, notebooks.EXPLORE)
 RESULT = "03_evaluate.png"  # the picture that 01_prepare begins with
 KINDS = ("image/png", "image/jpeg")
 SIDES_PX = (960, 600)  # no picture is wider or higher; README shows them at a quarter
@@ -27,7 +28,7 @@ def refresh() -> None:
     """Run every committed notebook top to bottom and store its outputs; then make README's pictures."""
     for name in notebooks.ALL:
         refresh_notebook(paths.NOTEBOOKS / name)
-        if name in notebooks.IN_README:
+        if name in IN_README:
             write_thumbnail(paths.NOTEBOOKS / name, paths.ROOT / "docs" / "figures")
         print(f"{name}: refreshed")
     attach_result(paths.NOTEBOOKS / "01_prepare.ipynb", paths.ROOT / "docs" / "figures" / RESULT)

@@ -2,11 +2,13 @@
 
 import sys
 
+import numpy as np
 import pytest
 
 from maskkit.core import paths
 
 sys.path.append(str(paths.ROOT / "benchmarks"))
+import leaks as leak_benchmark
 import measure
 import networks
 
@@ -67,3 +69,11 @@ def test_the_figure_is_labelled_and_shows_every_row(tmp_path, monkeypatch):
 def test_every_script_says_how_it_is_used(name):
     text = (paths.ROOT / "benchmarks" / f"{name}.py").read_text(encoding="utf-8")
     assert f"usage: python benchmarks/{name}.py" in text and f"results/{name}.json" in text
+
+
+def test_agreement_with_a_list_by_hand():
+    truth = np.array(["a", "a", "a", "b", "b", "", ""])
+    groups = np.array([0, 0, 1, 1, 2, 2, 2])  # of a's 3 pairs one, of b's one none; a with b, b with two distractors
+    assert leak_benchmark.agreement(groups, truth) == (1 / 4, 1 / 4)
+    assert leak_benchmark.agreement(np.arange(7), truth) == (0.0, None)
+    assert leak_benchmark.agreement(np.array([0, 0, 0, 1, 1, 2, 2]), truth) == (1.0, 1.0)

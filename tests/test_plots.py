@@ -12,7 +12,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from maskkit import evaluate, plots
+from maskkit import evaluate, plot_style, plots, saved_figure
 from maskkit.core import intervals
 
 REPORT = ("with_mask", "without_mask")
@@ -191,8 +191,8 @@ def test_scores_show_the_reports_line_for_the_reports_classes_only(classes, expe
 
 
 def test_the_reports_classes_keep_their_look_beside_others():
-    looks = plots.class_styles(ODD[:8] + REPORT)
-    assert looks[-2:] == plots.class_styles(REPORT)
+    looks = plot_style.class_styles(ODD[:8] + REPORT)
+    assert looks[-2:] == plot_style.class_styles(REPORT)
     for part in range(3):
         assert len({look[part] for look in looks}) == 10
 
@@ -221,8 +221,8 @@ def test_mistakes_shows_only_the_wrong_ones_surest_first_and_says_how_many_more(
 
 
 def test_long_names_are_cut_in_the_middle():
-    assert plots.label("0123456789abcdefghij", 9) == "0123…ghij"
-    assert plots.label("short") == "short"
+    assert plot_style.label("0123456789abcdefghij", 9) == "0123…ghij"
+    assert plot_style.label("short") == "short"
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -244,7 +244,7 @@ def test_a_notebook_shows_a_small_picture_of_the_saved_figure(tmp_path, name, ki
     data, size = plots.save(draw(name), tmp_path, name)._repr_mimebundle_()
     assert data["text/plain"] == f"figures/{name}.png"
     with Image.open(io.BytesIO(data[f"image/{kind}"])) as image:
-        assert abs(image.width - plots.SCALE * size[f"image/{kind}"]["width"]) <= 1
+        assert abs(image.width - saved_figure.SCALE * size[f"image/{kind}"]["width"]) <= 1
     if kind == "png":
         assert len(data["image/png"]) < (tmp_path / "figures" / f"{name}.png").stat().st_size
 
@@ -337,7 +337,7 @@ def test_a_matrix_of_a_hundred_classes_shows_the_most_confused_and_the_others_as
     assert sum(cells.values()) + missing == matrix.sum() and missing >= 3
     wrong = matrix.sum(0) + matrix.sum(1) - 2 * matrix.diagonal()
     kept = set(np.argsort(-wrong, kind="stable")[:20].tolist())
-    labels = plots.class_labels(LIKE, 14)
+    labels = plot_style.class_labels(LIKE, 14)
     assert sorted(wrong[[labels.index(name) for name in ticks(fig.axes[0])[:-1]]]) == sorted(wrong[sorted(kept)])
     others = sorted(set(range(100)) - {labels.index(name) for name in ticks(fig.axes[0])[:-1]})
     assert cells["cell 20 20"] == matrix[others, others].sum()
@@ -375,11 +375,11 @@ def test_a_sample_of_many_classes_is_of_the_first_by_name():
 
 
 def test_a_hundred_classes_look_different():
-    assert len(set(plots.class_styles(LIKE))) == 100
+    assert len(set(plot_style.class_styles(LIKE))) == 100
 
 
 def test_names_from_right_to_left_turn_nothing_else():
-    names = plots.class_labels(("كمامة", "بدون كمامة", "a\u202eb"))
+    names = plot_style.class_labels(("كمامة", "بدون كمامة", "a\u202eb"))
     assert names[:2] == ["\u200eكمامة\u200e", "\u200eبدون كمامة\u200e"] and names[2] == "a□b"
 
 

@@ -280,23 +280,6 @@ def count_pairs(*columns: np.ndarray) -> int:
     return int((sizes * (sizes - 1) // 2).sum())
 
 
-def agreement(groups: np.ndarray, truth: np.ndarray) -> tuple[float | None, float | None]:
-    """(recall, precision) of detected groups over pairs of photos, compared with the true groups.
-
-    Args:
-        groups: int (n,), detected; truth: text (n,), the true group; "" for a distractor, which has no version in a
-            true group, and possibly versions among other distractors.
-
-    Returns:
-        fractions 0..1, None if there is no pair to divide by; pairs among distractors do not count.
-    """
-    listed = truth != ""
-    right = count_pairs(groups[listed], truth[listed])
-    joined = count_pairs(groups) - count_pairs(groups[~listed])
-    total = count_pairs(truth[listed])
-    return (right / total if total else None), (right / joined if joined else None)
-
-
 def in_company(groups: np.ndarray) -> np.ndarray:
     """bool (n,): which photos share their group with another photo."""
     return np.bincount(groups)[groups] > 1

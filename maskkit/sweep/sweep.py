@@ -33,7 +33,6 @@ def run(
     notebooks: bool = False,
     retry: Iterable[str] = (),
     print_line: Callable[[str], object] = print,
-    watch: Callable[[Sweep], object] | None = None,
 ) -> Sweep:
     """Compute what of a sweep is not there yet; write runs.csv, the figure and sweep.html.
 
@@ -45,7 +44,6 @@ def run(
         notebooks: run each recipe through 01-03 too, into runs/<name>-<key>.
         retry: keys, or their beginnings, of broken recipes to compute again; "all" for all.
         print_line: takes each line of progress.
-        watch: called with the `Sweep` at each change, beside the progress bar.
 
     Raises:
         FileNotFoundError, ValueError, TypeError: a user's mistake, before anything is computed.
@@ -62,7 +60,7 @@ def run(
     if client is not None:
         cluster.check_workers(client)
     with bar(total=len(recipes), initial=done + broken, unit=" recipes") as progress:
-        recorder = Recorder(sweep, folder, progress, watch)
+        recorder = Recorder(sweep, folder, progress)
         recorder.show(force=True)
         try:
             compute(todo, folder, client, recorder, print_line)
@@ -90,12 +88,10 @@ def match_broken(retry: Iterable[str], broken: list[str]) -> set[str]:
 
 
 class Recorder:
-    """Writes each outcome; keeps runs.csv, the bar and whoever watches up to date at most once in SECONDS."""
+    """Writes each outcome; keeps runs.csv and the bar up to date at most once in SECONDS."""
 
-    def __init__(
-        self, sweep: Sweep, folder: SweepFolder, progress: Any, watch: Callable[[Sweep], object] | None
-    ) -> None:
-        self.sweep, self.folder, self.progress, self.watch = sweep, folder, progress, watch
+    def __init__(self, sweep: Sweep, folder: SweepFolder, progress: Any) -> None:
+        self.sweep, self.folder, self.progress = sweep, folder, progress
         self.shown_at = -math.inf
 
     def record(self, key: str, outcome: jobs.Outcome, notes: dict[str, str]) -> None:
@@ -110,8 +106,6 @@ class Recorder:
         rows = list(self.sweep.rows.values())
         disk.write_csv(self.folder.path / "runs.csv", rows, list(rows[0]))
         self.progress.update(len(rows) - self.sweep.counts["open"] - self.progress.n)
-        if self.watch:
-            self.watch(self.sweep)
         self.shown_at = time.monotonic()
 
 

@@ -111,11 +111,3 @@ def test_groups_pairs_and_who_was_seen_before():
     assert leaks.pairs_within(groups, parts, np.zeros(7)) == (4, 3, 0)
     seen = leaks.seen_before(groups, parts == "train")
     assert seen.tolist() == [False, False, True, False, False, True, False]
-
-
-def test_agreement_with_a_list_by_hand():
-    truth = np.array(["a", "a", "a", "b", "b", "", ""])
-    groups = np.array([0, 0, 1, 1, 2, 2, 2])  # of a's 3 pairs one, of b's one none; a with b, b with two distractors
-    assert leaks.agreement(groups, truth) == (1 / 4, 1 / 4)
-    assert leaks.agreement(np.arange(7), truth) == (0.0, None)
-    assert leaks.agreement(np.array([0, 0, 0, 1, 1, 2, 2]), truth) == (1.0, 1.0)

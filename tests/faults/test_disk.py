@@ -7,6 +7,7 @@ import re
 import tempfile
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -57,7 +58,7 @@ def writers(curated, tmp_path):
         "model.safetensors": lambda: checkpoint.save(
             network, run_dir, source=plain, classes=["a", "b"], transform=transform, parameters={}
         ),
-        "figures/x.svg": lambda: plots.save(plots.plt.figure(), run_dir, "x"),
+        "figures/x.svg": lambda: plots.save(plt.figure(), run_dir, "x"),
         "cache shard": lambda: features.write_shard(cache, {"00" * 32: np.zeros(4, np.float32)}),
         "pairs in the cache": lambda: leaks.aligned_once(small, small[:, 0, 0], np.ones(2, bool), cache=cache),
     }

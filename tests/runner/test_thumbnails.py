@@ -7,10 +7,9 @@ import refresh_notebooks
 from PIL import Image
 
 from maskkit.core import paths
-from maskkit.runner import notebooks
 
 
-@pytest.mark.parametrize("name", notebooks.IN_README)
+@pytest.mark.parametrize("name", refresh_notebooks.IN_README)
 def test_readme_s_picture_is_the_committed_notebook_s_figure(tmp_path, name):
     refresh_notebooks.write_thumbnail(paths.NOTEBOOKS / name, tmp_path)
     picture = name.replace(".ipynb", ".png")

@@ -128,17 +128,20 @@ def test_the_command_line(tiny, tmp_path, capsys, monkeypatch):
 
 @pytest.mark.slow
 def test_a_sweep_survives_its_workers_and_agrees_with_one_process(process_client, tiny, tmp_path, monkeypatch):
-    monkeypatch.setattr(sweep, "SECONDS", 0)
     monkeypatch.setattr(extraction, "CHUNK", 4)
     given = tiny | {"EPOCHS": [100, 101], "SEED": [0, 1, 2], "LEARNING_RATE": [0.001, 0.01]}
     killed = []
 
-    def kill_one(so_far):
-        if so_far.counts["done"] >= 1 and not killed:
+    def record_and_kill_one(recorder, *outcome):
+        record(recorder, *outcome)
+        if recorder.sweep.counts["done"] >= 1 and not killed:
             killed.append(kill_a_busy_worker(process_client))
 
+    record = sweep.Recorder.record
+    monkeypatch.setattr(sweep.Recorder, "record", record_and_kill_one)
     monkeypatch.setattr(paths, "CACHE", tmp_path / "many")
-    many = sweep.run(given, tmp_path / "many-out", client=process_client, best=False, watch=kill_one)
+    many = sweep.run(given, tmp_path / "many-out", client=process_client, best=False)
+    monkeypatch.setattr(sweep.Recorder, "record", record)
     monkeypatch.setattr(paths, "CACHE", tmp_path / "one")
     with torch_threads(1):
         one = sweep.run(given, tmp_path / "one-out", best=False)

@@ -14,10 +14,10 @@ from maskkit.audit.checks.regions import no_model
 from maskkit.audit.entries import Entry, Message, entry, undefined, with_interval
 from maskkit.audit.recipes import fit_head
 from maskkit.audit.survey import Survey
+from maskkit.confusion_matrix import crosstab, tabulate
 from maskkit.core import intervals
 from maskkit.core.messages import message, reason_of, said, translatable
 from maskkit.plot_style import ACCENT, INK, figure, heading, label, of_classes, phrase, phrase_plural, styled, translate
-from maskkit.plots import crosstab, tabulate
 from maskkit.sources import decoding
 
 LOSSES = (0.05, 0.10)  # below the accuracy on the set's own unseen photos
