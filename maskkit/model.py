@@ -205,7 +205,6 @@ class Backbone(nn.Module):
     def __init__(self, network: nn.Module, arch: str) -> None:
         super().__init__()
         self.network = network
-        self.n_features = head(network, arch).in_features
         self._head = head(network, arch)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:

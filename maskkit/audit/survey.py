@@ -88,7 +88,7 @@ def find_files(source: folders.Source) -> list[dict[str, Any]]:
     return sorted(files, key=lambda row: row["file"])
 
 
-def read(files: list[dict[str, Any]], workers: int | None = None, *, cache: Path | None = None) -> Survey:
+def read(files: list[dict[str, Any]], *, cache: Path | None = None) -> Survey:
     """Survey files of `find_files`; files that cannot be decoded are listed, not an error.
 
     Args:
@@ -99,9 +99,9 @@ def read(files: list[dict[str, Any]], workers: int | None = None, *, cache: Path
     """
     classes = tuple(sorted({row["label"] for row in files}))
     if cache is None:
-        arrays = measure_all(files, workers)
+        arrays = measure_all(files)
     else:
-        arrays = cached("survey", cache_key(files), lambda: measure_all(files, workers), cache=cache)
+        arrays = cached("survey", cache_key(files), lambda: measure_all(files), cache=cache)
     measured = json.loads(arrays.pop("found").tobytes())
     rows, broken = [], []
     for row, measures in zip(files, measured, strict=True):
@@ -113,17 +113,17 @@ def read(files: list[dict[str, Any]], workers: int | None = None, *, cache: Path
     if len(seen) < 2:
         first = f"; the first that failed: {broken[0]['file']}: {broken[0]['reason']}" if broken else ""
         raise ValueError(
-            f"of {len(files)} files {len(rows)} can be decoded as photos, of class {', '.join(seen) or 'none'}; "
+            f"{len(rows)} of {len(files)} files can be decoded as photos, of class {', '.join(seen) or 'none'}; "
             f"an audit needs photos of two classes or more{first}"
         )
     return Survey(classes, rows, broken, **arrays)
 
 
-def measure_all(files: list[dict[str, Any]], workers: int | None) -> dict[str, np.ndarray]:
+def measure_all(files: list[dict[str, Any]]) -> dict[str, np.ndarray]:
     """{ARRAYS of the photos, and "found": JSON, for each file MEASURES or why it cannot be decoded}, numpy arrays."""
     found: list[dict[str, Any] | str] = []
     photos: list[tuple[np.ndarray, ...]] = []
-    measured = parallel.in_threads(measure, [row["path"] for row in files], workers or min(8, parallel.WORKERS))
+    measured = parallel.in_threads(measure, [row["path"] for row in files], min(8, parallel.WORKERS))
     for measures, arrays in bar(measured, total=len(files), desc="reading", unit=" photos"):
         found.append(measures)
         photos += [] if arrays is None else [arrays]

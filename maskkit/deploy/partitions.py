@@ -232,13 +232,13 @@ def columns(faces: FaceOptions | None) -> tuple[str, ...]:
     return predict_faces.columns(faces.every) if faces else predict.COLUMNS
 
 
-def format_csv(rows: Iterable[Mapping[str, Any]], names: Sequence[str] = predict.COLUMNS) -> bytes:
+def format_csv(rows: Iterable[Mapping[str, Any]], names: Sequence[str]) -> bytes:
     text = io.StringIO(newline="")
     collections.deque(predict.write_csv(rows, text, names), maxlen=0)
     return text.getvalue().encode("utf-8", "surrogateescape")
 
 
-def format_parquet(rows: Iterable[Mapping[str, Any]], names: Sequence[str] = predict.COLUMNS) -> bytes:
+def format_parquet(rows: Iterable[Mapping[str, Any]], names: Sequence[str]) -> bytes:
     """Parquet's text must be UTF-8: a file name's other bytes are spelled out as \\udcXX."""
     try:
         import pyarrow

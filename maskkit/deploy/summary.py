@@ -54,13 +54,8 @@ class Summary:
         return self.counts.total()
 
     @property
-    def least_confident(self) -> list[Row]:
-        """Rows of up to SHOWN photos, the lowest confidence first."""
-        return [row for row, _ in self.pictured]
-
-    @property
     def pictured(self) -> list[tuple[Row, Image.Image | None]]:
-        """`least_confident`, each with its picture."""
+        """Rows of up to SHOWN photos, the lowest confidence first, each with its picture."""
         return [(row, picture) for _, _, row, picture in sorted(self._heap, key=lambda entry: entry[:2], reverse=True)]
 
 

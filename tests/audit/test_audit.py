@@ -205,7 +205,7 @@ def test_wrong_folders_are_explained(command, tmp_path):
     code, said = command(tmp_path / "hollow")
     assert code == 2 and "no file" in said
     code, said = command(tmp_path / "texts")
-    assert code == 2 and "of 2 files 0 can be decoded" in said and "x.txt" in said
+    assert code == 2 and "0 of 2 files can be decoded" in said and "x.txt" in said
     assert command(tmp_path / "nowhere")[0] == 2
     code, said = command(tmp_path / "texts", "--model", "nobody")
     assert code == 2 and "nobody" in said

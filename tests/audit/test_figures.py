@@ -11,13 +11,13 @@ import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from conftest import recorded_audit
 from matplotlib.figure import Figure
 from PIL import Image
 
 from maskkit import plots
 from maskkit.audit import figures, overview
 from maskkit.audit.checks import (
-    CHECKS,
     calibration,
     leaks,
     other_source,
@@ -25,8 +25,8 @@ from maskkit.audit.checks import (
     shortcuts,
     split_variance,
 )
-from maskkit.audit.checks.check import Measured
 from maskkit.audit.checks.files import draw_sheet
+from maskkit.audit.entries import judge
 from maskkit.core import intervals
 from maskkit.core.messages import message, said
 from maskkit.plot_style import label
@@ -63,38 +63,28 @@ def entry(value, n=960, result="pass", sentence="It holds.", **more):
 
 
 def unknown(sentence=WHY, **more):
-    return {"value": None, "interval": None, "n": 0, "result": "unknown", "sentence": sentence, **more}
+    found = {"value": None, "interval": None, "n": 0, "result": "unknown"}
+    return {**found, "sentence": sentence, "message": None, **more}
 
 
-RESULTS = {  # title, thresholds, (good, bad) values and sentences
-    "split_variance": ("Split variance", 0.05, 0.2, 0.031, 0.342, "3 of 100 splits alone would reach the report."),
-    "leaks": ("Leaks between the parts", 0.01, 0.05, 0.004, 0.81, "Hardly a held-out photo has a sibling in training."),
-    "shortcuts": ("Shortcuts", 0.6, 0.75, 0.541, 0.688, "Image size alone is right on 54 % of the photos: guessing."),
-    "mouth": ("Does the mouth decide?", 0.8, 0.5, 0.912, 0.43, "Hiding the lower half costs most photos more."),
-    "other_source": ("Another source", 0.9, 0.7, 0.947, 0.62, "Trained here it is right on 95 % of the other photos."),
-    "calibration": ("Calibration", 0.03, 0.1, 0.018, 0.064, "Where it says 90 %, it is right nine times in ten."),
+RESULTS = {  # values of a good set and of a bad one
+    "split_variance": (0.031, 0.342),
+    "leaks": (0.004, 0.81),
+    "shortcuts": (0.541, 0.688),
+    "mouth": (0.912, 0.43),
+    "other_source": (0.947, 0.62),
+    "calibration": (0.018, 0.064),
 }
 
 
-def six_results(bad=False):
-    found = {}
-    for name, (title, passing, failing, good, worse, sentence) in RESULTS.items():
-        value = worse if bad else good
-        small = passing < failing
-        result = "pass" if (value < passing) == small else "fail" if (value > failing) == small else "warning"
-        more = {"title": title, "thresholds": {"pass": passing, "fail": failing}, "reason": "as the literature has it"}
-        found[name] = entry(value, 300 if bad else 960, result, LONG * 2 if bad else sentence, **more)
-    return found
-
-
-def curve_bins(n_bins, bend):
-    bins = []
-    for k in range(n_bins):
-        confidence, n = 0.525 + 0.95 * k / (2 * n_bins), (k + 1) * 12 if k else 0
-        right = round(n * min(1, confidence + bend * (1 - confidence)))
-        interval = list(intervals.wilson(right, n)) if n else None
-        bins.append({"confidence": confidence, "accuracy": right / n if n else None, "n": n, "interval": interval})
-    return bins
+def set_results(audit, bad):
+    """Other values for the results of the recorded audit."""
+    for name, values in RESULTS.items():
+        result, n = audit["results"][name], 300 if bad else 960
+        changed = entry(values[bad], n, sentence=LONG * 2 if bad else "It holds.")
+        limits = result["thresholds"]["pass"], result["thresholds"]["fail"]
+        result |= changed | {"result": judge(changed["interval"], *limits)}
+        result.pop("message", None)
 
 
 def network(arch, skill):
@@ -122,26 +112,14 @@ def hidden(arch, skill, drop):
     return {**found, f"{arch}_mouth": entry(0.5 + drop, arch=arch)}
 
 
-def shortcut(value, kind, title, sees, **more):
-    return entry(value, 992, kind=kind, title=title, sees=sees, measured_on="Test", **more)
-
-
 def sample(kind="good", classes=REPORT):
-    """A realistic audit: "good", "bad", "unknown" (mostly) or "run"."""
+    """The recorded audit with two networks that were measured: "good", "bad", "unknown" (mostly) or "run"."""
     bad, archs = kind == "bad", ("resnet18", "mobilenet_v2")
-    audit = {
-        "version": 4,
-        "checks": [check.describe(Measured()) for check in CHECKS],
-        "photos": "Kaggle 12K",
-        "classes": list(classes),
-        "n": 3792,
-        "arch": "resnet18",
-        "model": "trained here on 160 of them",
-        "scope": "run" if kind == "run" else "whole",
-        "networks": {arch: {"weights": "imagenet", "note": ""} for arch in archs},
-        "results": six_results(bad),
-    }
     skill = 0.87 if bad else 0.965
+    audit = recorded_audit() | {"photos": "Kaggle 12K", "classes": list(classes), "n": 3792, "arch": "resnet18"}
+    audit |= {"scope": "run" if kind == "run" else "whole"}
+    audit["networks"] = {arch: {"weights": "imagenet", "note": ""} for arch in archs}
+    set_results(audit, bad)
     audit["splits"] = {name: found for arch in archs for name, found in network(arch, skill).items()}
     pairs = {"pairs": 1204, "pairs_across_parts": 312, "pairs_across_classes": 7, "groups": 640}
     share = {"sha256": 0.01 * bad, "perceptual_hash": 0.1 * bad, "alignment": 0.8 * bad}
@@ -150,34 +128,12 @@ def sample(kind="good", classes=REPORT):
     audit["leaks"]["all"] = entry(share["alignment"], 3792, **pairs)
     held = {"by_detector": share, "held_out": "Test and Validation"}
     audit["leaks"]["held_out"] = entry(share["alignment"], 1792, **held)
-    audit["shortcuts"] = {
-        "guess": shortcut(1 / len(classes), "guess", "the most frequent class", "nothing"),
-        "width_height": shortcut(0.541, "blind", "width and height", "how many pixels the file has"),
-        "metadata": shortcut(0.688 if bad else 0.5, "blind", "metadata", "EXIF and the format of the file"),
-        "border": shortcut(0.61, "blind", "border", "a frame of 5 % around the photo"),
-        "file_size": shortcut(0.66, "weak", "file size", "bytes per pixel"),
-        "sharpness": shortcut(0.58, "weak", "sharpness", "the variance of the Laplacian"),
-        "thumbnail": shortcut(0.83, "weak", "thumbnail", "8 x 8 grey pixels"),
-        "hog": shortcut(0.9, "weak", "edges (HOG)", "histograms of directions"),
-        "random_network": shortcut(0.87, "weak", "random network", "features of a network that never learned"),
-        "model": shortcut(skill, "real", "resnet18", "the whole photo"),
-    }
     audit["regions"] = {**hidden("resnet18", skill, 0.1 if bad else 0.35), **hidden("mobilenet_v2", skill, 0.3)}
-    n_classes = len(classes)
-    matrix = (np.eye(n_classes, dtype=int) * 150 + (90 if bad else 8)).tolist()
+    matrix = (np.eye(len(classes), dtype=int) * 150 + (90 if bad else 8)).tolist()
     value = matrix[0][0] / sum(matrix[0])
     more = {"folder": "other-masks", "confusion": matrix, "balanced": True, "own": skill}
     forward, backward = entry(value, int(np.sum(matrix)), **more), entry(value - 0.03, 600, **more)
     audit["against"] = {"forward": forward, "backward": backward}
-    rows = [(0.5 + 0.05 * k, 1 - 0.03 * k * (2 if bad else 1)) for k in range(10)]
-    keys = ("threshold", "answered", "error", "n")
-    curve = [dict(zip(keys, (t, a, 0.07 * (1 - t) * (1 + bad), round(3792 * a)), strict=True)) for t, a in rows]
-    curve += [{"threshold": 0.999, "answered": 0.0, "error": None, "n": 0}]
-    audit["calibration"] = {
-        "ece": entry(0.064, 3792, bins=curve_bins(10, -0.5 if bad else 0.5)),
-        "ece_scaled": entry(0.018, 3792, temperature=0.6, bins=curve_bins(10, 0.05)),
-        "dont_know": entry(0.012, 3400, threshold=0.9, answered=0.76, curve=curve),
-    }
     if kind == "unknown":
         reasons = {"leaks": WHY, "shortcuts": WHY, "mouth": "stopped", "other_source": "--against names no folder"}
         for name, why in reasons.items():
@@ -187,8 +143,8 @@ def sample(kind="good", classes=REPORT):
         audit["splits"]["resnet18_unseen"] = audit["splits"]["resnet18_unseen_best"] = unknown("every photo is drawn")
         audit["splits"]["resnet18_best"].update(optimism=None, optimism_interval=None)
         audit["leaks"].update(alignment=unknown(), held_out=unknown("this run has no held-out part"), all=unknown())
-        audit["shortcuts"]["metadata"] = unknown(kind="blind", title="metadata", sees="EXIF")
-        audit["shortcuts"]["model"] = unknown(kind="real", title="resnet18", sees="the whole photo")
+        audit["shortcuts"]["metadata"] |= unknown()
+        audit["shortcuts"]["model"] |= unknown()
         audit["regions"] = {key: row for key, row in audit["regions"].items() if "mobile" not in key}
         audit["regions"]["resnet18_lower_half_mean"] = unknown("interrupted")
         audit["against"]["backward"] = unknown("the other folder has 3 photos")
@@ -335,7 +291,7 @@ def test_what_is_not_measured_is_said_and_never_drawn(name, value):
     audit = sample()
     for section in ("results", *(name for name in FROM_AUDIT if name != "results")):
         for one in audit[section].values():
-            one.update(value=value, interval=None, n=0, result="unknown", sentence="the cat sat on it")
+            one.update(unknown("the cat sat on it", value=value))
     fig = DRAW[name](audit)
     assert "not measured: the cat sat on it" in words(fig)
     for axes in fig.axes:
@@ -368,7 +324,7 @@ def test_results_are_told_apart_without_colour_and_show_value_interval_and_thres
     track, page = fig.axes
     shown = {text.get_text() for text in page.texts}
     assert {"✗", "fail", "!", "warning", "?", "34.2 %", "29.2-39.9 %", "not measured"} <= shown
-    assert {"5 %", "20 %", "60 %", "75 %"} <= {text.get_text() for text in track.texts}
+    assert {"5 %", "20 %", "61.4 %", "72.4 %"} <= {text.get_text() for text in track.texts}
     signs = {line.get_marker() for line in page.lines} - {"None"}
     assert len(signs) == 3
     low, high = audit["results"]["split_variance"]["interval"]
@@ -415,13 +371,15 @@ def test_leaks_count_pairs_and_siblings():
 
 
 def test_shortcuts_are_grouped_and_say_what_each_sees():
-    fig = draw("shortcuts", "bad")
+    audit = sample("bad")
+    fig = shortcuts.draw(audit)
     text = words(fig)
     order = [text.index(part) for part in ("guess: ", "blind: ", "weak: ", "real: ")]
     assert order == sorted(order)
-    assert "8 x 8 grey pixels" in text and "measured on Test · 3,792 photos" in text
+    assert "the photo at 16 x 16 pixels" in text and "measured on 5 folds · 3,792 photos" in text
     lines = [line.get_xdata()[0] for line in fig.axes[0].lines if line.get_marker() == "None"]
-    assert 50 in lines and 87 in lines
+    for share in (100 * audit["shortcuts"][name]["value"] for name in ("guess", "model")):
+        assert share in lines
 
 
 def test_maps_state_their_scale_and_a_flat_or_broken_map_is_none():

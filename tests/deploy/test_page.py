@@ -41,7 +41,7 @@ def test_the_page_shows_the_least_sure_and_says_how_many(tmp_path, monkeypatch):
         row = {"file": str(tmp_path / "x.png"), "label": "c", "probability": 0.99 - 0.02 * step, "note": ""}
         counted.add(row)
         counted.add({"file": f"bad {step}", "label": None, "probability": None, "note": "broken"})
-    assert [round(row["probability"], 2) for row in counted.least_confident] == [0.61, 0.63, 0.65, 0.67, 0.69]
+    assert [round(row["probability"], 2) for row, _ in counted.pictured] == [0.61, 0.63, 0.65, 0.67, 0.69]
     found = Reader(page.write(counted, {"model": "m"}, tmp_path / "page.html"))
     assert "This page shows 5 of the 20 photos" in found.words and "The first 2 of 20." in found.words
     assert found.words.count("bad ") == 2
