@@ -94,8 +94,8 @@ def need_validation(source: folders.Source, split: str) -> None:
     """Raise ValueError where SPLIT is given and the source has no part to validate on."""
     if split == "given" and not source.validation:
         raise ValueError(
-            f"SPLIT='given' needs photos in parts, such as train and val with the same class folders; {source.folder} "
-            "has no validation or test part: use SPLIT='grouped', or name its parts so"
+            "SPLIT='given' needs a training and a validation folder, such as train/ and val/, with the same classes; "
+            f"{source.folder} has no validation or test folder. Use SPLIT='grouped', or rename its folders"
         )
 
 

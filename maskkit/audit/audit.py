@@ -169,7 +169,7 @@ def read_other_source(
     if photos.classes != classes:
         raise ValueError(
             f"--against: {folder} holds the classes {', '.join(photos.classes)}, "
-            f"but the audited photos are {', '.join(classes)}"
+            f"but the audited photos have the classes {', '.join(classes)}"
         )
     return source, photos
 

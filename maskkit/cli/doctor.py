@@ -9,7 +9,7 @@ from maskkit.cli.shared import Commands
 def add(commands: Commands) -> None:
     command = commands.add_parser(
         "doctor",
-        help="what is installed, where things lie, what can be reached, what to do",
+        help="show what is installed, where files are, what can be reached, and what to do",
         description="Versions, device, folders and caches with their sizes, what can be reached, and what to do.",
     )
     command.set_defaults(run=run)

@@ -9,7 +9,7 @@ from maskkit.cli import shared
 def add(commands: shared.Commands) -> None:
     command = commands.add_parser(
         "kaggle",
-        help="write what runs the report on Kaggle, without the internet",
+        help="write the files that run the report on Kaggle without internet access",
         description="Write DIR/dataset (our wheel, the weights) and DIR/notebook (notebooks 01-03 as one), for "
         "Kaggle's command line to upload.",
         epilog="example: maskkit kaggle kaggle --user my-name",

@@ -103,7 +103,7 @@ def print_error(error: Exception) -> int:
         code = 1
     else:
         traceback.print_exception(error)
-        print(f"maskkit: {type(error).__name__}, a fault of maskkit's own; {FAULT}", file=sys.stderr)
+        print(f"maskkit: {type(error).__name__}, a bug in maskkit; {FAULT}", file=sys.stderr)
         return 1
     print(f"maskkit: {error}", file=sys.stderr)
     return code

@@ -183,7 +183,9 @@ def build_wheel(folder: Path) -> None:
         FileNotFoundError: there is no source tree: we run from an installed wheel.
     """
     if not (paths.SOURCE / "pyproject.toml").is_file():
-        raise FileNotFoundError(f"{paths.SOURCE} is no source tree to build a wheel of; run maskkit kaggle in a clone")
+        raise FileNotFoundError(
+            f"{paths.SOURCE} is not a source tree, so no wheel can be built; run maskkit kaggle in a clone"
+        )
     with tempfile.TemporaryDirectory() as copy:
         for name in SOURCES:
             source, target = paths.SOURCE / name, Path(copy, name)

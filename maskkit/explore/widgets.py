@@ -149,7 +149,7 @@ def answer_html(explorer: Explorer, uploaded: Any) -> str:
     try:
         if uploaded["size"] > UPLOAD_LIMIT:
             raise ValueError(
-                f"it has {uploaded['size']:,} bytes, the limit here is {UPLOAD_LIMIT:,}; `maskkit predict` takes any"
+                f"{uploaded['size']:,} bytes; the limit here is {UPLOAD_LIMIT:,}, and `maskkit predict` has none"
             )
         answer = explorer.explain(bytes(uploaded["content"]))
     except ValueError as error:

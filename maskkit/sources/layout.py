@@ -84,8 +84,8 @@ def read_parts(folder: Path, inside: Contents) -> tuple[Parts, list[str]] | None
     unused = [path for path in others if not photo_below(path)]
     if len(others) > len(unused) or (len(named) == 1 and part_of(named[0].name) != TRAIN):
         raise ValueError(
-            f"{folder} holds {join_names(named)}, named like parts of a set, beside {join_names(others)}; parts stand "
-            "beside other parts only, and a class needs another name than train, val or test: rename or move them"
+            f"{folder} holds {join_names(named)}, named like parts of a set, beside {join_names(others)}; only "
+            "parts may lie beside parts, and a class needs another name than train, val or test: rename or move them"
         )
     found: dict[str, tuple[dict[str, Path], list[str]]] = {}
     for path in named:
@@ -155,7 +155,9 @@ def need_apart(folder: Path, classes: dict[str, Path], below: dict[str, "Below"]
     for label, path in classes.items():
         if below[label].set:
             inner = below[label].set
-            raise ValueError(f"{path} is no class: {inner} holds a set of its own; move it, or give it as DATA")
+            raise ValueError(
+                f"{path} is not a class folder: {inner} holds a set of its own; move it, or give it as DATA"
+            )
         if below[label].parts:
             part = below[label].parts[0].name
             raise ValueError(

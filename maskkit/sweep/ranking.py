@@ -1,6 +1,6 @@
 """Which recipes of a sweep are best, and which are as good within noise.
 
-Recipes that differ in their seed only are one setting, repeated. Settings are compared on the photos that both
+Recipes that differ only in their seed are one setting, repeated. Settings are compared on the photos that both
 answered: the difference per photo of the last epoch, and its interval over groups of photos (`intervals.mean`). The
 best epoch is not compared: it was chosen on these photos.
 """

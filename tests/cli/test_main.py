@@ -26,7 +26,7 @@ def test_a_fault_of_our_own_is_said_below_its_traceback(monkeypatch, capsys):
     monkeypatch.setattr(runs_command, "run", lambda arguments: {}["nowhere"])
     assert main.main(["runs"]) == 1
     lines = capsys.readouterr().err.splitlines()
-    assert lines[0].startswith("Traceback") and lines[-1].startswith("maskkit: KeyError, a fault of maskkit's own; ")
+    assert lines[0].startswith("Traceback") and lines[-1].startswith("maskkit: KeyError, a bug in maskkit; ")
 
 
 @pytest.mark.parametrize(

@@ -162,7 +162,7 @@ def test_a_given_split_takes_the_test_part_where_there_is_no_other_and_needs_one
     rows, _ = curate(parts(tmp_path / "1", train=10, testing=3), tmp_path / "run", split="given")
     assert {row["source"].split("/")[0] for row in rows if row["part"] == "val"} == {"testing"}
     for name, root in (("2", parts(tmp_path / "2", train=10)), ("3", fill(tmp_path / "3", TWO, 10, size_px=8))):
-        with pytest.raises(ValueError, match="SPLIT='given' needs photos in parts.* has no validation or test part"):
+        with pytest.raises(ValueError, match="SPLIT='given' needs a training and.* has no validation or test folder"):
             curate(root, tmp_path / name / "run", split="given")
 
 
@@ -253,7 +253,7 @@ def test_siblings_without_photos_that_share_folder_names_are_never_classes(tmp_p
     stops(tmp_path / "2", "2023 and 2024 in .* parts or sources")  # a third folder with photos does not help them
     for name in ("set_a", "set_b"):
         fill(tmp_path / "3" / name, ("WithMask", "without_mask"), 2, size_px=8)
-    stops(tmp_path / "3", "set_a is no class: .*set_a holds a set of its own; move it, or give it as DATA")
+    stops(tmp_path / "3", "set_a is not a class folder: .*set_a holds a set of its own; move it, or give it as DATA")
 
 
 @pytest.mark.parametrize("inner", ["without_mask", "WithoutMask", "Without_Mask", "sub/without_mask"])
@@ -280,13 +280,15 @@ def test_own_classes_come_before_an_old_copy_of_the_12k_layout(tmp_path):
     assert (source.photos, tuple(source.training)) == ("photos", ("a", "b", "c"))
     assert source.remarks == (f"not used: {root / 'old' / 'Face Mask Dataset' / 'Train'} holds a set of its own",)
     (root / "old").rename(root / "a" / "old")
-    stops(root, "photos/a is no class: .*a/old/Face Mask Dataset/Train holds a set of its own; move it")
+    stops(root, "photos/a is not a class folder: .*a/old/Face Mask Dataset/Train holds a set of its own; move it")
 
 
 def test_a_set_beside_too_few_classes_is_named(tmp_path):
     fill(tmp_path / "Face Mask Dataset" / "Train", ("WithMask", "WithoutMask"), 2, size_px=8)
     (tmp_path / "notes").mkdir()
-    stops(tmp_path, "Face Mask Dataset is no class: .*Train holds a set of its own; move it, or give it as DATA")
+    stops(
+        tmp_path, "Face Mask Dataset is not a class folder: .*Train holds a set of its own; move it, or give it as DATA"
+    )
 
 
 def test_classes_that_look_alike_are_hinted_at(tmp_path):
@@ -383,7 +385,7 @@ def test_the_folder_that_was_chosen_is_said(tmp_path, reproduced):
     assert f"photos are drawn from {root / 'train'}; beside it, for measuring: val, test; classes: cat, dog\n" in out
     assert reproduced(tmp_path / "w", SPLIT="given")[2] == "maskkit: kernel\n"
     code, _, err = reproduced(root / "val", SPLIT="given")
-    assert code == 2 and err.startswith("maskkit: SPLIT='given' needs photos in parts")
+    assert code == 2 and err.startswith("maskkit: SPLIT='given' needs a training and a validation folder")
     shutil.rmtree(root / "val" / "dog")
     (root / "val" / "dog").mkdir()
     assert "val/dog holds 0 files; class 'dog' needs at least 1 photo" in reproduced(root, SPLIT="given")[2]
