@@ -28,7 +28,8 @@ def run_recipes(
             continue
         same = outcome.value["last"]["correct"] == sweep.rows[key]["last_correct"]
         disk.write_json(runs.path(name) / "sweep.json", {"key": key, "folder": str(sweep.folder)})
-        print_line(f"runs/{name}: notebooks 01-03 passed, last epoch as the sweep found: {same}")
+        agrees = "has the sweep's score" if same else "has another score than in the sweep"
+        print_line(f"runs/{name}: notebooks 01-03 passed; the last epoch {agrees}")
     return failed
 
 
