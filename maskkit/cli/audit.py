@@ -25,7 +25,9 @@ def add(commands: Commands) -> None:
     command.add_argument("--out", metavar="DIR", help="where to write (default: the run's folder, or runs/audit-NAME)")
     command.add_argument("--device", default="auto", help="auto, cpu or cuda")
     command.add_argument("--seed", type=int, default=0, help="of draws, folds and resamples")
-    command.set_defaults(run=run, interrupted="features computed so far are kept; the same command goes on from there")
+    command.set_defaults(
+        run=run, interrupted="features computed so far are kept; the same command continues from there"
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:

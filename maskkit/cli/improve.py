@@ -11,12 +11,12 @@ def add(commands: shared.Commands) -> None:
         "improve",
         help="run notebook 04_improve in the folder of a run: the report's proposed extensions, measured",
         description="Run notebook 04_improve in the folder of a run (01-03 first where there is none): augmentation, "
-        "a lighter network, the last stages unfrozen, each as a paired gain.",
+        "a lighter network and fine-tuning of the last stages, each measured as a paired gain.",
         epilog="example: maskkit improve --set RUN=mine --set AGAINST=other_photos",
     )
     shared.add_parameters(command, "improve.yaml")
     command.set_defaults(
-        run=run, interrupted="the run's other files are as they were; the same command begins it again"
+        run=run, interrupted="the run's other files are unchanged; the same command starts the notebook again"
     )
 
 

@@ -17,7 +17,7 @@ def add(commands: shared.Commands) -> None:
     command.add_argument("folder", metavar="DIR", help="where dataset/ and notebook/ go")
     shared.add_parameters(command, "report.yaml")
     command.add_argument("--user", required=True, metavar="NAME", help="your Kaggle user name, the owner of both")
-    command.set_defaults(run=run, interrupted="what DIR held is as it was")
+    command.set_defaults(run=run, interrupted="DIR is unchanged")
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -54,9 +54,11 @@ class Parser(argparse.ArgumentParser):
 
 
 def parser() -> Parser:
-    top = Parser(prog="maskkit", description="Repeat the face-mask report; say how far its number holds.")
+    top = Parser(
+        prog="maskkit", description="Repeat the face-mask report, and check how far its accuracy can be trusted."
+    )
     top.add_argument("--version", action="version", version=f"maskkit {__version__}")
-    top.set_defaults(interrupted="what was written before stays")  # what a signal leaves, unless the command says more
+    top.set_defaults(interrupted="files written so far are kept")  # what a signal leaves, unless the command says more
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in COMMANDS:
         importlib.import_module(f"maskkit.cli.{name}").add(commands)

@@ -45,8 +45,8 @@ def add(commands: shared.Commands) -> None:
     shared.add_cluster(command)
     command.set_defaults(
         run=run,
-        interrupted="the rows printed so far hold; of a --csv file what was reached is in FILE.part; with --out the "
-        "same command goes on from the tables that are finished",
+        interrupted="the rows printed so far are valid; those of a --csv file are in FILE.part; with --out the same "
+        "command continues after the finished tables",
     )
 
 

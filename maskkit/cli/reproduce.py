@@ -15,7 +15,7 @@ def add(commands: shared.Commands) -> None:
     )
     shared.add_parameters(command, "report.yaml")
     command.set_defaults(
-        run=run, interrupted="an earlier run of this name is as it was; the same command begins it again"
+        run=run, interrupted="an earlier run of this name is unchanged; the same command starts the run again"
     )
 
 

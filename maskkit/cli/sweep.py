@@ -19,7 +19,7 @@ def add(commands: shared.Commands) -> None:
     command.add_argument("--notebooks", action="store_true", help="run each recipe through the notebooks too")
     command.add_argument("--retry", nargs="+", default=[], metavar="NAME", help="broken recipes to try again, or all")
     shared.add_cluster(command)
-    command.set_defaults(run=run, interrupted="finished recipes are kept; the same command goes on from there")
+    command.set_defaults(run=run, interrupted="finished recipes are kept; the same command continues from there")
 
 
 def run(arguments: argparse.Namespace) -> None:

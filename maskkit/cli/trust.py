@@ -15,7 +15,7 @@ def add(commands: shared.Commands) -> None:
     )
     shared.add_parameters(command, "trust.yaml")
     command.set_defaults(
-        run=run, interrupted="the run's other files are as they were; the same command begins it again"
+        run=run, interrupted="the run's other files are unchanged; the same command starts the notebook again"
     )
 
 

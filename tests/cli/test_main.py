@@ -36,8 +36,8 @@ def test_a_fault_of_our_own_is_said_below_its_traceback(monkeypatch, capsys):
         (ValueError("EPOCHS must be"), 2, "maskkit: EPOCHS must be"),
         (OSError("disk full"), 1, "maskkit: disk full"),
         (MemoryError("too large"), 1, "maskkit: too large"),
-        (KeyboardInterrupt(), 130, "maskkit: interrupted; what was written before stays"),
-        (main.Terminated(), 143, "maskkit: interrupted; what was written before stays"),
+        (KeyboardInterrupt(), 130, "maskkit: interrupted; files written so far are kept"),
+        (main.Terminated(), 143, "maskkit: interrupted; files written so far are kept"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else None,
 )

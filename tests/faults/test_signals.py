@@ -93,7 +93,7 @@ def test_a_signal_inside_a_notebook_ends_its_kernel_and_says_so(project, name):
     child.send_signal(number)
     _, error = child.communicate(timeout=WAIT)
     assert child.returncode == code and "Traceback" not in error
-    assert error.splitlines()[-1].startswith("maskkit: interrupted; an earlier run of this name is as it was")
+    assert error.splitlines()[-1].startswith("maskkit: interrupted; an earlier run of this name is unchanged")
     assert not alive(kernel)
 
 
