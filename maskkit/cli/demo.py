@@ -18,7 +18,8 @@ def add(commands: shared.Commands) -> None:
         "--threshold",
         type=float,
         metavar="P",
-        help='a face whose probability is below it is called "not sure" (default: 0.8)',
+        default=0.8,  # docs/faces.md has the shares of right answers above and below it
+        help='a face whose probability is below it is called "not sure" (default: %(default)s)',
     )
     command.add_argument("--port", type=int, default=7860, metavar="N", help="default: 7860; 0 takes any free one")
     command.add_argument("--device", default="auto", help="auto, cpu or cuda")
@@ -30,16 +31,12 @@ def run(arguments: argparse.Namespace) -> None:
     from pathlib import Path
 
     from maskkit import runs
-    from maskkit.deploy import classifier, demo, demo_server, face_finder
+    from maskkit.deploy import demo, demo_server, face_finder
 
-    threshold = demo.THRESHOLD if arguments.threshold is None else arguments.threshold
     run_dir = runs.find(arguments.model)
-    judge = demo.Judge(
-        face_finder.load(),
-        classifier.from_run(run_dir, arguments.device),
-        demo.load_explainer(run_dir, arguments.device),
-        threshold,
-    )
+    demo_server.need_gradio()  # before the model, which takes seconds
+    find = face_finder.load()
+    judge = demo.Judge(find, *demo.load_model(run_dir, arguments.device), arguments.threshold)
     with demo_server.listen(arguments.port) as listener, tempfile.TemporaryDirectory(prefix="maskkit-demo-") as folder:
         application = demo_server.build(judge, Path(folder))
         print(f"open http://{demo_server.HOST}:{listener.getsockname()[1]} in a browser; Ctrl+C ends the demo")

@@ -15,6 +15,7 @@ from maskkit.cli.output import print_message, short_path
 
 if TYPE_CHECKING:
     from maskkit.deploy.classifier import Classifier
+    from maskkit.deploy.face_finder import Finder
     from maskkit.deploy.summary import Summary
 
 NAMES_AS_THEY_ARE = "surrogateescape"  # also those that are not UTF-8
@@ -69,18 +70,20 @@ def run(arguments: argparse.Namespace) -> None:
 def write_table(arguments: argparse.Namespace) -> None:
     """One table of all photos, and with `--html` a page."""
     from maskkit.core import disk, progress
-    from maskkit.deploy import page, predict, predict_faces
+    from maskkit.deploy import face_finder, page, predict, predict_faces
     from maskkit.deploy.summary import Summary
 
     if arguments.html:
         disk.check_writable(Path(arguments.html).parent)  # not after thousands of photos
     files = find_photos(arguments)
+    find = face_finder.load() if arguments.faces else None  # before the model: it is what may not be installed
     classifier = load_classifier(arguments)
     summary = Summary(classifier.classes, "face" if arguments.faces else "photo")
     apart = bool(arguments.csv) or not sys.stdout.isatty()  # a table on the terminal and a bar would mix
     listed = progress.bar(files, show=apart, desc="predicting", unit=" files")
-    if arguments.faces:
-        answers, columns = judge_faces(arguments, listed, classifier, summary), predict_faces.columns(arguments.every)
+    if find:
+        answers = judge_faces(arguments, listed, find, classifier, summary)
+        columns = predict_faces.columns(arguments.every)
     else:
         answers, columns = judge_photos(listed, classifier, summary), predict.COLUMNS
     with open_table(arguments.csv) as table:
@@ -106,12 +109,16 @@ def judge_photos(files: Iterable[str], classifier: "Classifier", summary: "Summa
 
 
 def judge_faces(
-    arguments: argparse.Namespace, files: Iterable[str], classifier: "Classifier", summary: "Summary"
+    arguments: argparse.Namespace,
+    files: Iterable[str],
+    find: "Finder",
+    classifier: "Classifier",
+    summary: "Summary",
 ) -> Iterator[Mapping[str, Any]]:
     """A row for each face, added to the summary, and the pictures with `--draw`."""
-    from maskkit.deploy import draw_faces, face_finder, predict_faces
+    from maskkit.deploy import draw_faces, predict_faces
 
-    for judged in predict_faces.predict(files, face_finder.load(), classifier, arguments.every):
+    for judged in predict_faces.predict(files, find, classifier, arguments.every):
         if arguments.draw:
             draw_faces.write(judged, classifier.classes, arguments.draw)
         for row, face in itertools.zip_longest(judged.rows(), judged.faces):
@@ -184,6 +191,8 @@ def write_partitions(arguments: argparse.Namespace) -> None:
             "go without --onnx, --csv and --html"
         )
     files = find_photos(arguments)
+    if arguments.faces:
+        partitions.load_finder()  # what may not be installed is said before workers start
     with (
         cluster.open_client(arguments.cluster, arguments.workers) as client,
         progress.bar(total=len(files), desc="predicting", unit=" files") as bar,

@@ -4,10 +4,14 @@ import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,10 +31,19 @@ class Classifier:
 
 
 def from_run(run_dir: Path, device: str = "auto") -> Classifier:
-    """The model of a run's folder, of which model.safetensors and model.json are enough.
+    """The model of a run's folder, as `load_network` reads it.
 
-    Photos pass the faster form that features are computed with (`model.for_inference`); probabilities agree with the
-    saved network's to 1e-4.
+    Raises:
+        FileNotFoundError, ValueError: as `checkpoint.load`.
+    """
+    return of_network(run_dir.resolve().name, *load_network(run_dir, device))
+
+
+def load_network(run_dir: Path, device: str) -> tuple["nn.Module", dict[str, Any], "torch.device"]:
+    """A run's network on a device, and its model.json; the folder's model.safetensors and model.json are enough.
+
+    It is the faster form that features are computed with (`model.for_inference`); probabilities agree with the saved
+    network's to 1e-4.
 
     Args:
         device: as parameter DEVICE.
@@ -38,28 +51,30 @@ def from_run(run_dir: Path, device: str = "auto") -> Classifier:
     Raises:
         FileNotFoundError, ValueError: as `checkpoint.load`.
     """
-    import torch
-
     from maskkit import checkpoint, model
-    from maskkit.core import batches
-    from maskkit.features import BATCH
 
     trained, description = checkpoint.load(run_dir)
     torch_device = model.device(device)
-    network = model.for_inference(trained).to(torch_device)
+    return model.for_inference(trained).to(torch_device), description, torch_device
+
+
+def of_network(name: str, network: "nn.Module", description: dict[str, Any], device: "torch.device") -> Classifier:
+    """The classifier of what `load_network` returns. name: of the model, for pages."""
+    import torch
+
+    from maskkit.core import batches
+    from maskkit.features import BATCH
 
     @torch.inference_mode()
     def classify(images: list[torch.Tensor]) -> np.ndarray:
-        return batches.forward(network, torch.stack(images), torch_device).softmax(1).numpy()
+        return batches.forward(network, torch.stack(images), device).softmax(1).numpy()
 
     about = {
-        "model": run_dir.resolve().name,
+        "model": name,
         "network": description["arch"],
         "model_sha256": description.get("model_sha256", "not recorded"),
     }
-    return Classifier(
-        tuple(description["classes"]), description["transform"], classify, BATCH[torch_device.type], about
-    )
+    return Classifier(tuple(description["classes"]), description["transform"], classify, BATCH[device.type], about)
 
 
 def from_onnx(path: Path) -> Classifier:

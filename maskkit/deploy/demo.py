@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from maskkit.core.messages import plural
-from maskkit.deploy import draw_faces, predict_faces
+from maskkit.deploy import classifier, draw_faces, predict_faces
 from maskkit.deploy.classifier import Classifier
 from maskkit.deploy.face_finder import Finder
 from maskkit.deploy.predict_faces import JudgedFace
@@ -19,7 +19,6 @@ from maskkit.html.render import render
 from maskkit.sources import decoding
 
 NOT_SURE = "not sure"
-THRESHOLD = 0.8  # docs/faces.md has the shares of right answers above and below it
 MAX_MAPS = 6  # an occlusion map takes 50 answers of the network
 MAX_CARDS = 24  # of hundreds of faces; all have a box in the picture
 PICTURE_PX, CROP_PX = 1200, 224  # the longer sides of what the page shows
@@ -36,30 +35,27 @@ class Judge:
     find: Finder
     classifier: Classifier
     explain: Explainer
-    threshold: float = THRESHOLD
+    threshold: float
 
     def __post_init__(self) -> None:
         if not 0 <= self.threshold <= 1:
             raise ValueError(f"--threshold takes 0 to 1, got {self.threshold:g}")
 
 
-def load_explainer(run_dir: Path, device: str = "auto") -> Explainer:
-    """Occlusion maps by the network of a run.
+def load_model(run_dir: Path, device: str = "auto") -> tuple[Classifier, Explainer]:
+    """The answers and the occlusion maps of a run's network, which is loaded once.
 
     Raises:
         FileNotFoundError, ValueError: as `checkpoint.load`.
     """
-    from maskkit import checkpoint, model
     from maskkit.audit import regions
 
-    trained, description = checkpoint.load(run_dir)
-    transform, torch_device = description["transform"], model.device(device)
-    network = model.for_inference(trained).to(torch_device)
+    network, description, torch_device = classifier.load_network(run_dir, device)
 
     def explain(crop: Image.Image, index: int) -> np.ndarray:
-        return regions.occlusion_map(network, transform(crop), index, torch_device)
+        return regions.occlusion_map(network, description["transform"](crop), index, torch_device)
 
-    return explain
+    return classifier.of_network(run_dir.resolve().name, network, description, torch_device), explain
 
 
 def answers(path: str | None, judge: Judge) -> Iterator[str]:

@@ -4,6 +4,7 @@ Gradio answers more addresses than its page needs: some fetch from other hosts, 
 the page's own addresses are served (`guard`), and the browser is told to load from here alone (`POLICY`).
 """
 
+import importlib.util
 import os
 import re
 import socket
@@ -44,6 +45,12 @@ SERVED = re.compile(
 FILE = "/gradio_api/file="
 FONTS = ("system-ui", "Segoe UI", "Roboto", "Noto Sans", "DejaVu Sans", "sans-serif")  # installed ones; none is loaded
 MONO_FONTS = ("ui-monospace", "Menlo", "Consolas", "DejaVu Sans Mono", "monospace")
+
+
+def need_gradio() -> None:
+    """Raise FileNotFoundError where the extra [demo] is not installed; nothing is imported, see OFFLINE."""
+    if importlib.util.find_spec("gradio") is None:
+        raise FileNotFoundError(f"the demo needs gradio: {EXTRA}")
 
 
 def build(judge: demo.Judge, folder: Path) -> "FastAPI":

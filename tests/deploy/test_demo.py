@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from maskkit import checkpoint
 from maskkit.cli import main
 from maskkit.deploy import classifier, demo, demo_server, face_finder
 from tests.deploy.scenes import WALL, street
 
 pytest.importorskip("onnxruntime")
+
+THRESHOLD = 0.8
 
 
 def confident(*probabilities):
@@ -47,7 +50,7 @@ def last(answers):
 
 
 def test_each_face_has_its_label_confidence_and_map_and_below_the_threshold_it_is_not_sure(scene):
-    judge = demo.Judge(face_finder.load(), confident(0.99, 0.05, 0.79, 0.81, 0.9, 0.6), hot_corner)
+    judge = demo.Judge(face_finder.load(), confident(0.99, 0.05, 0.79, 0.81, 0.9, 0.6), hot_corner, THRESHOLD)
     steps = [*demo.answers(scene, judge)]
     assert [step.count("computing ...") for step in steps] == [6, 5, 4, 3, 2, 1, 0]  # the answer first, then the maps
     shown = last(steps)
@@ -76,7 +79,7 @@ def test_a_threshold_that_is_no_probability_is_refused():
 
 
 def test_a_picture_without_a_face_is_said_and_the_model_is_not_asked(wall):
-    shown = last(demo.answers(wall, demo.Judge(face_finder.load(), confident(), hot_corner)))
+    shown = last(demo.answers(wall, demo.Judge(face_finder.load(), confident(), hot_corner, THRESHOLD)))
     assert "<h2>No face found</h2>" in shown and "only the square around each face reaches the model" in shown
 
 
@@ -85,13 +88,13 @@ def test_a_picture_without_a_face_is_said_and_the_model_is_not_asked(wall):
 )
 def test_a_file_that_is_no_picture_gets_one_clear_message(tmp_path, content, reason):
     (tmp_path / "bad.jpg").write_bytes(content)
-    shown = last(demo.answers(str(tmp_path / "bad.jpg"), demo.Judge(None, None, None)))
+    shown = last(demo.answers(str(tmp_path / "bad.jpg"), demo.Judge(None, None, None, THRESHOLD)))
     assert "<h2>This picture cannot be read</h2>" in shown and reason in shown
 
 
 def test_hundreds_of_faces_have_boxes_and_the_largest_have_cards_and_maps(wall):
     faces = [face_finder.Face(x, y, 8, 8, 0.9) for x in range(0, 290, 10) for y in range(0, 190, 10)]
-    judge = demo.Judge(lambda image: faces, confident(*[0.9] * len(faces)), hot_corner)
+    judge = demo.Judge(lambda image: faces, confident(*[0.9] * len(faces)), hot_corner, THRESHOLD)
     steps = [*demo.answers(wall, judge)]
     assert len(steps) == 1 + demo.MAX_MAPS and "<h2>551 faces: 551 masked</h2>" in steps[-1]
     assert steps[-1].count("<li ") == demo.MAX_CARDS and f"The {demo.MAX_CARDS} largest of 551 faces." in steps[-1]
@@ -106,10 +109,21 @@ def test_the_map_colours_where_hiding_costs_probability_and_nowhere_else():
     assert np.ptp(noise.astype(int), axis=2).max() == 0
 
 
+def test_answers_and_maps_share_one_network(trained, monkeypatch):
+    loaded, load = [], checkpoint.load
+    monkeypatch.setattr(checkpoint, "load", lambda run_dir: loaded.append(run_dir) or load(run_dir))
+    shared, _ = demo.load_model(trained, "cpu")
+    alone = classifier.from_run(trained, "cpu")
+    crop = Image.fromarray(np.random.default_rng(0).integers(0, 255, (50, 50, 3), dtype=np.uint8))
+    answers = [one.classify([one.prepare(crop)]) for one in (shared, alone)]
+    assert len(loaded) == 2 and shared.about == alone.about  # one of each
+    np.testing.assert_allclose(*answers, atol=1e-4)
+
+
 def test_the_map_is_that_of_the_runs_network(trained):
     crop = Image.fromarray(np.random.default_rng(0).integers(0, 255, (50, 50, 3), dtype=np.uint8))
-    found = demo.load_explainer(trained, "cpu")(crop, 0)
-    opposite = demo.load_explainer(trained, "cpu")(crop, 1)
+    _, explain = demo.load_model(trained, "cpu")
+    found, opposite = explain(crop, 0), explain(crop, 1)
     assert found.shape == (7, 7) and np.ptp(found) > 0
     assert np.allclose(found, -opposite, atol=1e-5)  # what one of two classes loses, the other gains
 
@@ -129,7 +143,7 @@ def client(tmp_path, environment):
     """The page as a browser on this machine asks it."""
     pytest.importorskip("gradio")
     testclient = pytest.importorskip("starlette.testclient")
-    judge = demo.Judge(face_finder.load(), confident(*[0.9] * 100), hot_corner)
+    judge = demo.Judge(face_finder.load(), confident(*[0.9] * 100), hot_corner, THRESHOLD)
     own = tmp_path / "own"
     own.mkdir()
     with testclient.TestClient(demo_server.build(judge, own), base_url="http://127.0.0.1") as opened:
@@ -243,6 +257,7 @@ def test_it_listens_on_loopback_only_and_a_taken_port_is_said():
 
 def test_without_the_extra_one_message_says_what_to_install(monkeypatch, capsys, trained, environment):
     monkeypatch.setitem(sys.modules, "gradio", None)
+    monkeypatch.setattr(checkpoint, "load", lambda run_dir: pytest.fail("the model was loaded before"))
     assert main.main(["demo", "--model", str(trained), "--port", "0"]) == 2
     told = capsys.readouterr()
     assert "the demo needs gradio: pip install -e '.[demo]'" in told.err and "Traceback" not in told.err

