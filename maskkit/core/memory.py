@@ -25,6 +25,14 @@ def keep_freed() -> bool:
     return all(taken)
 
 
+def release_freed() -> bool:
+    """Return freed memory to the system, whatever `keep_freed` said; False if the allocator cannot (not glibc)."""
+    try:
+        return bool(ctypes.CDLL(None).malloc_trim(0))
+    except (AttributeError, OSError, TypeError):  # another C library
+        return False
+
+
 def status_mib(field: str, process: int | str = "self") -> float:
     """Return a size of a process (its id), in MiB, from Linux's /proc: VmRSS is held now, VmHWM is the peak.
 

@@ -2,15 +2,17 @@
 
 import dataclasses
 import functools
+import math
 from collections.abc import Iterable, Iterator
 from typing import TypedDict
 
 from PIL import Image
 
-from maskkit.core import parallel
+from maskkit.core import memory, parallel
 from maskkit.deploy import addresses, face_crops, photo_files, video
 from maskkit.deploy.classifier import Classifier
 from maskkit.deploy.face_finder import Face, Finder
+from maskkit.sources import decoding
 
 NO_FACE = "no face found"
 VIDEO = "a video: give --every N to read one of N frames"
@@ -104,7 +106,17 @@ def predict(
     """
     for picture in read_pictures(files, every, folder):
         faces = judge(picture.image, find, classifier) if picture.image else []
+        release_if_large(picture)
         yield JudgedPicture(picture, tuple(faces))
+
+
+def release_if_large(picture: Picture) -> None:
+    """Return to the system what a large picture took: a classifier lets the process keep freed memory.
+
+    Otherwise each thread that decodes would hold as much as its largest photo took.
+    """
+    if math.prod(picture.size) > decoding.LARGE_PIXELS:
+        memory.release_freed()
 
 
 def judge(image: Image.Image, find: Finder, classifier: Classifier) -> list[JudgedFace]:
@@ -138,7 +150,9 @@ def read_picture(folder: str, name: str) -> Picture:
         image, size = photo_files.read_sized(path)
     except ValueError as error:
         return Picture(name, None, (0, 0), str(error))
-    return Picture(name, image, size)
+    picture = Picture(name, image, size)
+    release_if_large(picture)
+    return picture
 
 
 def read_video(folder: str, name: str, every: int) -> Iterator[Picture]:

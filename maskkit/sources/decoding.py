@@ -4,6 +4,7 @@ import contextlib
 import os
 import stat
 import struct
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,6 +31,9 @@ from maskkit.sources.decoding_error import DecodingError
 # What `decode` reads, by Pillow's names. The place of a name is a feature of the audit, so a new one comes last.
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF", "HEIF", "JPEG2000")
 MAX_PIXELS = 50_000_000  # 50 megapixels: larger than a phone's photo, small enough for one photo's tensors
+# Above it photos are decoded one at a time: one of 48 megapixels takes 200 MB until it is reduced.
+LARGE_PIXELS = 12_000_000
+one_large = threading.Lock()
 VERSION = 2  # of the pixels: raise it where a file that was decoded before gives others, for the caches
 # What the parsers raise on damaged bytes, beside ValueError: the first three often, the others once in thousands.
 BROKEN = (OSError, SyntaxError, EOFError, TypeError, AttributeError, LookupError, ArithmeticError, struct.error,
@@ -72,13 +76,23 @@ def decode_sized(file: BinaryIO) -> tuple[Image.Image, tuple[int, int]]:
             check_png(opened)
         elif opened.format == "JPEG2000":
             check_jpeg2000(opened, file)
-        load(opened)
-        check_size(opened)  # a HEIF container may say less than what lies inside
-        image = turned(opened)
-        if image.mode in ("L", "RGB") and not image.has_transparency_data:
-            # in this order where it may be: a few bytes can stand for 50 megapixels
-            return to_rgb(reduced(image)), image.size
-        return reduced(to_rgb(image)), image.size
+        is_large = opened.width * opened.height > LARGE_PIXELS
+        with one_large if is_large else contextlib.nullcontext():
+            load(opened)
+            check_size(opened)  # a HEIF container may say less than what lies inside
+            return upright_rgb(opened)
+
+
+def upright_rgb(opened: Image.Image) -> tuple[Image.Image, tuple[int, int]]:
+    """A decoded photo turned, reduced and as RGB, and its upright size before; reduced first where that is the same."""
+    is_plain = opened.mode in ("L", "RGB") and not opened.has_transparency_data
+    factor = reduction(opened)
+    if is_plain and all(side % factor == 0 for side in opened.size):
+        image = turned(opened, reduced(opened))
+        return to_rgb(image), (image.width * factor, image.height * factor)
+    image = turned(opened, opened)
+    # in this order where it may be: a few bytes can stand for 50 megapixels
+    return to_rgb(reduced(image)) if is_plain else reduced(to_rgb(image)), image.size
 
 
 def check_size(image: Image.Image) -> None:
@@ -90,8 +104,13 @@ def check_size(image: Image.Image) -> None:
 
 def reduced(image: Image.Image) -> Image.Image:
     """An image whose longer side is below twice 2,048 pixels, reduced by a whole factor where it is not."""
-    factor = max(image.size) // 2048
+    factor = reduction(image)
     return Image.Image.reduce(image, factor) if factor > 1 else image  # a JPEG 2000's own `reduce` is a number
+
+
+def reduction(image: Image.Image) -> int:
+    """The whole factor by which an image is reduced, 1 or more."""
+    return max(1, max(image.size) // 2048)
 
 
 # --- kinds --------------------------------------------------------------------------------------
@@ -227,11 +246,11 @@ def check_jpeg2000(image: Image.Image, file: BinaryIO) -> None:
         )
 
 
-def turned(image: Image.Image) -> Image.Image:
-    """The image turned as its EXIF data say. Like browsers, this ignores other data, such as XMP."""
-    content = image.info.get("exif")
-    if content is None and "Raw profile type exif" in image.info:  # ImageMagick's, in PNG
-        content = bytes.fromhex("".join(image.info["Raw profile type exif"].split("\n")[3:]))
+def turned(opened: Image.Image, image: Image.Image) -> Image.Image:
+    """An image turned as the EXIF data of its file say. Like browsers, this ignores other data, such as XMP."""
+    content = opened.info.get("exif")
+    if content is None and "Raw profile type exif" in opened.info:  # ImageMagick's, in PNG
+        content = bytes.fromhex("".join(opened.info["Raw profile type exif"].split("\n")[3:]))
     exif = Image.Exif()
     exif.load(content or b"")
     method = TURNS.get(exif.get(ExifTags.Base.Orientation, 1))

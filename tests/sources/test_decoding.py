@@ -5,6 +5,8 @@ import io
 import itertools
 import re
 import struct
+import threading
+import time
 import zlib
 
 import cv2
@@ -14,7 +16,7 @@ import pytest
 import tifffile
 from conftest import draw_photo
 from odd_files import chunk, lzw, pack_bits, packed, png, tiff
-from PIL import ExifTags, Image, ImageOps, PngImagePlugin
+from PIL import BmpImagePlugin, ExifTags, Image, ImageOps, PngImagePlugin
 
 from maskkit.sources import decoding
 
@@ -498,3 +500,62 @@ def test_a_png_with_alpha_lies_on_white(bits, colour):
     part = values[..., -1:] / (2**bits - 1)
     wanted = values[..., :-1] / (2**bits - 1) * 255 * part + 255 * (1 - part)
     assert far(decoded(png(values, bits, colour)), np.broadcast_to(wanted, (6, 9, 3))) <= 2
+
+
+# --- large photos -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def held(monkeypatch):
+    """The most pixels of BMP files that lay decoded in memory at once, each from its decoding's start to its end."""
+    counted = {"now": 0, "most": 0}
+    guard = threading.Lock()
+
+    def add(pixels):
+        with guard:
+            counted["now"] += pixels
+            counted["most"] = max(counted.values())
+
+    class Counted(BmpImagePlugin.BmpImageFile):
+        def load(self):
+            if "counted" not in self.info:  # Pillow calls this before everything that it does with an image
+                self.info["counted"] = True
+                add(self.width * self.height)
+                time.sleep(0.05)  # so that other threads would come in between
+            return super().load()
+
+    monkeypatch.setitem(decoding.OPENERS, "BMP", Counted)
+    upright = decoding.upright_rgb
+
+    def release(opened):
+        answer = upright(opened)
+        add(-opened.width * opened.height)
+        return answer
+
+    monkeypatch.setattr(decoding, "upright_rgb", release)
+    return counted
+
+
+@pytest.mark.parametrize(("limit", "at_once"), [(1000, 1), (10_000, 4)])
+def test_large_photos_are_decoded_one_at_a_time(held, monkeypatch, limit, at_once):
+    monkeypatch.setattr(decoding, "LARGE_PIXELS", limit)
+    photo = encoded(Image.new("RGB", (100, 100)), "BMP")
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        read = [*pool.map(lambda _: decoding.decode_sized(io.BytesIO(photo)), range(8))]
+    assert held["most"] == at_once * 100 * 100 and [size for _, size in read] == [(100, 100)] * 8
+
+
+def test_a_large_photo_is_turned_after_it_is_reduced_which_gives_the_same_pixels(monkeypatch):
+    chance = np.random.default_rng(0)
+    sizes, transpose = [], Image.Image.transpose
+    monkeypatch.setattr(
+        Image.Image, "transpose", lambda image, turn: sizes.append(image.size) or transpose(image, turn)
+    )
+    for size in ((4200, 10), (4201, 9)):  # the first has sides of which a half is a whole number
+        photo = Image.fromarray(chance.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8))
+        exif = Image.Exif()
+        exif[ExifTags.Base.Orientation] = 6
+        image, upright = decoding.decode_sized(io.BytesIO(encoded(photo, "PNG", exif=exif)))
+        expected = transpose(photo, Image.Transpose.ROTATE_270).reduce(2)
+        assert upright == size[::-1] and np.array_equal(np.asarray(image), np.asarray(expected))
+    assert sizes == [(2100, 5), (4201, 9)]
