@@ -1,7 +1,7 @@
 """The face finder: milliseconds a picture, faces found and right in composed scenes, labels in pictures without a face.
 
 usage: python benchmarks/faces.py                                         speed
-       python benchmarks/faces.py --no-face N                             pictures without a face
+       python benchmarks/faces.py --no-face N [--photos FOLDER [--except FILE]]    pictures without a face
        python benchmarks/faces.py --scenes FOLDER --model RUN [--n N] [--margins 0,0.15]
 
 Speed is measured in a scene of synthetic faces. FOLDER has the sub-folders with_mask and without_mask, photos of mostly
@@ -9,10 +9,16 @@ one person each. Faces are located in each photo alone, searched at five sizes; 
 face has 24 to 150 px, and pasted into pictures of 640 x 480. A face is found where its box overlaps the known one by
 0.4 (intersection over union), and right where the model then gives the photo's class. A face that no size finds is
 not in the scenes. Each writes its part of results/faces.json.
+
+Pictures without a face are N drawn ones, 20 photographs of scikit-image and scikit-learn, whole and in 29 crops each,
+and those of FOLDER, without the names listed in FILE. Of https://github.com/EliSchwartz/imagenet-sample-images,
+imagenet_people.txt lists the pictures that show a person, or a picture or figure of one.
 """
 
 import argparse
+import contextlib
 import functools
+import importlib.util
 import json
 import math
 from pathlib import Path
@@ -37,6 +43,8 @@ LOCATE_PX = 96, 128, 192, 256, 384  # longer side of a photo in which its face i
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--no-face", type=int, metavar="N", help="label N pictures without a face")
+    parser.add_argument("--photos", type=Path, metavar="FOLDER", help="with --no-face: more pictures without a face")
+    parser.add_argument("--except", dest="omitted", type=Path, metavar="FILE", help="names in FOLDER to leave out")
     parser.add_argument("--scenes", type=Path, metavar="FOLDER", help="find and judge the faces of N scenes")
     parser.add_argument("--model", metavar="RUN")
     parser.add_argument("--margins", default="-0.1,-0.05,0,0.15,0.3")
@@ -44,7 +52,8 @@ def main():
     given, find = parser.parse_args(), face_finder.load()
     about = {"min_score": face_finder.MIN_SCORE, "onnxruntime": onnxruntime.__version__, "setting": measure.machine()}
     if given.no_face:
-        publish("without_a_face", no_face(find, given.no_face) | about)
+        publish("without_a_face", {"drawn": label_drawn(find, given.no_face)} | about)
+        publish("photographs_without_a_face", label_photos(find, given.photos, given.omitted) | about)
     elif given.scenes:
         model = classifier.from_run(runs.find(given.model), "cpu")
         margins = [float(margin) for margin in given.margins.split(",")]
@@ -72,24 +81,79 @@ def speed(find):
 # --- pictures without a face ----------------------------------------------------------------------
 
 
-def no_face(find, n):
-    """How many of n pictures without a face get a box, by kind and score."""
+def label_drawn(find, n):
+    """How many of n drawn pictures get a box, by kind."""
     counts = {}
     for seed in range(n):
         kind, draw = list(KINDS.items())[seed % len(KINDS)]
         chance = np.random.default_rng(seed)
         size = [(640, 480), (320, 240), (1024, 768), (200, 200)][seed // len(KINDS) % 4]
-        best = max((face.score for face in find(draw(chance, *size))), default=0.0)
-        entry = counts.setdefault(kind, {"pictures": 0, "labelled": 0, "scores": []})
-        entry["pictures"] += 1
-        if best:
-            entry["labelled"] += 1
-            entry["scores"].append(round(best, 3))
-    labelled = sum(entry["labelled"] for entry in counts.values())
-    print(f"{labelled} of {n} pictures without a face get a label")
+        count_label(counts, kind, find(draw(chance, *size)))
+    return print_labelled("drawn pictures", counts)
+
+
+def label_photos(find, folder, omitted):
+    """How many packaged photographs and their crops, and pictures of a folder, get a box."""
+    crops, more = {}, {}
+    for name, photo in packaged_photos():
+        for crop in crops_of(photo, np.random.default_rng(sum(map(ord, name)))):
+            count_label(crops, name, find(crop))
+    left_out = set(omitted.read_text().split()) if omitted else set()
+    for path in sorted(folder.iterdir()) if folder else ():
+        with contextlib.suppress(ValueError):  # no picture
+            if path.name not in left_out:
+                count_label(more, "all", find(decoding.decode(path)))
+    packaged = {"packaged": print_labelled("packaged photographs and crops", crops)}
+    return packaged | ({"folder": print_labelled(f"pictures of {folder.name}", more)} if folder else {})
+
+
+def count_label(counts, kind, faces):
+    """Count a picture, and whether it has a box."""
+    entry = counts.setdefault(kind, {"pictures": 0, "labelled": 0, "scores": []})
+    entry["pictures"] += 1
+    if faces:
+        entry["labelled"] += 1
+        entry["scores"].append(round(max(face.score for face in faces), 3))
+
+
+def print_labelled(what, counts):
+    n, labelled = (sum(entry[key] for entry in counts.values()) for key in ("pictures", "labelled"))
+    interval = intervals.wilson(labelled, n)
+    print(f"{labelled} of {n} {what} without a face get a label (95 % interval {interval[0]:.2%} to {interval[1]:.2%})")
     for kind, entry in counts.items():
         print(f"  {kind}: {entry['labelled']} of {entry['pictures']} {sorted(entry['scores'])}")
-    return {"pictures": n, "labelled": labelled, "kinds": counts}
+    return {"pictures": n, "labelled": labelled, "interval": interval, "kinds": counts}
+
+
+def packaged_photos():
+    """(name, photograph without a human face) of those inside scikit-image and scikit-learn."""
+    for package, folder, names in PACKAGED:
+        below = Path(importlib.util.find_spec(package).submodule_search_locations[0]) / folder
+        for name in names.split():
+            yield name, decoding.decode(below / name)
+
+
+def crops_of(photo, chance, n=30):
+    """The photograph, and crops of an eighth of its sides up to all of them."""
+    yield photo
+    for _ in range(n - 1):
+        share = math.exp(chance.uniform(math.log(1 / 8), 0))
+        width, height = (min(side, max(48, round(side * share))) for side in photo.size)
+        left, top = (
+            int(chance.integers(0, whole - part + 1)) for whole, part in zip(photo.size, (width, height), strict=True)
+        )
+        yield photo.crop((left, top, left + width, top + height))
+
+
+PACKAGED = (  # not among them: astronaut, camera, lfw and coins, which show faces
+    (
+        "skimage",
+        "data",
+        "coffee.png clock_motion.png color.png gravel.png brick.png grass.png motorcycle_left.png motorcycle_right.png "
+        "hubble_deep_field.jpg moon.png retina.jpg ihc.png cell.png rocket.jpg chelsea.png page.png text.png logo.png",
+    ),
+    ("sklearn", "datasets/images", "china.jpg flower.jpg"),
+)
 
 
 def clouds(chance, width, height, octaves=(2, 4, 8, 16, 32, 64)):
@@ -225,7 +289,7 @@ def locate(session, photo):
     best, box = 0.5, None
     for longer in LOCATE_PX:
         size = [max(32, round(side * longer / max(canvas.size) / 32) * 32) for side in canvas.size]
-        boxes, scores = face_finder.run(session, canvas.resize(size, Image.Resampling.BILINEAR))
+        ((boxes, scores),) = face_finder.run(session, [canvas.resize(size, Image.Resampling.BILINEAR)])
         if len(scores) and scores[0] > best:  # the best first
             best, box = scores[0], boxes[0] * np.tile(np.divide(canvas.size, size), 2) - border
     return box

@@ -141,6 +141,61 @@ def test_boxes_are_cut_at_the_edges_and_dropped_outside():
     assert faces == [Face(0, 10, 8, 20, 0.5)]  # the second and third lie outside by their centre, the last has no width
 
 
+# --- the second look ----------------------------------------------------------------------------
+
+
+class RedNetwork:
+    """In place of CenterFace: a face in the middle of each view, half as long, whose score is the red there, 0..1.
+
+    In views of 192 pixels, the closer look, the score is 0.2.
+    """
+
+    def run(self, outputs, inputs):
+        pixels = inputs["input.1"]
+        n, _, side, _ = pixels.shape
+        cells, middle = side // 4, side // 8
+        scores = np.zeros((n, 1, cells, cells), dtype=np.float32)
+        scores[:, 0, middle, middle] = pixels[:, 0, side // 2, side // 2] / 255 if side == 128 else 0.2
+        log_sizes = np.full((n, 2, cells, cells), math.log(side / 8), dtype=np.float32)
+        return scores, log_sizes, np.full((n, 2, cells, cells), -0.5, dtype=np.float32)
+
+
+def reds(n):
+    """A picture of n squares of 20 px in a row, each redder than the last, and their boxes."""
+    picture = Image.new("RGB", (20 * n, 20))
+    for place in range(n):
+        picture.paste((5 * place + 100, 0, 0), (20 * place, 0, 20 * place + 20, 20))
+    return picture, np.array([[20 * place, 0, 20 * place + 20, 20] for place in range(n)], dtype=np.float32)
+
+
+def test_the_mean_of_the_search_and_a_second_look_counts_and_of_the_overview_two_looks():
+    picture, boxes = reds(21)  # more than are looked at in one batch
+    overview = np.arange(21) % 2 == 1
+    found = face_finder.look_again(RedNetwork(), picture, boxes, np.full(21, 0.6, np.float32), overview)
+    look = (5 * np.arange(21) + 100) / 255
+    np.testing.assert_allclose(found, np.where(overview, (look + 0.2) / 2, (look + 0.6) / 2), atol=0.01)
+
+
+def test_a_face_elsewhere_in_the_view_does_not_count():
+    picture, _ = reds(3)
+    wide = np.array([[0.0, 8, 60, 12]])  # its view has a square face in the middle
+    assert face_finder.look(RedNetwork(), picture, wide, 64).tolist() == [0]
+
+
+def test_a_view_shows_the_box_as_large_as_asked_for_and_black_beyond_the_picture():
+    picture = Image.new("RGB", (40, 30), "white")
+    view, box = face_finder.view(picture, np.array([0.0, 10, 10, 30]), 64)
+    # 20 px become 64, so the square of 128 has 40 px: from (-15, 0) to (25, 40).
+    np.testing.assert_allclose(box, [48, 32, 80, 96])
+    pixels = np.asarray(view)[..., 0]
+    assert view.size == (128, 128)
+    assert pixels[:96, 48:].min() == 255 and pixels[:, :48].max() == 0 and pixels[96:].max() == 0
+
+
+def test_without_boxes_the_network_is_not_asked():
+    assert face_finder.look_again(None, None, np.zeros((0, 4)), np.zeros(0), np.zeros(0, bool)).shape == (0,)
+
+
 # --- the file -----------------------------------------------------------------------------------
 
 
