@@ -1,5 +1,6 @@
 """Scenes for the face finder: synthetic faces that it finds, pasted into one picture, and their boxes."""
 
+import numpy as np
 from PIL import Image
 
 from maskkit.sources import face_drawing
@@ -34,3 +35,45 @@ CORNERS = [(20, 20), (200, 40), (380, 20), (40, 200), (220, 180), (390, 220)]
 def street():
     """Six faces in 480 x 360 pixels."""
     return paste_faces((480, 360), CORNERS)
+
+
+# --- scenes whose boxes were drawn by hand ------------------------------------------------------
+
+# Name: (background, width and height, [(number in FOUND, side, left, top)], pasted in this order, so that later ones
+# cover earlier ones, and some are cut by the edge. hand_boxes.json has the box of each, drawn by eye.
+HAND_SCENES = {
+    "wall": ("plain", (480, 360), [(0, 60, 40, 30), (1, 72, 200, 60), (2, 90, 340, 200)]),
+    "dusk": ("gradient", (480, 360), [(3, 110, 30, 40), (5, 64, 220, 150), (4, 80, 360, 60)]),
+    "noise": ("noise", (480, 360), [(1, 100, 60, 80), (0, 56, 260, 40), (3, 70, 330, 220)]),
+    "stripes": ("stripes", (480, 360), [(5, 84, 50, 50), (3, 60, 250, 240), (1, 120, 330, 30)]),
+    "left edge": ("plain", (320, 240), [(1, 90, -16, 60), (0, 64, 180, 90)]),
+    "right edge": ("gradient", (320, 240), [(3, 90, 244, 50), (5, 70, 60, 120)]),
+    "bottom edge": ("noise", (320, 240), [(5, 90, 40, 164), (3, 70, 200, 40)]),
+    "overlap": ("plain", (320, 240), [(1, 90, 60, 40), (3, 90, 122, 60)]),
+    "crowd": ("blocks", (480, 360), [(n % 6, 60 + 4 * n, 10 + 95 * (n % 5), 20 + 170 * (n // 5)) for n in range(10)]),
+    "close": ("blocks", (400, 400), [(1, 300, 60, 50)]),
+}
+
+
+def draw_background(kind, width, height):
+    """A background that is no single colour but for "plain"."""
+    y, x = np.mgrid[:height, :width]
+    values = {
+        "plain": lambda: 0 * x + 205,
+        "gradient": lambda: 60 + 150 * y // height,
+        "noise": lambda: np.random.default_rng(1).integers(90, 170, (height, width)),
+        "stripes": lambda: np.where((x + y) // 12 % 2, 190, 140),
+        "blocks": lambda: 100 + 25 * ((x // 50 + 2 * (y // 40)) % 5),
+    }[kind]()
+    return Image.fromarray(np.stack([values, values * 0.95, values * 0.9], axis=2).astype(np.uint8))
+
+
+def hand_scene(name):
+    """A scene of HAND_SCENES."""
+    kind, size, faces = HAND_SCENES[name]
+    scene = draw_background(kind, *size)
+    for number, side, left, top in faces:
+        index = FOUND[number]
+        face, _ = face_drawing.draw(index, face_drawing.LABELS[index % 2], 0)
+        scene.paste(face.resize((side, side), Image.Resampling.LANCZOS), (left, top))
+    return scene

@@ -1,5 +1,7 @@
+import json
 import math
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,7 +9,7 @@ from PIL import Image
 
 from maskkit.deploy import face_crops, face_finder
 from maskkit.deploy.face_finder import Face
-from tests.deploy.scenes import WALL, paste_faces, street
+from tests.deploy.scenes import HAND_SCENES, WALL, hand_scene, paste_faces, street
 
 
 @pytest.fixture(scope="session")
@@ -34,6 +36,19 @@ def test_every_synthetic_face_of_a_scene_is_found_where_it_was_pasted(find):
     assert all(best_overlap(box, faces) > 0.6 for drawn in boxes.values() for box in drawn)
     areas = [face.width * face.height for face in faces]
     assert areas == sorted(areas, reverse=True) and all(face_finder.MIN_SCORE <= face.score <= 1 for face in faces)
+
+
+def test_faces_are_found_where_a_person_drew_their_boxes(find):
+    """The boxes were drawn by eye around what is visible, from the hairline to the chin; nothing computed them."""
+    drawn = json.loads((Path(__file__).parent / "hand_boxes.json").read_text())
+    assert {name: len(faces) for name, (_, _, faces) in HAND_SCENES.items()} == {n: len(b) for n, b in drawn.items()}
+    found = {name: find(hand_scene(name)) for name in drawn}
+    overlaps = [best_overlap(box, found[name]) for name, boxes in drawn.items() for box in boxes]
+    assert sum(overlap >= 0.4 for overlap in overlaps) >= 0.9 * len(overlaps)
+    for name, faces in found.items():  # and nothing else
+        assert all(face_finder.overlaps(box_of(face), np.array(drawn[name], float)).max() >= 0.4 for face in faces), (
+            name
+        )
 
 
 def test_a_face_that_fills_the_picture_is_found(find):
