@@ -38,6 +38,13 @@ POLICY = (
     "img-src 'self' data: blob:; media-src 'self' blob:; font-src 'self'; connect-src 'self'; worker-src 'self' blob:; "
     "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
 )
+# A browser cannot show every file, such as a HEIC photo or one that is damaged: its sign for that is hidden.
+HEAD = """<script>
+for (const [event, shown] of [["error", "hidden"], ["load", ""]])
+  document.addEventListener(event, ({target}) => {
+    if (target.tagName === "IMG") target.style.visibility = shown;
+  }, true);
+</script>"""
 SERVED = re.compile(
     r"/|/(config|theme\.css|favicon\.ico|manifest\.json)|/(assets|static)/.+|"
     r"/gradio_api/(info|startup-events|heartbeat/\w+|queue/(join|data)|upload|upload_progress|cancel|reset)/?"
@@ -85,6 +92,7 @@ def build(judge: demo.Judge, folder: Path) -> "FastAPI":
         mcp_server=False,
         theme=gradio.themes.Base(primary_hue="teal", neutral_hue="slate", font=FONTS, font_mono=MONO_FONTS),
         css=markup.css("demo.css"),
+        head=HEAD,
     )
 
 

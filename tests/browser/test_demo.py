@@ -7,35 +7,69 @@ import sys
 import urllib.parse
 
 import pytest
+import torch
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from maskkit import checkpoint, model, pretrained
-from maskkit.sources import face_drawing
+from maskkit import checkpoint, data, features, model, pretrained, split, train
+from maskkit.deploy import face_crops, face_finder
+from maskkit.deploy.face_finder import Face
+from maskkit.sources import face_drawing, folders
 from tests.deploy.scenes import paste_faces, street
 
 pytest.importorskip("gradio", reason="make test-demo brings it")
 
 PATIENCE_MS = 120_000
 WIDTHS = (400, 1200)
-FACES = re.compile(r"^6 faces: ")
+FACES = "6 faces: 3 with_mask, 3 without_mask"
 
 
 @pytest.fixture(scope="module")
 def run_dir(tmp_path_factory):
-    """A model of random weights, 64 px, as `make reproduce` writes one."""
-    folder = tmp_path_factory.mktemp("model")
-    source = pretrained.Pretrained("resnet18", "none", None, "")
-    network = model.build(source, 2, seed=0)
-    checkpoint.save(
-        network,
-        folder,
-        source=source,
-        classes=face_drawing.LABELS,
-        transform=model.Transform(size_px=64),
-        parameters={"epochs": 1},
-    )
-    return folder
+    """A model trained as 01 and 02 do, on crops of 60 synthetic faces a class, none of which is in the scene."""
+    root = tmp_path_factory.mktemp("model")
+    run_dir = root / "run"
+    run_dir.mkdir()
+    write_crops(root / "faces", range(20, 140))
+    rows, _ = split.curate(folders.find(str(root / "faces")), run_dir, per_class=0, split="grouped", seed=0)
+    classes, transform, source = data.classes(rows), model.Transform(), pretrained.find("mobilenet_v2", "packaged")
+    network = model.build(source, n_classes=len(classes), seed=0)
+    parts = [data.MaskDataset(part, run_dir, classes, transform) for part in data.read_split(run_dir)]
+    vectors, _ = features.extract_each(network, source.arch, parts, cache=root / "cache", device=torch.device("cpu"))
+    known = [(X, photos.label_tensor()) for X, photos in zip(vectors, parts, strict=True)]
+    train.fit_head(network, source.arch, *known, epochs=10, batch_size=16, learning_rate=0.001, seed=0)
+    checkpoint.save(network, run_dir, source=source, classes=classes, transform=transform, parameters={"epochs": 10})
+    return run_dir
+
+
+def write_crops(folder, indices):
+    """Synthetic faces in a folder for each class, cropped as a found face is."""
+    for index in indices:
+        label = face_drawing.LABELS[index % 2]
+        drawn, attributes = face_drawing.draw(index, label, 0)
+        x, y = (float(part) * drawn.width for part in attributes["centre"].split())
+        unit = attributes["unit"] * drawn.width
+        across = 2 * unit * attributes["wide"]
+        box = (x - across / 2, y - 0.9 * unit, across, 2.2 * unit)
+        (folder / label).mkdir(parents=True, exist_ok=True)
+        face_crops.crop(drawn, Face(*map(round, box), 1.0)).save(folder / label / f"{index}.png")
+
+
+@pytest.fixture(scope="module")
+def labels():
+    """The class of each face of the scene, in the order of the answers: the largest first."""
+    scene, boxes = street()
+    known = [(label, box) for label, drawn in boxes.items() for box in drawn]
+
+    def label_of(face):
+        middle = face.x + face.width / 2, face.y + face.height / 2
+        return next(name for name, (left, top, right, bottom) in known if is_between(middle, left, top, right, bottom))
+
+    return [label_of(face) for face in face_finder.load()(scene)]
+
+
+def is_between(point, left, top, right, bottom):
+    return left < point[0] < right and top < point[1] < bottom
 
 
 @pytest.fixture(scope="module")
@@ -102,17 +136,20 @@ def is_elsewhere(url):
 
 
 def expect_answer(page):
-    """Six faces, and then an occlusion map for each."""
+    """Six faces, all classified right, and then an occlusion map for each."""
     expect(page.locator(".maskkit h2")).to_have_text(FACES, timeout=PATIENCE_MS)
     expect(page.locator(".maskkit li")).to_have_count(6)
     expect(page.locator(".maskkit li figure img")).to_have_count(12, timeout=PATIENCE_MS)
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_an_uploaded_scene_is_answered_and_nothing_goes_elsewhere(open_page, address, scene, pictures, width):
+def test_an_uploaded_scene_is_answered_right_and_nothing_goes_elsewhere(
+    open_page, address, scene, labels, pictures, width
+):
     page = open_page(address, width)
     page.set_input_files("input[type=file]", scene)
     expect_answer(page)
+    expect(page.locator(".maskkit li h3")).to_have_text([f"{n} {label}" for n, label in enumerate(labels, 1)])
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     assert page.evaluate("[...document.querySelectorAll('.maskkit img')].every(one => one.naturalWidth > 50)")
     page.screenshot(path=f"{pictures}/demo-{width}.png", full_page=True)
@@ -122,7 +159,7 @@ def test_an_uploaded_scene_is_answered_and_nothing_goes_elsewhere(open_page, add
     assert not page.elsewhere and not page.faults
 
 
-def test_the_camera_is_answered(open_page, address, pictures):
+def test_the_camera_is_answered_right(open_page, address, pictures):
     page = open_page(address, 1200)
     page.get_by_role("button", name="Capture from camera").click()
     page.get_by_text("Click to Access Webcam").click()
@@ -143,6 +180,21 @@ def test_a_second_picture_replaces_the_first_and_one_without_a_face_is_said(open
     expect(page.get_by_text("No face found")).to_be_visible(timeout=PATIENCE_MS)
     page.wait_for_timeout(2000)  # the maps of the first picture, if they were still computed, would come now
     expect(page.get_by_text("No face found")).to_be_visible()
+
+
+def test_a_file_that_is_no_picture_gets_the_reason_and_no_broken_image(open_page, address, scene, tmp_path):
+    page = open_page(address, 1200)
+    (tmp_path / "text.jpg").write_text("no photo")
+    page.set_input_files("input[type=file]", tmp_path / "text.jpg")
+    expect(page.get_by_text("This picture cannot be read")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_text("not a photo of a known kind")).to_be_visible()
+    broken = "[...document.images].filter(one => one.complete && !one.naturalWidth).map(one => one.style.visibility)"
+    page.wait_for_function(f"({broken}).length > 0")
+    assert set(page.evaluate(broken)) == {"hidden"}
+    page.get_by_role("button", name="Clear").or_(page.get_by_role("button", name="Remove Image")).first.click()
+    page.set_input_files("input[type=file]", scene)
+    expect(page.locator(".maskkit h2")).to_have_text(FACES, timeout=PATIENCE_MS)
+    assert page.evaluate("[...document.images].every(one => getComputedStyle(one).visibility === 'visible')")
 
 
 def test_the_policy_keeps_the_page_from_loading_from_elsewhere(open_page, address):
