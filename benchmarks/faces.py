@@ -30,8 +30,8 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from maskkit import runs
 from maskkit.core import disk, intervals
-from maskkit.deploy import classifier, face_crops, face_finder
-from maskkit.sources import decoding, face_drawing
+from maskkit.deploy import classifier
+from maskkit.sources import decoding, face_crops, face_drawing, face_finder
 
 SIZE = 640, 480
 FACE_PX = 24, 150  # longer side of a face in a scene, drawn evenly on a logarithmic scale

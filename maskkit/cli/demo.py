@@ -31,7 +31,8 @@ def run(arguments: argparse.Namespace) -> None:
     from pathlib import Path
 
     from maskkit import runs
-    from maskkit.deploy import demo, demo_server, face_finder
+    from maskkit.deploy import demo, demo_server
+    from maskkit.sources import face_finder
 
     run_dir = runs.find(arguments.model)
     demo_server.need_gradio()  # before the model, which takes seconds

@@ -15,8 +15,8 @@ from maskkit.cli.output import print_message, short_path
 
 if TYPE_CHECKING:
     from maskkit.deploy.classifier import Classifier
-    from maskkit.deploy.face_finder import Finder
     from maskkit.deploy.summary import Summary
+    from maskkit.sources.face_finder import Finder
 
 NAMES_AS_THEY_ARE = "surrogateescape"  # also those that are not UTF-8
 MAX_SKIPPED = 10  # skipped files named on the terminal; the table names all
@@ -70,8 +70,9 @@ def run(arguments: argparse.Namespace) -> None:
 def write_table(arguments: argparse.Namespace) -> None:
     """One table of all photos, and with `--html` a page."""
     from maskkit.core import disk, progress
-    from maskkit.deploy import face_finder, page, predict, predict_faces
+    from maskkit.deploy import page, predict, predict_faces
     from maskkit.deploy.summary import Summary
+    from maskkit.sources import face_finder
 
     if arguments.html:
         disk.check_writable(Path(arguments.html).parent)  # not after thousands of photos

@@ -12,11 +12,11 @@ from PIL import Image
 from maskkit.core.messages import plural
 from maskkit.deploy import classifier, draw_faces, predict_faces
 from maskkit.deploy.classifier import Classifier
-from maskkit.deploy.face_finder import Finder
 from maskkit.deploy.predict_faces import JudgedFace
 from maskkit.html import markup
 from maskkit.html.render import render
 from maskkit.sources import decoding
+from maskkit.sources.face_finder import Finder
 
 NOT_SURE = "not sure"
 MAX_MAPS = 6  # an occlusion map takes 50 answers of the network

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from maskkit import __version__, runs
-from maskkit.deploy import addresses, classifier, draw_faces, face_finder, predict, predict_faces
+from maskkit.deploy import addresses, classifier, draw_faces, predict, predict_faces
+from maskkit.sources import face_finder
 from maskkit.sweep import jobs
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from typing import TypedDict
 from PIL import Image
 
 from maskkit.core import memory, parallel
-from maskkit.deploy import addresses, face_crops, photo_files, video
+from maskkit.deploy import addresses, photo_files, video
 from maskkit.deploy.classifier import Classifier
-from maskkit.deploy.face_finder import Face, Finder
-from maskkit.sources import decoding
+from maskkit.sources import decoding, face_crops
+from maskkit.sources.face_finder import Face, Finder
 
 NO_FACE = "no face found"
 VIDEO = "a video: give --every N to read one of N frames"

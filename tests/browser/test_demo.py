@@ -12,9 +12,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from maskkit import checkpoint, data, features, model, pretrained, split, train
-from maskkit.deploy import face_crops, face_finder
-from maskkit.deploy.face_finder import Face
-from maskkit.sources import face_drawing, folders
+from maskkit.sources import face_crops, face_drawing, face_finder, folders
+from maskkit.sources.face_finder import Face
 from tests.deploy.scenes import paste_faces, street
 
 pytest.importorskip("gradio", reason="make test-demo brings it")

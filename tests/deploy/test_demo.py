@@ -11,7 +11,8 @@ from PIL import Image
 
 from maskkit import checkpoint
 from maskkit.cli import main
-from maskkit.deploy import classifier, demo, demo_server, face_finder
+from maskkit.deploy import classifier, demo, demo_server
+from maskkit.sources import face_finder
 from tests.deploy.scenes import WALL, street
 
 pytest.importorskip("onnxruntime")

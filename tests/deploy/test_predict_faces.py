@@ -14,8 +14,9 @@ from PIL import Image, ImageChops
 from maskkit import checkpoint
 from maskkit.cli import main
 from maskkit.core import paths
-from maskkit.deploy import draw_faces, export, face_crops, face_finder, partitions, predict_faces, summary
-from maskkit.deploy.face_finder import Face
+from maskkit.deploy import draw_faces, export, partitions, predict_faces, summary
+from maskkit.sources import face_crops, face_finder
+from maskkit.sources.face_finder import Face
 from tests.deploy.scenes import WALL, paste_faces, street
 from tests.deploy.test_page import Reader
 

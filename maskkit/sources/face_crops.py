@@ -2,7 +2,7 @@
 
 from PIL import Image
 
-from maskkit.deploy.face_finder import Face
+from maskkit.sources.face_finder import Face
 
 MARGIN = -0.05  # added to the longer side of the box; measured (docs/faces.md): with more, bare faces are called masked
 

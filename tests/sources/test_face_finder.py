@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from maskkit.deploy import face_crops, face_finder
-from maskkit.deploy.face_finder import Face
+from maskkit.sources import face_crops, face_finder
+from maskkit.sources.face_finder import Face
 from tests.deploy.scenes import HAND_SCENES, WALL, hand_scene, paste_faces, street
 
 
