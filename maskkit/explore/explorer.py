@@ -5,7 +5,6 @@ costs the training of a head only, and the numbers are those of a new run with t
 """
 
 import dataclasses
-import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,6 @@ from maskkit.audit import calibration, label_errors, recipes, regions
 from maskkit.core import paths
 from maskkit.html import markup
 from maskkit.improve import augment
-from maskkit.sources import decoding
 
 SORTS = ("likely wrong label", "loss", "file name")
 VERDICTS = ("right", "wrong", "likely wrong label", "changed", "excluded")
@@ -329,13 +327,8 @@ class Explorer:
             self._thumbnails[place] = markup.thumbnail(self.image(place), THUMBNAIL_PX)
         return self._thumbnails[place]
 
-    def explain(self, photo: bytes) -> Answer:
-        """The `Answer` for a photo given as the bytes of its file; nothing of it is saved.
-
-        Raises:
-            ValueError: it is not a photo.
-        """
-        image = decoding.decode_open(io.BytesIO(photo))
+    def explain(self, image: Image.Image) -> Answer:
+        """The `Answer` for an RGB photo of one face; nothing of it is saved."""
         pixels = self.transform(image)[None]
         with torch.inference_mode():
             probabilities = self.network(pixels).softmax(1)[0].numpy()

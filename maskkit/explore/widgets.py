@@ -12,6 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from markupsafe import Markup
 from matplotlib.figure import Figure
+from PIL import Image
 
 from maskkit.core import class_names, intervals
 from maskkit.core.messages import plural
@@ -19,6 +20,7 @@ from maskkit.explore import figures
 from maskkit.explore.explorer import Explorer, count_answers
 from maskkit.html.markup import css, data_uri, element, image
 from maskkit.plot_style import percent
+from maskkit.sources import decoding, face_crops, face_finder
 
 UPLOAD_LIMIT = 8_000_000  # bytes: Jupyter closes the connection to the kernel at messages of 10 MB
 
@@ -128,34 +130,72 @@ def format_share(part: int, whole: int) -> str:
 
 # --- a photo to upload ------------------------------------------------------------------------
 
+MOST_FACES = 12  # of one picture that are answered, the largest
+CROP_SHARE = 0.5  # a face as long as this share of the picture fills it: the picture is a crop already
+
 
 def upload(explorer: Explorer) -> widgets.Widget:
-    """A photo to upload: its class, the confidence, and the Grad-CAM map, by the current head."""
+    """A photo to upload: for each face its class, the confidence, and the Grad-CAM map, by the current head."""
     button = widgets.FileUpload(accept="image/*", description="Choose a photo", layout={"width": "12rem"})
-    hint = "A photo of one face, up to 8 MB. It stays in this kernel; nothing is written."
+    find, hint = load_finder()
+    hint += " Up to 8 MB. It stays in this kernel; nothing is written."
     answer = html(element("p", hint, class_="mk-soft"), "mk-figure")
 
     def show(_: Any = None) -> None:
         if button.value:
-            answer.value = answer_html(explorer, button.value[0])
+            answer.value = answer_html(explorer, button.value[0], find)
 
     button.observe(show, "value")
     explorer.listen(show)
     return frame(button, answer)
 
 
-def answer_html(explorer: Explorer, uploaded: Any) -> str:
-    """The answer for one file of a FileUpload: {name, size, content}."""
+def load_finder() -> tuple[face_finder.Finder | None, str]:
+    """The face finder, None without the extra [faces], and what may be uploaded."""
+    try:
+        return face_finder.load(), "A photo of one face, or a picture of several people."
+    except FileNotFoundError:
+        return None, f"A photo of one face. Faces in a picture of several people are found after {face_finder.EXTRA}."
+
+
+def answer_html(explorer: Explorer, uploaded: Any, find: face_finder.Finder | None = None) -> str:
+    """The answers for one file of a FileUpload: {name, size, content}. find: None takes the picture as one face."""
     try:
         if uploaded["size"] > UPLOAD_LIMIT:
             raise ValueError(
                 f"{uploaded['size']:,} bytes; the limit here is {UPLOAD_LIMIT:,}, and `maskkit predict` has none"
             )
-        answer = explorer.explain(bytes(uploaded["content"]))
+        picture = decoding.decode_open(io.BytesIO(uploaded["content"]))
     except ValueError as error:
         return element("p", f"{uploaded['name']}: {error}", class_="mk-problem", role="alert")
+    crops, note = find_crops(picture, find)
+    names = (
+        [uploaded["name"]] if len(crops) == 1 else [f"face {n} of {uploaded['name']}" for n in range(1, len(crops) + 1)]
+    )
+    said = [element("p", note, class_="mk-soft")] if note else []
+    return Markup("").join([*said, *(face_html(explorer, *pair) for pair in zip(names, crops, strict=True))])
+
+
+def find_crops(picture: Image.Image, find: face_finder.Finder | None) -> tuple[list[Image.Image], str]:
+    """The squares around the faces of a picture, the largest first, and a note on them.
+
+    The picture itself is the crop where no face is found, and where one face fills it.
+    """
+    faces = find(picture) if find else []
+    if find and not faces:
+        return [picture], "No face was found, so the whole picture is taken as one face."
+    longest = max((max(face.width, face.height) for face in faces), default=0)
+    if not faces or (len(faces) == 1 and longest >= CROP_SHARE * max(picture.size)):
+        return [picture], ""
+    rest = f"; the {MOST_FACES} largest are shown" if len(faces) > MOST_FACES else ""
+    return [face_crops.crop(picture, face) for face in faces[:MOST_FACES]], f"{plural(len(faces), 'face')} found{rest}."
+
+
+def face_html(explorer: Explorer, name: str, crop: Image.Image) -> str:
+    """The answer for a face, in words and as a figure."""
+    answer = explorer.explain(crop)
     predicted = explorer.classes[int(answer.probabilities.argmax())]
-    words = f"{uploaded['name']}: {predicted}, confidence {percent(float(answer.probabilities.max()))}"
+    words = f"{name}: {predicted}, confidence {percent(float(answer.probabilities.max()))}"
     fig = figures.explained(
         answer.image,
         answer.heat,

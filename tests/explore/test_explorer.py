@@ -14,7 +14,9 @@ from maskkit.core import disk, paths
 from maskkit.explore import figures, widgets
 from maskkit.explore import gallery as gallery_module
 from maskkit.explore.explorer import THUMBNAIL_PX, Explorer, count_answers
-from maskkit.sources import folders
+from maskkit.plot_style import percent
+from maskkit.sources import face_finder, folders
+from maskkit.sources.face_finder import Face
 
 SETTINGS = {"epochs": 3, "batch_size": 8, "learning_rate": 0.01, "seed": 0}
 
@@ -230,12 +232,60 @@ def test_a_face_dropped_in_is_answered_and_what_is_none_is_said(explorer):
     said = widgets.answer_html(explorer, {"name": "<b>.png", "size": len(photo), "content": memoryview(photo)})
     called = explorer.classes[int(explorer.learned.probabilities[0].argmax())]
     assert f"&lt;b&gt;.png: {called}" in said and "data:image/png;base64," in said
-    found = explorer.explain(photo)
+    found = explorer.explain(explorer.image(0))
     assert found.probabilities == pytest.approx(explorer.learned.probabilities[0], abs=TOLERANCE)
     assert found.heat.shape == (2, 2) and found.heat.min() >= 0
     for content, problem in ((b"", "the file is empty"), (b"text", "not a photo of a known kind")):
         assert problem in widgets.answer_html(explorer, {"name": "x", "size": len(content), "content": content})
     assert "the limit here is" in widgets.answer_html(explorer, {"name": "x", "size": 10**9, "content": b""})
+
+
+def faces_at(*corners, side_px=60):
+    return [Face(left, top, side_px, side_px, 0.9) for left, top in corners]
+
+
+def uploaded(picture):
+    stream = io.BytesIO()
+    picture.save(stream, "PNG")
+    return {"name": "scene.png", "size": stream.tell(), "content": memoryview(stream.getvalue())}
+
+
+@pytest.mark.numeric
+def test_each_face_of_an_uploaded_scene_is_answered_by_its_crop(explorer):
+    scene = Image.new("RGB", (600, 300))
+    for place in (0, 1):
+        scene.paste(explorer.image(place).resize((57, 57)), (100 + 200 * place, 100))
+    faces = faces_at((98, 98), (298, 98))  # the crops are squares of 57 px in their middle
+    said = widgets.answer_html(explorer, uploaded(scene), lambda picture: faces)
+    assert "2 faces found." in said and said.count("data:image/png;base64,") == 2
+    for place, name in enumerate(("face 1 of scene.png", "face 2 of scene.png")):
+        probabilities = explorer.explain(explorer.image(place).resize((57, 57))).probabilities
+        words = f"{name}: {explorer.classes[probabilities.argmax()]}, confidence {percent(float(probabilities.max()))}"
+        assert words in said
+
+
+@pytest.mark.parametrize(
+    ("found", "n", "note"),
+    [
+        (None, 1, ""),  # the extra is not installed
+        ([], 1, "No face was found, so the whole picture is taken as one face."),
+        (faces_at((20, 20), side_px=120), 1, ""),  # it fills the picture
+        (faces_at((20, 20), side_px=90), 1, "1 face found."),
+        (faces_at(*[(10 * n, 10) for n in range(14)], side_px=10), 12, "14 faces found; the 12 largest are shown."),
+    ],
+)
+def test_a_picture_is_cropped_where_faces_are_found_in_it(found, n, note):
+    picture = Image.new("RGB", (200, 200))
+    crops, told = widgets.find_crops(picture, None if found is None else lambda _: found)
+    assert (len(crops), told) == (n, note)
+    assert (crops[0] is picture) == (note in ("", "No face was found, so the whole picture is taken as one face."))
+
+
+def test_without_the_extra_the_widget_says_what_to_install(monkeypatch):
+    assert widgets.load_finder()[1] == "A photo of one face, or a picture of several people."
+    monkeypatch.setattr(face_finder.importlib.util, "find_spec", lambda name: None)
+    find, hint = widgets.load_finder()
+    assert find is None and "pip install -e '.[faces]'" in hint
 
 
 def test_thumbnails_are_small_pictures(explorer):
