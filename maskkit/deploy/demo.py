@@ -112,7 +112,7 @@ def draw(image: Image.Image, faces: Sequence[JudgedFace], judge: Judge) -> Image
         scaled.append(dataclasses.replace(judged, face=dataclasses.replace(judged.face, **box), label=label))
     texts = [f"{number} {face.label}" for number, face in enumerate(scaled, 1)]
     small = image.resize((size[0], size[1]), Image.Resampling.LANCZOS)
-    return draw_faces.draw(small, scaled, (*judge.classifier.classes, NOT_SURE), texts)
+    return draw_faces.draw(small, scaled, (*judge.classifier.classes, NOT_SURE), texts, first=1)
 
 
 def card(number: int, face: JudgedFace, threshold: float) -> dict[str, Any]:

@@ -5,12 +5,17 @@ import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import matplotlib
+import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from maskkit.core import disk
 from maskkit.deploy.predict_faces import JudgedFace, JudgedPicture, Picture
+from maskkit.sources.face_finder import Face
+
+Box: TypeAlias = tuple[int, int, int, int]  # left, top, right, bottom
 
 INK, PAPER = (0, 0, 0), (255, 255, 255)
 DASHES = (0, 4, 1.5)  # length of a dash in line widths, by class: solid, dashed, dotted, then again
@@ -34,20 +39,26 @@ def file_name(picture: Picture) -> str:
 
 
 def draw(
-    image: Image.Image, faces: Sequence[JudgedFace], classes: Sequence[str], texts: Sequence[str] | None = None
+    image: Image.Image,
+    faces: Sequence[JudgedFace],
+    classes: Sequence[str],
+    texts: Sequence[str] | None = None,
+    first: int = 0,
 ) -> Image.Image:
     """A copy with a box around each face, solid or dashed by its class, and beside it the class and probability.
 
-    texts: what stands beside the boxes instead, one for each face.
+    Where that would cover another face or its label, only the face's number stands there.
+
+    texts: what stands beside the boxes instead, one for each face. first: the number of the first face.
     """
     texts = texts or [f"{judged.label} {judged.probability:.0%}" for judged in faces]
     copy = image.copy()
     canvas = ImageDraw.Draw(copy)
     width = max(2, round(max(image.size) / 400))
     letters = font(max(12, round(max(image.size) / 60)))
-    for judged, text in reversed([*zip(faces, texts, strict=True)]):  # the largest on top
-        face = judged.face
-        box = (face.x, face.y, face.x + face.width, face.y + face.height)
+    boxes = [corners(judged.face) for judged in faces]
+    texts = shorten(texts, boxes, letters, image.size, first)
+    for judged, box, text in reversed([*zip(faces, boxes, texts, strict=True)]):  # the largest on top
         style = DASHES[classes.index(judged.label) % len(DASHES)]
         canvas.rectangle(box, outline=INK, width=width + 2)
         draw_dashes(canvas, box, style * width, width)
@@ -55,7 +66,7 @@ def draw(
     return copy
 
 
-def draw_dashes(canvas: ImageDraw.ImageDraw, box: tuple[int, int, int, int], dash: float, width: int) -> None:
+def draw_dashes(canvas: ImageDraw.ImageDraw, box: Box, dash: float, width: int) -> None:
     """A white rectangle of dashes and gaps of `dash` pixels each; 0 is a solid one."""
     left, top, right, bottom = box
     if not dash:
@@ -71,19 +82,40 @@ def draw_dashes(canvas: ImageDraw.ImageDraw, box: tuple[int, int, int, int], das
             canvas.line(ends, fill=PAPER, width=width)
 
 
-def write_label(
-    canvas: ImageDraw.ImageDraw,
-    text: str,
-    box: tuple[int, int, int, int],
-    letters: ImageFont.FreeTypeFont,
-    size: tuple[int, int],
-) -> None:
-    """Black letters on white above a box, or inside it where the picture ends."""
-    _, _, across, down = (round(side) for side in canvas.textbbox((0, 0), text, font=letters))
-    left = max(0, min(box[0], size[0] - across - 4))
+def corners(face: Face) -> Box:
+    """left, top, right, bottom."""
+    return face.x, face.y, face.x + face.width, face.y + face.height
+
+
+def shorten(
+    texts: Sequence[str], boxes: Sequence[Box], letters: ImageFont.FreeTypeFont, size: tuple[int, int], first: int
+) -> list[str]:
+    """The labels of faces; those that would lie on another face or label are its number, counted from `first`."""
+    areas = np.array([label_area(*pair, letters, size) for pair in zip(texts, boxes, strict=True)]).reshape(-1, 4)
+    taken = np.concatenate([np.array(boxes).reshape(-1, 4), areas])
+    shortened = []
+    for number, (text, area) in enumerate(zip(texts, areas, strict=True)):
+        covers = (np.minimum(area[2:], taken[:, 2:]) > np.maximum(area[:2], taken[:, :2])).all(1)
+        covers[[number, number + len(boxes)]] = False
+        shortened.append(str(first + number) if covers.any() else text)
+    return shortened
+
+
+def label_area(text: str, box: Box, letters: ImageFont.FreeTypeFont, size: tuple[int, int]) -> Box:
+    """Where a label lies: above a box, or inside it where the picture ends."""
+    _, _, across, down = (round(side) for side in letters.getbbox(text))
+    left = max(0, min(box[0], size[0] - across - 5))
     top = box[1] - down - 4 if box[1] >= down + 4 else box[1]
-    canvas.rectangle((left, top, left + across + 4, top + down + 4), fill=PAPER, outline=INK)
-    canvas.text((left + 2, top + 2), text, fill=INK, font=letters)
+    return left, top, left + across + 4, top + down + 4
+
+
+def write_label(
+    canvas: ImageDraw.ImageDraw, text: str, box: Box, letters: ImageFont.FreeTypeFont, size: tuple[int, int]
+) -> None:
+    """Black letters on white, see `label_area`."""
+    area = label_area(text, box, letters, size)
+    canvas.rectangle(area, fill=PAPER, outline=INK)
+    canvas.text((area[0] + 2, area[1] + 2), text, fill=INK, font=letters)
 
 
 @functools.cache

@@ -307,3 +307,16 @@ def test_the_commands_of_the_documentation_run(pictures, film, trained, tmp_path
         assert main.main(shlex.split(words)) == 0
     written = {path.name for path in tmp_path.iterdir()}
     assert written >= {"faces.csv", "faces.html", "drawn", "film.csv", "tables"}
+
+
+def test_a_label_that_would_cover_another_face_is_the_faces_number():
+    image = Image.new("RGB", (400, 200))
+    faces = [Face(20, 100, 30, 30, 0.9), Face(60, 78, 30, 20, 0.9), Face(300, 150, 30, 30, 0.9)]
+    boxes, letters = [draw_faces.corners(face) for face in faces], draw_faces.font(12)
+    assert draw_faces.shorten(["with_mask 99%"] * 3, boxes, letters, image.size, 0) == [
+        "0",
+        "with_mask 99%",
+        "with_mask 99%",
+    ]
+    assert draw_faces.shorten(["a", "b", "c"], boxes, letters, image.size, 0) == ["a", "b", "c"]  # they fit
+    assert draw_faces.shorten([], [], letters, image.size, 1) == []
