@@ -37,10 +37,10 @@ def street():
     return paste_faces((480, 360), CORNERS)
 
 
-# --- scenes whose boxes were drawn by hand ------------------------------------------------------
+# --- scenes whose boxes were estimated by eye ---------------------------------------------------
 
 # Name: (background, width and height, [(number in FOUND, side, left, top)], pasted in this order, so that later ones
-# cover earlier ones, and some are cut by the edge. hand_boxes.json has the box of each, drawn by eye.
+# cover earlier ones, and some are cut by the edge. hand_boxes.json has the box of each, estimated by eye.
 HAND_SCENES = {
     "wall": ("plain", (480, 360), [(0, 60, 40, 30), (1, 72, 200, 60), (2, 90, 340, 200)]),
     "dusk": ("gradient", (480, 360), [(3, 110, 30, 40), (5, 64, 220, 150), (4, 80, 360, 60)]),
