@@ -17,6 +17,7 @@ help:  ## this list
 	@echo
 	@echo "make reproduce takes, all optional: DATA=<auto|kaggle|demo|folder>  ARCH=<auto|resnet18|mobilenet_v2>"
 	@echo "  WEIGHTS=<auto|imagenet|packaged|none|file>  RUN=<name>  SEED=<n>  DEVICE=<auto|cpu|cuda>  LANGUAGE=<en|id>"
+	@echo "  MUTE=\"MK003: <reason>\" mutes a check of the page"
 	@echo "make trust and make improve take the same, and AGAINST=<folder of photos of another source>"
 	@echo "  COMPARE=<run|both>; RUN is the run to look into, and its photos are taken where DATA is not given"
 	@echo "every command takes PYTHON=<python3.11 or newer>, used when .venv is made"
@@ -60,7 +61,7 @@ quote = '$(subst ','\'',$(1))'
 # Only what stands on make's command line is passed on: the defaults are notebooks/report.yaml's, and a variable
 # of the user's environment that happens to be called ARCH is none of ours. `value`: a $ in a path stays a $.
 told = $(if $(filter command,$(origin $(1))),$(value $(1)))
-SETTINGS = $(foreach name,DATA ARCH WEIGHTS RUN SEED DEVICE LANGUAGE AGAINST GROUPS COMPARE,$(if \
+SETTINGS = $(foreach name,DATA ARCH WEIGHTS RUN SEED DEVICE LANGUAGE AGAINST GROUPS COMPARE MUTE,$(if \
 	$(call told,$(name)),--set $(name)=$(call quote,$(call told,$(name)))))
 
 # Relative paths mean the caller's folder. With `make -C clone` (its sign is the flag w) that is the shell's, PWD.

@@ -134,5 +134,6 @@ def command(metrics: Metrics) -> str:
     run = metrics.get("run", {})
     settings = {"DATA": data} | {key.upper(): metrics[key] for key in SETTINGS if key in metrics}
     settings |= {key.upper(): run[key] for key in ("groups", "corrections") if key in run}
+    settings |= {"MUTE": run["mute"]} if run.get("mute") else {}
     settings["RUN"] = f"{run.get('name') or 'report'}-again"
     return "maskkit reproduce" + "".join(f" --set {key}={shlex.quote(str(v))}" for key, v in settings.items())

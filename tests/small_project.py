@@ -41,7 +41,8 @@ def make_project(root):
         write_notebook(folder / name, f'RUN = "x"\n{network}\nN = 3{further}', "assert N == 3, 'N is not 3'")
     write_notebook(folder / notebooks.REPORT[2], 'RUN = "x"', "RUN")
     check = {"result": "pass", "title": "Data", "sentence": "is {DATA}, against {AGAINST}"}
-    result = json.dumps({"results": {"a": check}, "gains": {"a": {"b": check}}})
+    described = {"code": "MK001", "name": "a", "title": "Data", "muted": None}
+    result = json.dumps({"checks": [described], "results": {"a": check}, "gains": {"a": {"b": check}}})
     for name, file in ((notebooks.IMPROVE, "improve.json"), (notebooks.TRUST, "audit.json")):
         fill_in = f"text = {result!r}.replace('{{DATA}}', DATA).replace('{{AGAINST}}', AGAINST)"
         write = f"{fill_in}\n(run_dir / {file!r}).write_text(text)"

@@ -8,7 +8,7 @@ changed or moved; odd photos are listed in suspects.csv.
 import dataclasses
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +22,14 @@ from maskkit.audit.checks.check import Audit, Check, Context
 from maskkit.audit.checks.files import find_odd, suspect_rows
 from maskkit.audit.classifiers import Classifier, classifier_of_run, find_classifiers
 from maskkit.audit.entries import Message
-from maskkit.core import disk, environment, markdown, paths
+from maskkit.core import disk, environment, markdown, mutes, paths
 from maskkit.core.audit_file import RESULTS, VERSION
 from maskkit.core.cache import cached
 from maskkit.core.messages import in_english, message
 from maskkit.sources import folders
 
 GROUP_COLUMNS = ("file", "sha256", "group")
-SIGNS = {result: f"{sign} {word}" for (result, word), sign in zip(RESULTS.items(), "✓!✗?", strict=True)}
+SIGNS = {result: f"{sign} {word}" for (result, word), sign in zip(RESULTS.items(), "✓!✗?–", strict=True)}
 SUSPECT_COLUMNS = ("file", "label", "part", "problem", "detail")
 
 
@@ -45,7 +45,7 @@ class Examination:
     """An audit under way: its checks are measured and drawn one by one, in the order of `checks.NAMES`.
 
     out: the folder written to; result: what audit.json will hold, with the checks measured so far.
-    started: `time.perf_counter` at its beginning.
+    started: `time.perf_counter` at its beginning; muted: {code: reason} of checks.
     """
 
     audited: Audited
@@ -53,11 +53,13 @@ class Examination:
     out: Path
     result: Audit
     started: float
+    muted: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def measure(self, name: str) -> str:
         """Measure a check; name: of its file in `checks`. Returns its result and entries as a Markdown table."""
         check = checks.find(name)
         measure_check(self.result, check, self.audited, self.context)
+        mutes.apply(self.result, self.muted)
         return format_check(self.result, check)
 
     def draw(self, name: str) -> list[plots.Saved]:
@@ -88,6 +90,7 @@ def examine(
     weights: str = "auto",
     compare: str = "both",
     against: str | Path = "",
+    mute: str = "",
     device: str = "auto",
     seed: int = 0,
     language: str = "en",
@@ -103,13 +106,16 @@ def examine(
         compare: "both" takes ResNet18 and MobileNetV2, "run" the audited backbone alone. One whose weights are
             not available is "unknown", with the reason.
         against: a second folder of photos, of another source; "" has none.
+        mute: as parameter MUTE.
         device: as parameter DEVICE; seed: of draws, folds and resamples.
         language: of the figures.
         log: called with a line about each step.
 
     Raises:
-        FileNotFoundError, ValueError: the folders hold no two classes of photos, or the model knows other classes.
+        FileNotFoundError, ValueError: the folders hold no two classes of photos, or the model knows other classes;
+            or `mute` names no check.
     """
+    muted = checks.find_muted(mute)
     started, out, chosen_device = time.perf_counter(), Path(out), model.device(device)
     disk.check_writable(out)
     source, photos = read_photos(folder, log)
@@ -120,7 +126,7 @@ def examine(
     sha256 = disk.read_json(Path(run) / "model.json")["model_sha256"] if run else ""
     result = head(audited, "whole", source.photos, source.kind, sha256)
     result |= {"source_note": source.note, "versions": environment.versions()}
-    return Examination(audited, context, out, result, started)
+    return Examination(audited, context, out, result, started, muted)
 
 
 def audit(folder: str | Path, out: str | Path, *, log: Callable[[str], object] = print, **settings: Any) -> Audit:
@@ -177,28 +183,39 @@ def read_other_source(
 # --- a run's own photos, in 03_evaluate ----------------------------------------------------------
 
 
-def audit_run(run_dir: Path, *, device: str = "auto", seed: int = 0) -> Audit:
+def audit_run(run_dir: Path, *, device: str = "auto", seed: int = 0, mute: str | None = None) -> Audit:
     """The audit of a run's own photos and model, in seconds, without figures.
 
     The photos count as a sample of their source, so intervals are wider than those of the whole audit. The checks do
     less, each sentence says how much: a few hundred splits, no untrained network, two hidden regions. Writes audit.json
     unless a whole audit of the same model is there.
 
+    Args:
+        device: as parameter DEVICE; seed: of draws, folds and resamples.
+        mute: as parameter MUTE; None: the checks that are muted in the audit.json that is there.
+
     Returns:
         the audit (the whole one, where that is kept).
 
     Raises:
-        FileNotFoundError, ValueError: as `data.read_split`.
+        FileNotFoundError, ValueError: as `data.read_split`; or `mute` names no check.
     """
-    path = Path(run_dir) / "audit.json"
-    if path.exists():
-        earlier = disk.read_json(path)
-        same = earlier.get("model_sha256") == disk.read_json(run_dir / "model.json")["model_sha256"]
-        if earlier.get("version") == VERSION and earlier.get("scope") == "whole" and same:
-            return earlier
-    result = find_run_audit(run_dir, device, seed)
+    path, muted = Path(run_dir) / "audit.json", None if mute is None else checks.find_muted(mute)
+    result = earlier = read_earlier(path)
+    same = earlier.get("model_sha256") == disk.read_json(run_dir / "model.json")["model_sha256"]
+    if earlier.get("scope") != "whole" or not same:
+        result = find_run_audit(run_dir, device, seed)
+    if muted is None:
+        muted = mutes.of_audit(earlier) if earlier else {}
+    mutes.apply(result, muted)
     disk.write_json(path, result)
     return result
+
+
+def read_earlier(path: Path) -> Audit:
+    """The content of an audit.json of this version; {} where there is none."""
+    earlier = disk.read_json(path) if path.exists() else {}
+    return earlier if earlier.get("version") == VERSION else {}
 
 
 def find_run_audit(run_dir: str | Path, device: str = "auto", seed: int = 0) -> Audit:
@@ -325,8 +342,9 @@ def format_check(result: Audit, check: Check) -> str:
     rows = []
     if check.name:
         judged = result["results"][check.name]
-        rows.append((f"result: {check.title}", SIGNS[judged["result"]], judged["sentence"]))
+        rows.append((f"result: {check.title} ({check.code})", SIGNS[judged["result"]], judged["sentence"]))
     for key, entry in result[check.section].items():
         name = described["entries"][key]
         rows.append((in_english(name["id"], name["values"]), SIGNS[entry["result"]], entry["sentence"]))
-    return markdown.table(("what", "result", "what was found"), rows)
+    table = markdown.table(("what", "result", "what was found"), rows)
+    return f"{table}\n\n{check.code} is muted: {described['muted']}" if described["muted"] else table

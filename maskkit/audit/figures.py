@@ -15,7 +15,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
 from maskkit.audit.entries import UNAVAILABLE, Entry, unknown
-from maskkit.core import messages
+from maskkit.core import messages, mutes
 from maskkit.core.intervals import wilson
 from maskkit.plot_style import (
     GREY,
@@ -61,7 +61,7 @@ def missing_entry(audit: Audit, section: str, arch: str | None = None) -> Entry:
     names = {check["section"]: check["name"] for check in audit["checks"]}
     result = audit["results"].get(names.get(section), {"result": "pass"})
     words = {name: result[name] for name in ("sentence", "message") if name in result}
-    return unknown(words if result["result"] == "unknown" else "") | {"result": "unknown"}
+    return unknown(words if mutes.measured_result(result) == "unknown" else "") | {"result": "unknown"}
 
 
 def share_of(share: float | None, whole: Entry) -> Entry:

@@ -18,6 +18,7 @@ SIGNS = {  # sign, marker, colour, ink of the sign, hatch of its zone
     "warning": ("!", "^", "#e09b12", INK, "////"),
     "fail": ("✗", "8", "#b3261e", "white", "xxxx"),
     "unknown": ("?", "s", "#ffffff", GREY, ""),
+    "muted": ("–", "D", "#ffffff", GREY, ""),
 }
 WIDTH, FOOT = 11, 1.0  # inches
 

@@ -22,6 +22,13 @@ def add(commands: Commands) -> None:
     command.add_argument(
         "--against", metavar="FOLDER", default="", help="photos of another source, with the same classes"
     )
+    command.add_argument(
+        "--mute",
+        action="append",
+        default=[],
+        metavar="'CODE: REASON'",
+        help="mute a check, such as 'MK003: two cameras, known'; may be repeated",
+    )
     command.add_argument("--out", metavar="DIR", help="where to write (default: the run's folder, or runs/audit-NAME)")
     command.add_argument("--device", default="auto", help="auto, cpu or cuda")
     command.add_argument("--seed", type=int, default=0, help="of draws, folds and resamples")
@@ -44,6 +51,7 @@ def run(arguments: argparse.Namespace) -> None:
         arch=arguments.arch,
         weights=arguments.weights,
         against=arguments.against,
+        mute="; ".join(arguments.mute),
         device=arguments.device,
         seed=arguments.seed,
     )
@@ -63,7 +71,13 @@ def check(arguments: argparse.Namespace) -> None:
     from maskkit.sources import folders
 
     parameters.check(
-        {"ARCH": arguments.arch, "WEIGHTS": arguments.weights, "DEVICE": arguments.device, "SEED": arguments.seed}
+        {
+            "ARCH": arguments.arch,
+            "WEIGHTS": arguments.weights,
+            "MUTE": "; ".join(arguments.mute),
+            "DEVICE": arguments.device,
+            "SEED": arguments.seed,
+        }
     )
     for name, folder in (("DATA", arguments.folder), ("--against", arguments.against)):
         if folder not in ("", "auto", "kaggle", "demo"):

@@ -24,9 +24,11 @@ def short_path(path: Path) -> Path:
 
 
 def print_checks(audit: dict[str, Any]) -> None:
-    """One line for each check of an audit: its result, title and sentence."""
-    for check in audit["results"].values():
-        print(f"{RESULTS[check['result']]:13}{check['title']}: {check['sentence']}")
+    """One line for each check of an audit: its code, result, title and sentence, and why it is muted."""
+    for check in filter(lambda check: check["name"], audit["checks"]):
+        result = audit["results"][check["name"]]
+        reason = f" (muted: {check['muted']})" if check["muted"] else ""
+        print(f"{check['code']}  {RESULTS[result['result']]:13}{check['title']}: {result['sentence']}{reason}")
 
 
 def print_message(text: str) -> None:

@@ -9,13 +9,14 @@ from typing import Any
 
 from maskkit.core.messages import message, said, translatable
 
-VERSION = 4  # of audit.json
+VERSION = 5  # of audit.json
 SCHEMA = Path(__file__).parent / "schemas" / "audit.json"
 RESULTS = {  # in words
     "pass": translatable("pass"),
     "warning": translatable("warning"),
     "fail": translatable("fail"),
     "unknown": translatable("not measured"),
+    "muted": translatable("muted"),
 }
 NOT_YET = said("not measured yet: make trust")
 

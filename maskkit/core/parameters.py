@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
+from maskkit.core import mutes
+
 Value = TypeVar("Value")
 PART = ".part"  # `maskkit reproduce` works in runs/<RUN>.<8 digits>.part and renames it when every notebook has passed
 WORKPLACE = re.compile(rf"\.[0-9a-f]{{8}}{re.escape(PART)}$")
@@ -109,6 +111,7 @@ RULES = {
     "DEVICE": choice("auto", "cpu", "cuda"),
     "LANGUAGE": choice(*LANGUAGES, words=" or ".join(f"{code!r} ({name})" for code, name in LANGUAGES.items())),
     "COMPARE": choice("run", "both"),
+    "MUTE": Rule(mutes.WORDS, mutes.is_text),
     "TRY_VIEWS": at_least_one,
     "SPLITS": whole(2),
     "TEST_PHOTOS": whole(MIN_PER_CLASS),

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from maskkit.core import audit_file, class_names
+from maskkit.core import audit_file, class_names, mutes
 from maskkit.core.audit_file import Audit, Entry
 from maskkit.core.messages import in_english
 from maskkit.html import render
@@ -45,7 +45,8 @@ def trust_figure(folder: Path, name: str) -> Figure | None:
 def card(audit: Audit, check: Entry, run: str | None) -> dict[str, Any]:
     """The result of a check."""
     entry = audit["results"][check["name"]]
-    return described(entry, {"title": check["title"]}, command(check, run)) | {"name": check["name"]}
+    shared = described(entry, {"title": check["title"]}, command(check, run))
+    return shared | {"name": check["name"], "check": check, "measured_result": mutes.measured_result(entry)}
 
 
 def section(audit: Audit, check: Entry, folder: Path, run: str | None) -> dict[str, Any]:
@@ -55,7 +56,7 @@ def section(audit: Audit, check: Entry, folder: Path, run: str | None) -> dict[s
     main = check["figures"][0] if entries and check["figures"] else None
     is_drawn = not main or any(figure["name"] == main for figure in figures)
     result = audit["results"].get(check["name"])
-    has_result = result is None or result["result"] != "unknown"
+    has_result = result is None or mutes.measured_result(result) != "unknown"
     return {
         "check": check,
         "command": measure,

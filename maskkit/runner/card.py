@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from maskkit import evaluate, page, runs
-from maskkit.core import audit_file, class_names, disk
+from maskkit.core import audit_file, class_names, disk, mutes
 from maskkit.core.markdown import bullets, code, escape, table
 from maskkit.core.messages import format_interval
 from maskkit.evaluate import format_share
 from maskkit.html.render import MOST_NAMES
 
-SIGNS = {"pass": "🟢", "warning": "🟠", "fail": "🔴", "unknown": "⚪"}
+SIGNS = {"pass": "🟢", "warning": "🟠", "fail": "🔴", "unknown": "⚪", "muted": "🔇"}
 Metrics = dict[str, Any]  # what metrics.json holds
 MOST_ROWS = 30  # classes in the table of scores
 SPLITS = {
@@ -143,12 +143,26 @@ def check_results(run_dir: Path, name: str) -> str:
         return escape(problem["sentence"])
     if not audit:
         return f"Not measured yet: {code(audit_file.command(name))}."
+    judged = [(check, audit["results"][check["name"]]) for check in audit["checks"] if check["name"]]
     rows = [
-        [f"{SIGNS[check['result']]} {audit_file.RESULTS[check['result']]}", check["title"], check["sentence"]]
-        for check in audit["results"].values()
+        [
+            check["code"],
+            f"{SIGNS[result['result']]} {audit_file.RESULTS[result['result']]}",
+            result["title"],
+            result["sentence"],
+            advice(check, result),
+        ]
+        for check, result in judged
     ]
     asked = f"{len(rows)} questions of the audit. Green needs the whole 95 % interval on the good side of a limit."
-    return f"{asked}\n\n{table(('result', 'check', 'found'), rows)}"
+    return f"{asked}\n\n{table(('code', 'result', 'check', 'found', 'what to do'), rows)}"
+
+
+def advice(check: Mapping[str, Any], result: Mapping[str, Any]) -> str:
+    """What to do about a result that is no pass; of a muted check why it is muted, and what it would be."""
+    if check["muted"]:
+        return f"muted: {check['muted']} (without this: {audit_file.RESULTS[mutes.measured_result(result)]})"
+    return "-" if result["result"] == "pass" else str(check["advice"])
 
 
 def photos(metrics: Metrics) -> str:

@@ -17,6 +17,7 @@ def check_inputs(settings: Mapping[str, Any], print_line: Callable[[str], object
     from maskkit.sources import folders
 
     check_files(settings)
+    check_mutes(settings)
     check_network(settings)
     corrected = corrections.find(settings.get("CORRECTIONS", ""))
     source = folders.find(settings["DATA"])
@@ -44,6 +45,14 @@ def check_files(settings: Mapping[str, Any]) -> None:
         value = settings.get(name, "")
         if value and value not in notebook_parameters.PATHS[name] and not Path(value).is_file():
             raise FileNotFoundError(f"{name}: there is no file {value}")
+
+
+def check_mutes(settings: Mapping[str, Any]) -> None:
+    """Raise ValueError unless the checks that are to be muted exist."""
+    if settings.get("MUTE"):
+        from maskkit.audit import checks  # importing torch takes seconds
+
+        checks.find_muted(settings["MUTE"])
 
 
 def check_network(settings: Mapping[str, Any]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from maskkit import runs
 from maskkit.core import disk, paths
-from maskkit.runner import notebook_parameters, notebooks, reproduce
+from maskkit.runner import check_inputs, notebook_parameters, notebooks, reproduce
 
 
 def run(
@@ -52,6 +52,7 @@ def read_parameters(notebook: Path, parameter_file: str | Path, overrides: Mappi
     settings = notebook_parameters.read_file(parameter_file)
     checked = notebook_parameters.check(settings, overrides, [notebook, *notebooks.find_report()])
     parameters = notebook_parameters.read_defaults(notebook) | checked[notebook]
+    check_inputs.check_mutes(parameters)
     for name in ("AGAINST", "DATA"):
         if parameters[name] not in notebook_parameters.PATHS[name]:
             folders.find(parameters[name], name)

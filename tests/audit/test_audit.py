@@ -1,19 +1,20 @@
 """The whole audit on synthetic faces, and wrong inputs."""
 
+import copy
 import csv
 import json
 import shutil
 
 import numpy as np
 import pytest
-from conftest import draw_photo, fill
+from conftest import draw_photo, fill, recorded_audit
 from PIL import Image
 
 from maskkit import checkpoint, model, pretrained, split
 from maskkit.audit import audit, checks, leaks, page
 from maskkit.audit.checks import CHECKS, split_variance
 from maskkit.cli import main
-from maskkit.core import messages, paths
+from maskkit.core import disk, messages, mutes, paths
 from maskkit.report import REPORT_RECIPE
 from maskkit.sources import folders
 from tests.audit.synthetic import CONTEXT, audited, features
@@ -102,7 +103,7 @@ def test_every_sentence_is_a_message_and_every_entry_has_a_name(whole):
 def test_the_table_of_a_check_holds_every_sentence(whole):
     result, _ = whole
     rows = audit.format_check(result, checks.find("calibration")).splitlines()[2:]
-    assert len(rows) == 1 + len(result["calibration"]) and rows[0].startswith("| result: Calibration | ")
+    assert len(rows) == 1 + len(result["calibration"]) and rows[0].startswith("| result: Calibration (MK007) | ")
     assert rows[-1].endswith(f"| {result['calibration']['dont_know']['sentence']} |")
     rows = audit.format_check(result, checks.find("files")).splitlines()[2:]
     assert len(rows) == len(result["files"])  # it has no result of its own
@@ -257,3 +258,30 @@ def test_a_check_measured_again_takes_the_place_of_its_first_measurement():
     for _ in range(2):
         audit.measure_check(result, checks.find("files"), subject, CONTEXT)
     assert [described["section"] for described in result["checks"]] == ["files"]
+
+
+# --- muted checks -------------------------------------------------------------------------------
+
+
+def test_a_runs_audit_keeps_what_is_muted_until_mute_is_given_anew(tmp_path, monkeypatch):
+    monkeypatch.setattr(audit, "find_run_audit", lambda *_: recorded_audit())
+    disk.write_json(tmp_path / "model.json", {"model_sha256": "of another model"})
+
+    def codes(**more):
+        result = audit.audit_run(tmp_path, **more)
+        assert result == disk.read_json(tmp_path / "audit.json")
+        return mutes.of_audit(result)
+
+    assert codes() == {}
+    assert codes(mute="MK002: copies are wanted") == {"MK002": "copies are wanted"} == codes()
+    disk.write_json(tmp_path / "model.json", {"model_sha256": recorded_audit()["model_sha256"]})  # now the whole one
+    assert codes() == {"MK002": "copies are wanted"} and codes(mute="") == {}
+    with pytest.raises(ValueError, match="MUTE: there is no check MK999; there are MK001"):
+        audit.audit_run(tmp_path, mute="MK999: none")
+
+
+def test_the_table_of_a_muted_check_says_why(whole):
+    result = copy.deepcopy(whole[0])
+    mutes.apply(result, {"MK007": "a pilot"})
+    lines = audit.format_check(result, checks.find("calibration")).splitlines()
+    assert lines[2].startswith("| result: Calibration (MK007) | – muted |") and lines[-1] == "MK007 is muted: a pilot"

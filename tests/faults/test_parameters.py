@@ -149,6 +149,9 @@ def test_the_answer_needs_no_torch_and_leaves_nothing(tmp_path):
     ("command", "setting", "message"),
     [
         ("trust", "COMPARE=neither", "COMPARE must be 'run' or 'both', got 'neither'"),
+        ("trust", "MUTE=MK003", "MUTE must be '' or 'CODE: reason'"),
+        ("trust", "MUTE=MK003: a; MK003: b", "MUTE must be '' or 'CODE: reason'"),
+        ("trust", "MUTE=MK999: we know", "MUTE: there is no check MK999; there are MK001, MK002"),
         ("improve", "ENGINES=eager, warp", "ENGINES must be a list of eager, onnxruntime, cuda"),
         ("improve", "SPLITS=1", "SPLITS must be at least 2, got 1"),
         ("improve", "TRY_VIEWS=0", "TRY_VIEWS must be at least 1, got 0"),

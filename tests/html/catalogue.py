@@ -53,7 +53,7 @@ def texts_of_audit(audit: dict[str, Any]) -> Iterator[str]:
     """The message ids of audit.json, and the texts that are message ids themselves."""
     yield from message_ids(audit)
     for check in audit["checks"]:
-        yield from filter(None, (check["title"], check["section_title"]))
+        yield from filter(None, (check[key] for key in ("title", "section_title", "detected", "matters", "advice")))
         for words in (check["look_for"], check["shown"], check["kinds"]):
             yield from words.values()
         yield from (entry["sees"] for entry in audit[check["section"]].values() if entry.get("sees"))

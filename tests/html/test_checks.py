@@ -10,12 +10,12 @@ from test_page import NASTY, read
 
 from maskkit import runs
 from maskkit.audit import page
-from maskkit.core import audit_file, disk
+from maskkit.core import audit_file, disk, mutes
 from maskkit.html.render import render
 
 ODD = "caf\udce9.png"  # a file name that is no UTF-8
 PRIVACY = "This page may show faces: do not share it without the consent of those shown."
-SIGNS = {"pass": "✓", "warning": "!", "fail": "✗", "unknown": "?"}
+SIGNS = {"pass": "✓", "warning": "!", "fail": "✗", "unknown": "?", "muted": "–"}
 WORDS = {"pass": "pass", "warning": "warning", "fail": "fail", "unknown": "not measured"}
 NAMES = list(recorded_audit()["results"])
 FIGURES = [name for check in recorded_audit()["checks"] for name in check["figures"]] + ["results"]
@@ -222,7 +222,7 @@ def test_another_source_needs_a_folder_of_it(folder):
 def test_an_empty_section_gives_the_reason_of_its_result(folder):
     audit = with_results(*["unknown"] * 6) | {"calibration": {}, "files": {}}
     audit["results"]["calibration"]["sentence"] = "not measured: no trained model"
-    html = " ".join(html_of(audit, folder).split())
+    html = " ".join(re.sub("<details>.*?</details>", "", html_of(audit, folder), flags=re.DOTALL).split())
     titles = {check["section"]: check["section_title"] for check in audit["checks"]}
     assert f"<h2>{titles['calibration']}</h2> <p>not measured: no trained model.</p>" in html
     assert f"<h2>{titles['files']}</h2> <p>not measured yet: make trust RUN=recorded</p>" in html
@@ -238,6 +238,31 @@ def test_a_seventh_check_needs_no_change_of_the_page(folder):
     assert "7 checks: " in words and "Blurred photos" in words
 
 
+def test_each_check_says_how_why_and_what_to_do(folder):
+    audit = with_results("pass", "fail", "warning", *["pass"] * 3)
+    words = words_of(audit, folder)
+    for check in audit["checks"]:
+        assert f"{check['code']}: how it is detected, why it matters, what to do" in words
+        assert all(" ".join(check[key].split()) in words for key in ("detected", "matters", "advice"))
+    leaks, mouth = (words.count(f"What to do: {audit['checks'][place]['advice']}") for place in (1, 3))
+    assert (leaks, mouth) == (1, 0)  # on the card of the check that fails, not on that of one that passes
+
+
+def test_a_muted_check_shows_reason_and_value_and_is_no_pass(folder):
+    audit = with_results("pass", "fail", *["pass"] * 4)
+    mutes.apply(audit, {"MK002": "copies are <b>wanted</b>", "MK006": "a known scan"})
+    assert audit_file.find_fault(audit) == ""
+    words = words_of(audit, folder)
+    assert "6 checks: 5 pass, 0 warning, 0 fail, 0 not measured, 1 muted" in words
+    card = words[words.index("Leaks between the sets MK002") :]
+    value = f"{100 * audit['results']['leaks']['value']:.1f} %"
+    assert card.startswith(
+        "Leaks between the sets MK002 – muted Muted in MUTE, with the reason: copies are <b>wanted</b>. "
+        f"Without this it would be: fail. {value}"
+    )
+    assert words.count("Muted in MUTE, with the reason: a known scan.") == 1  # a check without a card: its section
+
+
 def test_an_unknown_value_reads_not_measured_with_its_reason(folder):
     entry = recorded_audit()["splits"]["resnet18_last"]
     words = words_of(recorded_audit(), folder)
@@ -248,7 +273,19 @@ def test_an_unknown_value_reads_not_measured_with_its_reason(folder):
 def nasty(value):
     """The same audit with every text that is no key of ours replaced."""
     if isinstance(value, dict):
-        ours = ("result", "scope", "hidden", "fill", "kind", "section", "name", "figures", "message", "messages")
+        ours = (
+            "result",
+            "scope",
+            "hidden",
+            "fill",
+            "kind",
+            "section",
+            "name",
+            "code",
+            "figures",
+            "message",
+            "messages",
+        )
         return {key: content if key in ours else nasty(content) for key, content in value.items() if key != "message"}
     if isinstance(value, list):
         return [nasty(each) for each in value]

@@ -6,7 +6,7 @@ from conftest import recorded_audit
 
 from maskkit import evaluate, runs
 from maskkit.cli import main
-from maskkit.core import disk
+from maskkit.core import disk, mutes
 from maskkit.runner import card
 
 NASTY = "a|b <script>x</script> [l](http://e.org) ![i](x) `c` *d* _e_ # f\n## g"
@@ -75,7 +75,14 @@ def test_the_audits_results_are_in_it(run_dir):
     audit["results"]["leaks"] |= {"result": "fail", "sentence": "4 of 40 | leak"}
     disk.write_json(run_dir / "audit.json", audit)
     text = card.write(run_dir).read_text(encoding="utf-8")
-    assert "| 🔴 fail | Leaks between the sets | 4 of 40 \\| leak |" in text and "6 questions of the audit." in text
+    assert (
+        "| MK002 | 🔴 fail | Leaks between the sets | 4 of 40 \\| leak | Run 01_prepare again" in text
+        and "6 questions of the audit." in text
+    )
+    mutes.apply(audit, {"MK002": "known | agreed"})
+    disk.write_json(run_dir / "audit.json", audit)
+    text = card.write(run_dir).read_text(encoding="utf-8")
+    assert "| MK002 | 🔇 muted | Leaks between the sets | 4 of 40 \\| leak | muted: known \\| agreed (without" in text
     (run_dir / "audit.json").write_text("{")
     assert "audit.json cannot be used" in card.write(run_dir).read_text(encoding="utf-8")
 

@@ -4,7 +4,7 @@ import pytest
 from conftest import recorded_audit
 
 from maskkit import evaluate, runs
-from maskkit.core import disk, paths
+from maskkit.core import disk, mutes, paths
 from maskkit.runner import compare_runs
 
 
@@ -70,6 +70,10 @@ def test_results_of_checks_are_counted():
     disk.write_json(make_run("audited") / "audit.json", recorded_audit())
     counted = compare_runs.describe_run(paths.RUNS / "audited")["checks"]
     assert sum(int(part.split()[0]) for part in counted.split(", ")) == 6
+    audit = recorded_audit()
+    mutes.apply(audit, {check["code"]: "known" for check in audit["checks"]})
+    disk.write_json(paths.RUNS / "audited" / "audit.json", audit)
+    assert compare_runs.describe_run(paths.RUNS / "audited")["checks"] == "6 muted"
     disk.write_text(paths.RUNS / "audited" / "audit.json", "[]")
     assert "audit.json cannot be used" in compare_runs.describe_run(paths.RUNS / "audited")["checks"]
 

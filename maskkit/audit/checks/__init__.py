@@ -3,6 +3,7 @@
 from importlib import import_module
 
 from maskkit.audit.checks.check import Check
+from maskkit.core import mutes
 
 NAMES = (
     "split_variance",
@@ -25,3 +26,16 @@ def find(name: str) -> Check:
     if name not in NAMES:
         raise ValueError(f"there is no check {name!r}; there are {', '.join(NAMES)}")
     return CHECKS[NAMES.index(name)]
+
+
+def find_muted(text: str) -> dict[str, str]:
+    """{code: reason} of parameter MUTE.
+
+    Raises:
+        ValueError: it is not 'CODE: reason', or there is no check of that code.
+    """
+    muted, codes = mutes.read(text), [check.code for check in CHECKS]
+    for code in muted:
+        if code not in codes:
+            raise ValueError(f"MUTE: there is no check {code}; there are {', '.join(codes)}")
+    return muted

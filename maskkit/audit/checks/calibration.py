@@ -208,6 +208,7 @@ def draw_refusals(axes: Any, refusal: Entry) -> None:
 
 
 CHECK = Check(
+    code="MK007",
     name="calibration",
     section="calibration",
     title="Calibration",
@@ -215,6 +216,10 @@ CHECK = Check(
     limits=(0.05, 0.10),
     reason="a difference of 5 points is hardly noticed; at 10 points, one in ten of the confident "
     "answers is wrong without a warning",
+    detected="Confidence and accuracy are compared within groups of answers with similar confidence, on photos "
+    "that the head has not learned from.",
+    matters="A probability is useful only if it is true: of all answers with 90 % confidence, 90 % should be right.",
+    advice="Divide the logits by the temperature given below, or let the model say “don't know” below the threshold.",
     measure=measure,
     draw=draw,
     look_for={"calibration": "Look for points below the diagonal: there the confidence is too high."},

@@ -7,6 +7,9 @@ A page knows a check only by what `Check.describe` writes into audit.json, a lis
 
     "checks": [
         {
+            "code": "MK002",                   never changes, and is never given to another check
+            "detected": "Three detectors ...", "matters": "...", "advice": "...",   how, why, and what to do
+            "muted": null,                     or the reason for which the user muted it (`core.mutes`)
             "name": "leaks",                   key of the check's result in "results"; null where it has none
             "section": "leaks",                key of its entries in audit.json
             "title": "Leaks between the sets",             of the result; "" where there is none
@@ -22,9 +25,9 @@ A page knows a check only by what `Check.describe` writes into audit.json, a lis
     ]
 
 Every entry, and every result in "results", holds "sentence" (English) and, unless the sentence is free text such as the
-words of an exception, "message" ({"id", "values"} of `core.messages`). "title", "reason", "section_title", "look_for",
-"shown", "kinds" and an entry's "sees" are constant texts, so they are message ids themselves. An entry whose
-"measured_on" is made of a template has it in entry["messages"]["measured_on"].
+words of an exception, "message" ({"id", "values"} of `core.messages`). "title", "reason", "section_title", "detected",
+"matters", "advice", "look_for", "shown", "kinds" and an entry's "sees" are constant texts, so they are message ids
+themselves. An entry whose "measured_on" is made of a template has it in entry["messages"]["measured_on"].
 """
 
 import dataclasses
@@ -82,6 +85,7 @@ class Measured:
 class Check:
     """One question of the audit; the words as `describe` writes them.
 
+    code: stable, for people and for MUTE; detected, matters, advice: how it is detected, why it matters, what to do.
     section, section_title: of its entries; name, title, limits, reason: of its result, none where it has no result.
     step: a line for who waits, before the check begins.
     measure: the measurement.
@@ -89,10 +93,14 @@ class Check:
     draw_photos: figures that show photos, by name.
     """
 
+    code: str
     section: str
     section_title: str
     measure: Callable[[Audited, Context], Measured]
     look_for: Mapping[str, str]
+    detected: str
+    matters: str
+    advice: str
     step: str = ""
     name: str | None = None
     title: str = ""
@@ -123,6 +131,11 @@ class Check:
     def describe(self, measured: Measured) -> dict[str, Any]:
         """The check as an item of "checks" in audit.json."""
         return {
+            "code": self.code,
+            "detected": self.detected,
+            "matters": self.matters,
+            "advice": self.advice,
+            "muted": None,
             "name": self.name,
             "section": self.section,
             "title": self.title,

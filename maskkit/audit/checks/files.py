@@ -175,8 +175,13 @@ def draw_sheet(
 
 
 CHECK = Check(
+    code="MK006",
     section="files",
     section_title="Odd files",
+    detected="Every file is decoded and measured. A label is suspicious if a model that was trained without "
+    "the photo disagrees with it more than it usually does (confident learning).",
+    matters="Damaged, empty or wrongly labelled photos falsify both the training and the score.",
+    advice="Look at each file of suspects.csv. Notebook 06_explore lets you correct a label or exclude a photo.",
     measure=measure,
     draw_photos=draw_photos,
     look_for={"files": "Look for files that do not belong here: they falsify training and measurement."},

@@ -214,6 +214,7 @@ def draw_counts(axis: Any, entries: list[Entry]) -> None:
 
 
 CHECK = Check(
+    code="MK002",
     name="leaks",
     section="leaks",
     title="Leaks between the sets",
@@ -222,6 +223,12 @@ CHECK = Check(
     reason="one leaked photo in a hundred cannot change a score of 40 photos; one in twenty changes it "
     "by two photos. Where every photo of the source is searched, the share itself is judged; "
     "where only a run's own photos are, its interval",
+    detected="Three detectors of growing strength: equal bytes, equal pictures (perceptual hash, mirrored "
+    "too), and alignment, which rotates, mirrors and scales similar photos onto each other and "
+    "compares their pixels.",
+    matters="A network recognises a copy of a training photo instead of classifying it, so the score is too high.",
+    advice="Run 01_prepare again with GROUPS set to groups.csv of the audit: then all versions of one photo "
+    "stay in one set.",
     measure=measure,
     draw=draw,
     look_for={

@@ -241,6 +241,7 @@ def mistaken_probabilities(mistakes: list[dict[str, Any]], classes: list[str]) -
 
 
 CHECK = Check(
+    code="MK005",
     name="other_source",
     section="against",
     title="Another source",
@@ -248,6 +249,12 @@ CHECK = Check(
     limits=LOSSES,
     reason="the limits are 5 and 10 points below the accuracy on unseen photos of this set's own "
     "source; chance alone changes a score of a few hundred photos by about 2.5 points",
+    detected="The model classifies photos of another source, and a model trained there classifies these "
+    "photos. Properties of the photos, such as brightness and sharpness, are compared too.",
+    matters="All other checks use one data set. Only photos of another source show whether the network "
+    "depends on a peculiarity of this one.",
+    advice="Take 50 photos per class with your own camera and give their folder as AGAINST. If accuracy is "
+    "lost, add photos of that kind to the training photos.",
     measure=measure,
     draw_photos=draw_photos,
     look_for={

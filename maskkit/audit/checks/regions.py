@@ -328,6 +328,7 @@ def draw_map(axis: Any, image: Image.Image, values: np.ndarray) -> Any:
 
 
 CHECK = Check(
+    code="MK004",
     name="mouth",
     section="regions",
     title="Uses the mouth region",
@@ -336,6 +337,10 @@ CHECK = Check(
     reason="if the model does not use the mouth region, hiding the lower half costs more in one photo "
     "of two, by chance; if it does, hiding the lower half should cost more in two photos of three",
     step="parts of the photos hidden",
+    detected="The same photos are classified again with one region hidden: the lower half, the upper half, the "
+    "background.",
+    matters="A mask covers the lower half of a face. A network that does not need this half looks at something else.",
+    advice="Look at the maps for what the network uses instead, and at the check of shortcuts.",
     measure=measure,
     draw=draw,
     draw_photos=draw_photos,

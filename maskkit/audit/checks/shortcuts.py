@@ -230,6 +230,7 @@ def below(rules: Iterable[Entry]) -> str:
 
 
 CHECK = Check(
+    code="MK003",
     name="shortcuts",
     section="shortcuts",
     title="Shortcuts without a mask",
@@ -238,6 +239,12 @@ CHECK = Check(
     reason="the limits are a quarter and a half of the way from guessing to the model's accuracy; "
     "beyond a half, a rule that cannot see a mask reaches most of what the model reaches",
     step="shortcuts",
+    detected="Small classifiers learn from one property each, such as width and height, metadata or the outer "
+    "border, and are tested on other photos.",
+    matters="A property that cannot show a mask but separates the classes can be learned instead of the mask. "
+    "The score then does not hold on other photos.",
+    advice="Remove the difference (crop all photos alike, save them with one program) and measure again, or "
+    "test on photos that do not have it.",
     measure=measure,
     draw=draw,
     look_for={

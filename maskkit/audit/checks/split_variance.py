@@ -313,6 +313,7 @@ def draw_rates(axis: Any, entries: dict[str, Entry]) -> None:
 
 
 CHECK = Check(
+    code="MK001",
     name="split_variance",
     section="splits",
     title="Split variance",
@@ -321,6 +322,10 @@ CHECK = Check(
     reason="if at most one split in twenty is wrong by more than two photos of 40, that is ordinary "
     "chance; if one in five is, a single score says little",
     step=f"{N_SPLITS:,} splits",
+    detected="The same recipe is trained on many other splits of the same photos. For each split the score of "
+    "the best epoch is compared with the accuracy of the same weights on photos that were not drawn.",
+    matters="A score on 40 photos depends on which 40 were drawn. One favourable split looks like a good model.",
+    advice="Report the mean over many splits with its spread instead of one score, or collect more validation photos.",
     measure=measure,
     draw=draw,
     look_for={"splits": "Look at how far the scores spread: a single split gives one of them, by chance."},

@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import re
 
 import pytest
 
@@ -13,14 +14,17 @@ from tests.audit.synthetic import CONTEXT
 
 
 def named(**more):
-    return Check("dark", "Dark photos", lambda *_: Measured(), {"dark": "Look at it."}, name="dark", **more)
+    words = {"detected": "By light.", "matters": "It does.", "advice": "Wait."}
+    given = ("MK999", "dark", "Dark photos", lambda *_: Measured(), {"dark": "Look at it."})
+    return Check(*given, **words, name="dark", **more)
 
 
 def test_keys_are_told_apart_and_texts_are_complete():
-    assert len({check.section for check in CHECKS}) == len(CHECKS)
+    assert len({check.section for check in CHECKS}) == len(CHECKS) == len({check.code for check in CHECKS})
     named_checks = [check for check in CHECKS if check.name]
     assert len({check.name for check in named_checks}) == len(named_checks)
     for check in CHECKS:
+        assert re.fullmatch(r"MK\d{3}", check.code) and check.detected and check.matters and check.advice
         assert check.section_title and all(check.look_for.values()) and set(check.shown) <= set(check.look_for)
     for check in named_checks:
         assert check.title and check.reason and check.limits[0] != check.limits[1]
