@@ -23,6 +23,7 @@ COMMANDS = (  # in the order of `--help`; each is the module of this folder with
     "trust",
     "improve",
     "audit",
+    "plan",
     "predict",
     "demo",
     "sweep",

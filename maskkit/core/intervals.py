@@ -115,8 +115,9 @@ def rate(correct: Sequence | np.ndarray, groups: Groups, seed: int) -> tuple[flo
     return share, wilson_at(share, min(n, n / max(effect, 1e-12)))
 
 
-def wilson(correct: float, n: float) -> tuple[float, float]:
-    """The Wilson score interval (95 %) of `correct` successes in `n` trials, as fractions (low, high).
+def wilson(correct: float, n: float, z: float = Z_95) -> tuple[float, float]:
+    """The Wilson score interval of `correct` successes in `n` trials, as fractions (low, high); z: how many standard
+    deviations it reaches, 95 % unless given.
 
     Wilson, E. B. (1927), Probable inference, the law of succession, and statistical inference, JASA 22:209-212.
     39 of 40 gives 0.871 to 0.996. It treats the photos as independent.
@@ -127,9 +128,9 @@ def wilson(correct: float, n: float) -> tuple[float, float]:
     if not 0 <= correct <= n or n < 1:
         raise ValueError(f"{correct} of {n} is no share")
     share = correct / n
-    middle = share + Z_95**2 / (2 * n)
-    half = Z_95 * math.sqrt(share * (1 - share) / n + Z_95**2 / (4 * n * n))
-    scale = 1 + Z_95**2 / n
+    middle = share + z**2 / (2 * n)
+    half = z * math.sqrt(share * (1 - share) / n + z**2 / (4 * n * n))
+    scale = 1 + z**2 / n
     return max(0.0, (middle - half) / scale), min(1.0, (middle + half) / scale)
 
 

@@ -80,8 +80,8 @@ def words_of(audit, folder):
 
 AUDITS = {
     "recorded": recorded_audit(),
-    "good": with_results(*["pass"] * 6),
-    "unknown": with_results(*["unknown"] * 5, "warning"),
+    "good": with_results(*["pass"] * 8),
+    "unknown": with_results(*["unknown"] * 7, "warning"),
     "of a run": of_a_run(),
     "none": None,
 }
@@ -109,9 +109,9 @@ def test_page_is_whole_and_needs_nothing_else(folder, name):
 @pytest.mark.parametrize(
     ("outcomes", "headline"),
     [
-        (["pass"] * 6, "6 checks: 6 pass, 0 warning, 0 fail, 0 not measured"),
-        (["pass", "warning", "fail", "pass", "warning", "pass"], "6 checks: 3 pass, 2 warning, 1 fail, 0 not measured"),
-        (["warning", *["unknown"] * 5], "6 checks: 0 pass, 1 warning, 0 fail, 5 not measured"),
+        (["pass"] * 8, "8 checks: 8 pass, 0 warning, 0 fail, 0 not measured"),
+        (["pass", "warning", "fail", "warning", *["pass"] * 4], "8 checks: 5 pass, 2 warning, 1 fail, 0 not measured"),
+        (["warning", *["unknown"] * 7], "8 checks: 0 pass, 1 warning, 0 fail, 7 not measured"),
         (None, "Nothing measured yet"),
     ],
 )
@@ -123,7 +123,7 @@ def test_headline_counts_the_results(folder, outcomes, headline):
 def test_results_come_first_with_their_limits_and_reason(folder):
     audit = recorded_audit()
     words = words_of(audit, folder)
-    titles = ["The 6 checks", *(check["section_title"] for check in audit["checks"])]
+    titles = ["The 8 checks", *(check["section_title"] for check in audit["checks"])]
     order = [words.rindex(title) if title == "Calibration" else words.index(title) for title in titles]
     assert order == sorted(order)
     variance, mouth = audit["results"]["split_variance"], audit["results"]["mouth"]
@@ -144,7 +144,7 @@ def test_no_result_is_a_colour_alone(folder, name):
     marks = re.findall(
         r'<span class="result (\w+)"><span class="sign" aria-hidden="true">(.)</span> ([a-z ]+)</span>', html
     )
-    assert len(marks) == html.count('class="sign"') == html.count('class="result ') >= 6
+    assert len(marks) == html.count('class="sign"') == html.count('class="result ') >= 8
     assert all(word == WORDS[outcome] and sign == SIGNS[outcome] for outcome, sign, word in marks)
 
 
@@ -214,13 +214,13 @@ def test_another_source_needs_a_folder_of_it(folder):
     words = words_of(audit, folder)
     assert words.count("not measured yet: make trust RUN=recorded AGAINST=ANOTHER_FOLDER") == 2  # card, section
     assert (
-        len(re.findall("Pass (?:up to|from)", words)) == 5
+        len(re.findall("Pass (?:up to|from)", words)) == 7
         and words.count(audit["results"]["other_source"]["reason"]) == 1
     )
 
 
 def test_an_empty_section_gives_the_reason_of_its_result(folder):
-    audit = with_results(*["unknown"] * 6) | {"calibration": {}, "files": {}}
+    audit = with_results(*["unknown"] * 8) | {"calibration": {}, "files": {}}
     audit["results"]["calibration"]["sentence"] = "not measured: no trained model"
     html = " ".join(re.sub("<details>.*?</details>", "", html_of(audit, folder), flags=re.DOTALL).split())
     titles = {check["section"]: check["section_title"] for check in audit["checks"]}
@@ -228,18 +228,18 @@ def test_an_empty_section_gives_the_reason_of_its_result(folder):
     assert f"<h2>{titles['files']}</h2> <p>not measured yet: make trust RUN=recorded</p>" in html
 
 
-def test_a_seventh_check_needs_no_change_of_the_page(folder):
+def test_a_further_check_needs_no_change_of_the_page(folder):
     audit = recorded_audit()
     audit["checks"].append(audit["checks"][1] | {"name": "blur", "section": "blur", "section_title": "Blurred photos"})
     audit["results"]["blur"] = audit["results"]["leaks"] | {"title": "Blur"}
     audit["blur"] = audit["leaks"]
     assert audit_file.find_fault(audit) == ""
     words = words_of(audit, folder)
-    assert "7 checks: " in words and "Blurred photos" in words
+    assert "9 checks: " in words and "Blurred photos" in words
 
 
 def test_each_check_says_how_why_and_what_to_do(folder):
-    audit = with_results("pass", "fail", "warning", *["pass"] * 3)
+    audit = with_results("pass", "fail", "warning", *["pass"] * 5)
     words = words_of(audit, folder)
     for check in audit["checks"]:
         assert f"{check['code']}: how it is detected, why it matters, what to do" in words
@@ -249,11 +249,11 @@ def test_each_check_says_how_why_and_what_to_do(folder):
 
 
 def test_a_muted_check_shows_reason_and_value_and_is_no_pass(folder):
-    audit = with_results("pass", "fail", *["pass"] * 4)
+    audit = with_results("pass", "fail", *["pass"] * 6)
     mutes.apply(audit, {"MK002": "copies are <b>wanted</b>", "MK006": "a known scan"})
     assert audit_file.find_fault(audit) == ""
     words = words_of(audit, folder)
-    assert "6 checks: 5 pass, 0 warning, 0 fail, 0 not measured, 1 muted" in words
+    assert "8 checks: 7 pass, 0 warning, 0 fail, 0 not measured, 1 muted" in words
     card = words[words.index("Leaks between the sets MK002") :]
     value = f"{100 * audit['results']['leaks']['value']:.1f} %"
     assert card.startswith(

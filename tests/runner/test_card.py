@@ -77,7 +77,7 @@ def test_the_audits_results_are_in_it(run_dir):
     text = card.write(run_dir).read_text(encoding="utf-8")
     assert (
         "| MK002 | 🔴 fail | Leaks between the sets | 4 of 40 \\| leak | Run 01_prepare again" in text
-        and "6 questions of the audit." in text
+        and "8 questions of the audit." in text
     )
     mutes.apply(audit, {"MK002": "known | agreed"})
     disk.write_json(run_dir / "audit.json", audit)

@@ -69,11 +69,11 @@ def test_what_was_cut_off_is_listed_apart():
 def test_results_of_checks_are_counted():
     disk.write_json(make_run("audited") / "audit.json", recorded_audit())
     counted = compare_runs.describe_run(paths.RUNS / "audited")["checks"]
-    assert sum(int(part.split()[0]) for part in counted.split(", ")) == 6
+    assert sum(int(part.split()[0]) for part in counted.split(", ")) == 8
     audit = recorded_audit()
     mutes.apply(audit, {check["code"]: "known" for check in audit["checks"]})
     disk.write_json(paths.RUNS / "audited" / "audit.json", audit)
-    assert compare_runs.describe_run(paths.RUNS / "audited")["checks"] == "6 muted"
+    assert compare_runs.describe_run(paths.RUNS / "audited")["checks"] == "8 muted"
     disk.write_text(paths.RUNS / "audited" / "audit.json", "[]")
     assert "audit.json cannot be used" in compare_runs.describe_run(paths.RUNS / "audited")["checks"]
 

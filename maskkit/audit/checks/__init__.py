@@ -13,6 +13,8 @@ NAMES = (
     "other_source",
     "files",
     "calibration",
+    "weak_groups",
+    "photos_needed",
 )
 CHECKS: tuple[Check, ...] = tuple(import_module(f"{__name__}.{name}").CHECK for name in NAMES)
 

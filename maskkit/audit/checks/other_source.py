@@ -7,11 +7,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from maskkit import evaluate, plots
-from maskkit.audit import calibration, figures, splits
+from maskkit.audit import calibration, figures, properties, splits
 from maskkit.audit.audited import Audited, same_name
 from maskkit.audit.checks.check import Audit, Check, Context, Limits, Measured
 from maskkit.audit.checks.regions import no_model
-from maskkit.audit.entries import Entry, Message, entry, undefined, with_interval
+from maskkit.audit.entries import Entry, Message, entry, judge, undefined, with_interval
 from maskkit.audit.recipes import fit_head
 from maskkit.audit.survey import Survey
 from maskkit.confusion_matrix import crosstab, tabulate
@@ -20,6 +20,7 @@ from maskkit.core.messages import message, reason_of, said, translatable
 from maskkit.plot_style import ACCENT, INK, figure, heading, label, of_classes, phrase, phrase_plural, styled, translate
 from maskkit.sources import decoding
 
+SHIFTS = (0.2, 0.8)  # standard deviations: small and large differences (Cohen 1988)
 LOSSES = (0.05, 0.10)  # below the accuracy on the set's own unseen photos
 MATRIX, SHOWN = 15, 12  # classes in each of two confusion matrices side by side; of more, the most confused
 SHEET_PHOTOS = 24
@@ -43,6 +44,7 @@ def measure(audited: Audited, context: Context) -> Measured:
     entries["backward"] = trained_there(audited, others, X, groups, context.seed)
     for measured in entries.values():
         measured["folder"] = source.photos
+    entries |= moved(audited, others, groups, context.seed)
     limits: Limits = (own - LOSSES[0], own - LOSSES[1])
     return Measured(entries, entries["forward"], limits=limits, names=entry_names(source.photos))
 
@@ -52,7 +54,44 @@ def entry_names(folder: str) -> dict[str, Message]:
         "forward": message("trained here, measured on {folder}", folder=folder),
         "forward_last": message("trained here to the last epoch, measured on {folder}", folder=folder),
         "backward": message("trained on {folder}, measured here", folder=folder),
+    } | {
+        f"moved_{name}": message("{name}: share of pairs in which the photo from there has more", name=one.name)
+        for name, one in properties.PROPERTIES.items()
     }
+
+
+def moved(audited: Audited, others: Survey, groups: np.ndarray, seed: int) -> dict[str, Entry]:
+    """How far each property of the photos moved from here to there, the one that moved furthest first."""
+    found = {
+        f"moved_{name}": moved_entry(
+            one,
+            properties.shift(
+                properties.values(audited.photos, name), properties.values(others, name), audited.groups, groups, seed
+            ),
+            len(others),
+        )
+        for name, one in properties.PROPERTIES.items()
+    }
+    return dict(sorted(found.items(), key=lambda item: -abs(item[1]["value"] - 0.5)))
+
+
+def moved_entry(one: properties.Property, shift: properties.Shift, n: int) -> Entry:
+    """How far a property moved, by what `properties.shift` returned; n: photos there."""
+    difference, interval, share, share_interval = shift
+    low, high = sorted(abs(end) for end in interval)
+    sentence = said(
+        "{name}: photos from there are {comparison} by {size:.2f} standard deviations (95 % interval of the difference "
+        "{low:.2f} to {high:.2f}); in {share:percent} of all pairs the photo from there is {more}",
+        name=one.name,
+        comparison=one.more if difference >= 0 else one.less,
+        size=abs(difference),
+        low=interval[0],
+        high=interval[1],
+        share=share,
+        more=one.more,
+    )
+    result = judge([0.0 if interval[0] <= 0 <= interval[1] else low, high], *SHIFTS)
+    return entry(share, share_interval, n, sentence, result=result, difference=difference)
 
 
 def own_accuracy(audited: Audited) -> float:
