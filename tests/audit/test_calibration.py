@@ -95,3 +95,11 @@ def test_likely_wrong_labels_rank_as_cleanlab_does():
     )
     assert found.tolist() == reference.tolist()
     assert len(set(found[:20].tolist()) & set(range(40))) >= 10
+
+
+def test_without_a_mistake_the_interval_is_as_uncertain_as_the_accuracy():
+    confidence, right = np.full(200, 0.97), np.ones(200, dtype=bool)
+    value, (low, high) = calibration.expected_error(confidence, right, np.arange(200), 0)
+    assert (
+        value == pytest.approx(0.03) and low == pytest.approx(0.9812 - 0.97, abs=1e-3) and high == pytest.approx(0.03)
+    )
