@@ -329,7 +329,7 @@ def test_results_are_told_apart_without_colour_and_show_value_interval_and_thres
     assert len(signs) == 3
     low, high = audit["results"]["split_variance"]["interval"]
     assert any(np.allclose(line.get_xdata(), (100 * low, 100 * high)) for line in track.lines)
-    assert fig.get_suptitle().endswith("2 warning, 3 fail, 1 not measured")
+    assert fig.get_suptitle().endswith("4 warning, 3 fail, 1 not measured")
 
 
 def test_the_zones_of_a_check_follow_which_side_is_good():
