@@ -16,7 +16,7 @@ import numpy as np
 
 from maskkit import checkpoint, data, model, plots, runs
 from maskkit.audit import checks, overview, recipes, survey
-from maskkit.audit.audited import Audited, find_versions, fit_heads, parts_of_run, read_run_photos
+from maskkit.audit.audited import Align, Audited, align_once, find_versions, fit_heads, parts_of_run, read_run_photos
 from maskkit.audit.checks import regions
 from maskkit.audit.checks.check import Audit, Check, Context
 from maskkit.audit.checks.files import find_odd, suspect_rows
@@ -280,13 +280,17 @@ def prepare(
     run: Path | None,
     context: Context,
     log: Callable[[str], object] = no_log,
+    align: Align = align_once,
 ) -> Audited:
-    """What the checks measure: the photos with their versions, and each network with its features and head."""
+    """What the checks measure: the photos with their versions, and each network with its features and head.
+
+    align: as of `find_versions`.
+    """
     for classifier in (classifier for classifier in classifiers.values() if classifier.network is not None):
         log(f"features of {len(photos):,} photos by {classifier.arch}")
         classifier.X = classifier.features(photos.rows, photos.classes, context.device)
     log("looking for leaks")
-    versions = find_versions(photos, classifiers[arch].X if classifiers[arch].network is not None else None)
+    versions = find_versions(photos, classifiers[arch].X if classifiers[arch].network is not None else None, align)
     audited = Audited(photos, versions, recipe, origin, arch, classifiers, *parts_of_run(run, photos))
     fit_heads(audited, run, context.seed)
     audited.odd = find_odd(audited, context.seed)

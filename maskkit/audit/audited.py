@@ -1,7 +1,7 @@
 """What is audited: the photos, which of them are versions of one original, and the model with the photos it saw."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from maskkit.audit.recipes import Recipe
 from maskkit.core import disk, paths
 from maskkit.core.messages import message, reason_of
 
+# `leaks.aligned`: small, colours, usable, features to pairs; a benchmark that audits thousands of folders keeps pairs.
+Align = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None], np.ndarray]
 ENOUGH = 100  # unseen photos, from which on a rate of them is worth more than the 40 of the validation part
 
 
@@ -94,18 +96,21 @@ class Audited:
         return self.folded[seed]
 
 
-def find_versions(photos: survey.Survey, X: torch.Tensor | None) -> dict[str, np.ndarray]:
+def align_once(small: np.ndarray, colours: np.ndarray, usable: np.ndarray, features: np.ndarray | None) -> np.ndarray:
+    """`leaks.aligned_once` with the project's cache."""
+    return leaks.aligned_once(small, colours, usable, features, cache=paths.CACHE)
+
+
+def find_versions(photos: survey.Survey, X: torch.Tensor | None, align: Align = align_once) -> dict[str, np.ndarray]:
     """{detector: groups int (n,)}: what each finds by itself, and "all" together, with a run's own groups.
 
-    X: features float32 (n, n_features), or None.
+    X: features float32 (n, n_features), or None; align: finds the aligned pairs.
     """
     usable = photos.column("deviation") >= leaks.FLAT
     pairs = {
         "sha256": leaks.exact(photos.column("sha256")),
         "perceptual_hash": leaks.alike(photos.column("hash"), photos.column("hash_mirrored"), usable),
-        "alignment": leaks.aligned_once(
-            photos.small, photos.colours, usable, None if X is None else X.numpy(), cache=paths.CACHE
-        ),
+        "alignment": align(photos.small, photos.colours, usable, None if X is None else X.numpy()),
     }
     versions = {name: leaks.components(len(photos), found) for name, found in pairs.items()}
     if "group" in photos.rows[0]:

@@ -72,22 +72,41 @@ def aligned_once(
 def correlations(
     small: np.ndarray, colours: np.ndarray, usable: np.ndarray, features: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """How well the photos of each promising pair agree after an affine map of one of them.
-
-    Candidates are neighbours in colour, which such maps hardly change, and, if given, in backbone features, which
-    change little with the light. Each pair is aligned as it is and with one photo mirrored; the better one counts.
+    """How well the photos of each promising pair agree after an affine map of one of them: `candidates`, compared.
 
     Args:
         small: uint8 (n, px, px, 3); colours: float32 (n, d) of unit length; usable: bool (n,).
         features: float32 (n, d), a backbone's; may be None.
 
     Returns:
-        pairs int (m, 2), a < b; correlation float32 (m,) in -1..1, of those above PROMISING after a coarse alignment.
+        as `compare`.
+    """
+    return compare(small, candidates(colours, usable, features))
+
+
+def candidates(colours: np.ndarray, usable: np.ndarray, features: np.ndarray | None = None) -> np.ndarray:
+    """Pairs int (m, 2), a < b, that may be versions of one photo; arguments as of `correlations`.
+
+    Neighbours in colour, which affine maps hardly change, and, if given, in backbone features, which change little with
+    the light.
     """
     pairs = neighbours(colours, usable, NEIGHBOURS, ALIKE)
-    if features is not None:
-        near = neighbours(directions(features), usable, NEIGHBOURS // 2, 0.0)
-        pairs = np.unique(np.concatenate([pairs, near]), axis=0)
+    if features is None:
+        return pairs
+    near = neighbours(directions(features), usable, NEIGHBOURS // 2, 0.0)
+    return np.unique(np.concatenate([pairs, near]), axis=0)
+
+
+def compare(small: np.ndarray, pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How well the photos of each pair agree, each pair by itself, aligned as it is and with one photo mirrored.
+
+    Args:
+        small: uint8 (n, px, px, 3); pairs: int (m, 2).
+
+    Returns:
+        pairs int (m, 2), a < b; correlation float32 (m,) in -1..1, the better one of both, of those above PROMISING
+        after a coarse alignment.
+    """
     if not len(pairs):
         return pairs, np.zeros(0, dtype=np.float32)
     px = small.shape[1]
