@@ -19,7 +19,7 @@ from maskkit.audit import checks, overview, recipes, survey
 from maskkit.audit.audited import Align, Audited, align_once, find_versions, fit_heads, parts_of_run, read_run_photos
 from maskkit.audit.checks import regions
 from maskkit.audit.checks.check import Audit, Check, Context
-from maskkit.audit.checks.files import find_odd, suspect_rows
+from maskkit.audit.checks.files import suspect_rows
 from maskkit.audit.classifiers import Classifier, classifier_of_run, find_classifiers
 from maskkit.audit.entries import Message
 from maskkit.core import disk, environment, markdown, mutes, paths
@@ -293,7 +293,6 @@ def prepare(
     versions = find_versions(photos, classifiers[arch].X if classifiers[arch].network is not None else None, align)
     audited = Audited(photos, versions, recipe, origin, arch, classifiers, *parts_of_run(run, photos))
     fit_heads(audited, run, context.seed)
-    audited.odd = find_odd(audited, context.seed)
     return audited
 
 

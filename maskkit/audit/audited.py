@@ -28,7 +28,7 @@ class Audited:
     versions: {detector: groups int (n,)} of photos that are versions of one original, "all" among them.
     recipe: of the model; origin: who trained it, as a message; arch: its key among `classifiers`.
     training, validation: bool (n,), the photos its head learned from, and those its epoch was chosen by.
-    odd: {problem: [(row, detail)]}, as `checks.files.find_odd` returns it; folded: {seed: what `out_of_fold` returned}.
+    odd: {problem: [(row, detail)]}, once the check `files` has found them; folded: {seed: what `out_of_fold` returned}.
     """
 
     photos: survey.Survey

@@ -46,7 +46,8 @@ Odd = dict[str, list[tuple[dict[str, Any], str]]]  # {problem: [(row, detail)]}
 
 
 def measure(audited: Audited, context: Context) -> Measured:
-    """The share of each problem; each is judged for itself."""
+    """The share of each problem; each is judged for itself. `Audited.odd` lists the files."""
+    audited.odd = find_odd(audited, context.seed)
     return Measured(entries_of(audited.odd, len(audited.photos) + len(audited.photos.broken)))
 
 

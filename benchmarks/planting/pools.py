@@ -1,0 +1,83 @@
+"""Pools: photos with known classes, no two of them versions of one original, that folders are drawn from."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from maskkit.core import disk
+from maskkit.sources import decoding, face_drawing, folders
+
+SEED = 20  # of the synthetic faces; the project's own set has seed 0
+N_FACES = 700  # per class, of which a folder takes 200
+CLASSES = face_drawing.LABELS
+
+
+@dataclasses.dataclass(frozen=True)
+class Pool:
+    """by_class: {label: names of photos}; paths: {name: file}, empty for faces that are drawn when they are needed.
+
+    attributes: {name: {attribute: value}} of synthetic faces.
+    """
+
+    name: str
+    by_class: Mapping[str, list[str]]
+    paths: Mapping[str, Path] = dataclasses.field(default_factory=dict)
+
+    def decode(self, name):
+        """A photo as an RGB image."""
+        if self.paths:
+            return decoding.decode(self.paths[name])
+        index = int(name)
+        return face_drawing.draw(index, CLASSES[index % 2], SEED)[0]
+
+    def attributes(self, name):
+        """What is known of a synthetic face; {} of another photo."""
+        if self.paths:
+            return {}
+        index = int(name)
+        row = face_drawing.hard_row(index)
+        scene = face_drawing.draw_scene(np.random.default_rng([SEED, index, 1]), row)
+        return {
+            "glasses": scene["glasses"] != "none",
+            "beard": scene["beard"] != "none",
+            "dark": scene["brightness"] < 0.82,
+        }
+
+
+def synthetic(n_per_class=N_FACES):
+    """The synthetic faces: no two show one person."""
+    names = {label: [f"{index:05d}" for index in range(at, 2 * n_per_class, 2)] for at, label in enumerate(CLASSES)}
+    return Pool("synthetic", names)
+
+
+def kaggle_12k(folder, truth=None):
+    """Photos of the 12K set, one of each original.
+
+    Args:
+        folder: of the set; truth: table with columns `path` (below the folder of parts) and `group`, the original of
+            each photo with a mask. By default source_groups.csv beside or above the parts.
+    """
+    source = folders.find(str(folder))
+    table = Path(truth) if truth else find_table(source.folder)
+    groups = {row["path"]: row["group"] for row in disk.read_csv(table)}
+    by_class, paths, taken = {label: [] for label in CLASSES}, {}, set()
+    for part in sorted(source.parts):
+        for label, below in source.parts[part].items():
+            for path in sorted(below.iterdir()):
+                name = path.relative_to(source.folder).as_posix()
+                group = groups.get(name, name)
+                if group not in taken:
+                    taken.add(group)
+                    by_class[label].append(name)
+                    paths[name] = path
+    return Pool("12k", by_class, paths)
+
+
+def find_table(folder):
+    """source_groups.csv in a folder or the two above it."""
+    for place in (folder, *list(folder.parents)[:2]):
+        if (place / "source_groups.csv").is_file():
+            return place / "source_groups.csv"
+    raise FileNotFoundError(f"no source_groups.csv in or above {folder}: name the table of originals with --truth")
