@@ -1,7 +1,7 @@
-"""Datalab (cleanlab) on the same planted folders, features and out-of-fold probabilities, for the checks that both have.
+"""Datalab (cleanlab) on the same planted folders and features, for the checks that both have.
 
-It needs the extra packages of `make .venv/datalab`; without them the benchmark says so and measures the audit alone. Datalab
-marks photos. The shares of marked photos are judged by the audit's own limits, so that both are held to one measure.
+It needs the packages of `make .venv/datalab`; without them the audit is measured alone. Datalab marks photos. The
+shares of marked photos are judged by the audit's own limits, so that both are held to one measure.
 """
 
 import contextlib
@@ -12,11 +12,10 @@ import time
 import numpy as np
 
 from maskkit.audit import calibration
-from maskkit.audit.checks.files import judge_share
+from maskkit.audit.checks.files import LABEL_LIMITS, judge_share
 from maskkit.audit.checks.leaks import LIMITS
 from maskkit.audit.entries import judge
 from maskkit.core.intervals import wilson
-from planting import faults
 from planting.checks import agreement
 from planting.pools import CLASSES
 
@@ -33,42 +32,44 @@ def is_installed():
     return True
 
 
-def measure(folder, audited, images=False):
-    """Rows of what Datalab finds in a planted folder; images: its image properties too, some 20 s a folder."""
+def measure(fault, folder, audited):
+    """Rows of what Datalab finds in a planted folder, for the faults that both look for."""
     started = time.process_time()
-    info, issues = find(folder, audited, images)
+    rows = []
+    if fault == "clean" or fault.startswith("copies"):
+        info, issues = find(folder, audited, {"near_duplicate": {}})
+        rows.append(near_duplicates(folder, audited, issues, info))
+    if fault in ("clean", "labels"):
+        _, issues = find(folder, audited, {"label": {}})
+        rows.append(labels(folder, issues))
+    if fault == "clean-shortcuts" or fault.startswith("shortcut"):
+        images = {"image_issue_types": {name: {} for name in PROPERTIES}, "spurious_correlations": {}}
+        rows.append(spurious(find(folder, audited, images)[0]))
     seconds = round(time.process_time() - started, 3)
-    rows = [near_duplicates(folder, audited, issues, info)] if folder.planted_kind == "copies" else []
-    if folder.planted_kind == "labels":
-        rows = [labels(folder, issues)]
-    if images:
-        rows = [spurious(info)]
     return [row | {"seconds": seconds, "shared": 0.0} for row in rows]
 
 
-def find(folder, audited, images):
-    """(info, issues) of a Datalab."""
+def find(folder, audited, wanted):
+    """(info, issues) of a Datalab; wanted: its issue types."""
     import datasets
     from cleanlab import Datalab
 
     datasets.disable_progress_bars()
     logging.disable(logging.WARNING)
+    images = "spurious_correlations" in wanted
     columns = {"label": audited.labels.tolist()}
     kinds = {"label": datasets.ClassLabel(names=list(CLASSES))}
     if images:
         columns["image"] = [str(row["path"]) for row in audited.photos.rows]
         kinds["image"] = datasets.Image()
+    inputs = {"features": audited.classifier.X.numpy()}
+    if "label" in wanted:
+        inputs = {"pred_probs": calibration.softmax(audited.out_of_fold(0))}
     table = datasets.Dataset.from_dict(columns, features=datasets.Features(kinds))
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         lab = Datalab(table, label_name="label", image_key="image" if images else None, verbosity=0)
-        wanted = {"label": {}, "near_duplicate": {}}
-        if images:
-            wanted = {"image_issue_types": {name: {} for name in PROPERTIES}, "spurious_correlations": {}}
-        lab.find_issues(
-            features=audited.classifier.X.numpy(),
-            pred_probs=calibration.softmax(audited.out_of_fold(0)),
-            issue_types=wanted,
-        )
+        lab.find_issues(issue_types=wanted, **inputs)
+    logging.disable(logging.NOTSET)
     return lab.get_info(), lab.get_issues()
 
 
@@ -102,7 +103,9 @@ def labels(folder, issues):
     flagged = issues["is_label_issue"].to_numpy()
     n, k = len(flagged), int(flagged.sum())
     truth = float(folder.planted.mean())
-    return row("label", judge_share(k / n), k / n, wilson(k, n), n, truth, **agreement(folder.planted, flagged))
+    return row(
+        "label", judge_share(k / n, LABEL_LIMITS), k / n, wilson(k, n), n, truth, **agreement(folder.planted, flagged)
+    )
 
 
 def spurious(info):

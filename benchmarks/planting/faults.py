@@ -151,8 +151,13 @@ def plant_labels(folder, dose, rng, pool):
 
 
 def plant_confidence(folder, dose, rng, pool):
-    """The model's logits, calibrated on the spare photos, times the dose: above 1 it is too confident."""
+    """The model's logits, calibrated on the spare photos, times the dose: above 1 it is too confident.
+
+    All photos come from a poor camera: a model that is right in 97 of 100 photos cannot be too confident by 10 points.
+    """
     folder.confidence = dose
+    for photos in (folder.photos, folder.spare):
+        photos[:] = [dataclasses.replace(photo, version=photo.version.after(("camera", 4))) for photo in photos]
 
 
 def plant_second_source(folder, dose, rng, pool):

@@ -33,7 +33,7 @@ class Store:
         self.measures, self.known, self.read = {}, {}, set()
         self.classifier = stored(find_pretrained(arch, weights, CLASSES), self)
         self.fingerprint = model.fingerprint(self.classifier.module, arch)
-        self.pairs = sqlite3.connect(folder / "pairs.sqlite", timeout=600)
+        self.pairs = sqlite3.connect(folder / f"pairs-{leaks.ALIGNMENT}.sqlite", timeout=600)
         with self.pairs:
             self.pairs.execute("CREATE TABLE IF NOT EXISTS pair (id INTEGER PRIMARY KEY, score REAL) WITHOUT ROWID")
 

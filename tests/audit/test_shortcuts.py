@@ -6,14 +6,21 @@ from maskkit.audit import shortcuts
 
 
 def test_a_test_part_is_measured_without_its_versions_in_train():
-    labels = np.arange(120) % 2
-    parts = np.repeat(["Train", "Test"], [80, 40])
-    groups = np.arange(120)
+    labels = np.arange(480) % 2
+    parts = np.repeat(["Train", "Test"], [80, 400])
+    groups = np.arange(480)
     groups[80:90] = np.arange(10)
     way = shortcuts.protocol(labels, groups, parts, 0)
     ((train, test),) = way.pairs
-    assert len(test) == 40 and set(train) == set(range(10, 80)) and way.measured_on.startswith("the Test part")
-    assert len(shortcuts.protocol(labels, groups, np.full(120, ""), 0).pairs) == 5
+    assert len(test) == 400 and set(train) == set(range(10, 80)) and way.measured_on.startswith("the Test part")
+    assert len(shortcuts.protocol(labels, groups, np.full(480, ""), 0).pairs) == 5
+
+
+def test_a_small_test_part_is_not_enough_and_all_photos_are_tested_in_folds():
+    labels = np.arange(479) % 2
+    parts = np.repeat(["Train", "Test"], [80, 399])
+    way = shortcuts.protocol(labels, np.arange(479), parts, 0)
+    assert len(way.pairs) == 5 and len(way.tested) == 479
 
 
 def test_a_sample_keeps_groups_apart_and_classes_even():

@@ -10,7 +10,7 @@ from PIL import Image
 
 from maskkit.audit import calibration, figures, label_errors, leaks
 from maskkit.audit.audited import Audited
-from maskkit.audit.checks.check import Audit, Check, Context, Measured
+from maskkit.audit.checks.check import Audit, Check, Context, Limits, Measured
 from maskkit.audit.entries import Entry, counted, undefined
 from maskkit.audit.survey import Survey
 from maskkit.core.messages import message, said
@@ -36,6 +36,8 @@ PROBLEMS = {
     "likely_wrong_label": "label likely wrong",
 }
 LIMITS = (0.0, 0.05)  # pass where there is none, fail from two photos of 40
+# Of labels that are likely wrong a few are right: up to 0.5 % of the photos in clean folders (benchmarks/planted.py).
+LABEL_LIMITS = (0.01, 0.05)
 COLOURLESS = 0.02  # mean saturation, of 1, below which a photo counts as without colour
 SMALL_SIDE, LONG = 32, 3  # pixels: a seventh of what the network sees; sides' ratio
 SHEET_PHOTOS, OF_EACH = 24, 4  # on the sheet of odd photos
@@ -106,14 +108,14 @@ def entries_of(odd: Odd, n_files: int) -> dict[str, Entry]:
             said("{n:,} of {of:,} files: {title}", n=len(files), of=n_files, title=message(title)),
             files=files,
             title=title,
-            result=judge_share(len(files) / n_files),
+            result=judge_share(len(files) / n_files, LABEL_LIMITS if problem == "likely_wrong_label" else LIMITS),
         )
     return entries
 
 
-def judge_share(share: float) -> str:
-    """Pass where there is no such file, fail from the second limit."""
-    passing, failing = LIMITS
+def judge_share(share: float, limits: Limits = LIMITS) -> str:
+    """Pass up to the first limit, fail from the second."""
+    passing, failing = limits
     return "pass" if share <= passing else "fail" if share >= failing else "warning"
 
 
