@@ -19,6 +19,7 @@ from maskkit.core.intervals import wilson
 from planting.checks import agreement
 from planting.pools import CLASSES
 
+ONE_PROCESS = {"clean_learning_kwargs": {"find_label_issues_kwargs": {"n_jobs": 1}}}
 PROPERTIES = ("odd_size", "dark", "light", "odd_aspect_ratio", "blurry", "low_information")
 
 
@@ -40,7 +41,7 @@ def measure(fault, folder, audited):
         info, issues = find(folder, audited, {"near_duplicate": {}})
         rows.append(near_duplicates(folder, audited, issues, info))
     if fault in ("clean", "labels"):
-        _, issues = find(folder, audited, {"label": {}})
+        _, issues = find(folder, audited, {"label": ONE_PROCESS})
         rows.append(labels(folder, issues))
     if fault == "clean-shortcuts" or fault.startswith("shortcut"):
         images = {"image_issue_types": {name: {} for name in PROPERTIES}, "spurious_correlations": {}}

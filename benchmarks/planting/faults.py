@@ -61,17 +61,17 @@ def plant(pool: Pool, fault: str, dose: float, seed: int) -> Folder:
         spare += [Photo(name, label, "", label) for name in names[len(parts) :]]
     folder = Folder(photos, np.zeros(len(photos), dtype=bool), spare)
     FAULTS[fault].plant(folder, dose, rng, pool)
-    folder.photos = named(folder.photos, rng)
+    name(folder, rng)
     return folder
 
 
-def named(photos, rng):
-    """The photos with file names in random order, so that no name tells what was planted."""
-    numbers = rng.permutation(len(photos))
-    return [
-        dataclasses.replace(photo, file=f"{photo.part}/{photo.label}/{number:04d}")
-        for photo, number in zip(photos, numbers.tolist(), strict=True)
-    ]
+def name(folder, rng):
+    """Give the photos names that do not tell what was planted, and the order in which an audit reads them."""
+    numbers = rng.permutation(len(folder.photos))
+    files = [f"{photo.part}/{photo.label}/{at:04d}" for photo, at in zip(folder.photos, numbers, strict=True)]
+    order = np.argsort(files)
+    folder.photos = [dataclasses.replace(folder.photos[place], file=files[place]) for place in order]
+    folder.planted = folder.planted[order]
 
 
 # --- copies across the split --------------------------------------------------------------------

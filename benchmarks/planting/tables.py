@@ -49,6 +49,8 @@ def cell_of(rows):
         "truth": sum(row["truth"] for row in known) / len(known) if known else None,
         "seconds": sum(row["seconds"] for row in rows) / len(rows),
     }
+    if "own_truth" in rows[0]:
+        cell["loss"] = sum(row["own_truth"] - row["truth"] for row in rows) / len(rows)
     if "hits" in rows[0]:
         planted, flagged, hits = (sum(row[name] for row in rows) for name in ("planted", "flagged", "hits"))
         cell["recall"] = hits / planted if planted else None
@@ -101,17 +103,143 @@ def share(value):
     return "-" if value is None else f"{100 * value:.1f} %"
 
 
-def markdown(rows):
-    """The table of all cells."""
+def markdown(found):
+    """The table of all `cells`."""
     lines = [
-        "| check | fault | pool | dose | warning or fail | fail | intervals that hold the truth | mean value, truth "
-        "| recall, precision (photos) |",
+        "| check | fault | pool | dose | fail | warning or fail | intervals that hold the truth | value, truth (means) "
+        "| photos: recall, precision |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
-    for (check, fault, pool, dose), cell in cells(rows).items():
+    for (check, fault, pool, dose), cell in found.items():
         photos = f"{share(cell.get('recall'))}, {share(cell.get('precision'))}" if "recall" in cell else "-"
+        judged = (of(cell["red"], cell["n"]), of(cell["alarms"], cell["n"])) if is_judged(cell) else ("-", "-")
         lines.append(
-            f"| {check} | {fault} | {pool} | {dose:g} | {of(cell['alarms'], cell['n'])} | {of(cell['red'], cell['n'])} "
+            f"| {check} | {fault} | {pool} | {dose:g} | {judged[0]} | {judged[1]} "
             f"| {of(cell['covered'], cell['with_truth'])} | {share(cell['value'])}, {share(cell['truth'])} | {photos} |"
         )
     return "\n".join(lines)
+
+
+def is_judged(cell):
+    """Whether a cell has results, not values alone."""
+    return cell["unknown"] < cell["n"]
+
+
+def smallest(found):
+    """The table of the smallest doses found with a probability of 95 %."""
+    lines = [
+        "| check | fault | pool | folders per dose | smallest dose that fails in 95 % | that warns or fails in 95 % |",
+        "|---|---|---|---|---|---|",
+    ]
+    grouped = defaultdict(dict)
+    for (check, fault, pool, dose), cell in found.items():
+        if is_judged(cell) and (fault, dose) not in CLEAN:
+            for side, place in sides(fault, dose):
+                grouped[check, side, pool][place] = cell
+    for (check, fault, pool), by_dose in grouped.items():
+        ns = sorted({cell["n"] for cell in by_dose.values()})
+        n = f"{ns[0]}" if ns[0] == ns[-1] else f"{ns[0]} to {ns[-1]}"
+        doses = [dose_words(smallest_dose(by_dose, outcome), max(by_dose)) for outcome in ("red", "alarms")]
+        lines.append(f"| {check} | {fault} | {pool} | {n} | {doses[0]} | {doses[1]} |")
+    return "\n".join(lines)
+
+
+def sides(fault, dose):
+    """[(fault, dose)] as a list by growing strength: a model is over- or underconfident."""
+    if fault != "confidence":
+        return [(fault, dose)]
+    return [("confidence too high" if dose > 1 else "confidence too low", strength(dose))]
+
+
+def dose_words(found, largest):
+    """'0.05 (0.05 to above 0.1)'."""
+    middle, low, high = (f"above {largest:g}" if dose is None else f"{dose:g}" for dose in found)
+    return f"{middle} ({low} to {high})"
+
+
+BEGIN, END = "<!-- begin of the tables that benchmarks/planted.py writes -->", "<!-- end of the tables -->"
+
+
+def document(found, measured):
+    """The tables of docs/audit.md, between BEGIN and END."""
+    return "\n\n".join(
+        [
+            BEGIN,
+            f"Measured until {measured['date']} on {measured['processor']}, torch {measured['versions']['torch']}, "
+            "MobileNetV2 with ImageNet weights.",
+            smallest(found),
+            markdown(found),
+            END,
+        ]
+    )
+
+
+def compare(key, cell, stated):
+    """(line, whether it misses) of a cell of a quick run, beside the same cell of the whole run.
+
+    It misses where the interval of what it found lies wholly on the bad side of the stated one's: fewer planted folders
+    with a fail, or more clean ones with a warning or fail.
+    """
+    check, fault, _, dose = key
+    outcome = "alarms" if key[1::2] in CLEAN else "red"
+    if not is_judged(cell):
+        return f"{check}, {fault}: not judged", False
+    now, then = (wilson(row[outcome], row["n"]) for row in (cell, stated))
+    missed = now[0] > then[1] if outcome == "alarms" else now[1] < then[0]
+    words = "warn or fail" if outcome == "alarms" else "fail"
+    figures = f"{of(cell[outcome], cell['n'])}, stated {of(stated[outcome], stated['n'])}"
+    return f"{check}, {fault} {dose:g}: {words} {figures}", missed
+
+
+# --- what the audit states of itself --------------------------------------------------------------
+
+SECTIONS = {  # {section of audit.json: (check, its faults' beginning, (fault, dose) of the clean folders)}
+    "leaks": ("leaks", "copies-", ("clean", 0.0)),
+    "shortcuts": ("shortcuts", "shortcut-", ("clean-shortcuts", 0.0)),
+    "files": ("labels", "labels", ("clean", 0.0)),
+    "regions": ("mouth", "background-model", ("clean", 0.0)),
+    "calibration": ("calibration", "confidence", ("confidence", 1.0)),
+    "against": ("other_source", "second-source", ("second-source", 0.0)),
+}
+
+
+CLEAN = {clean for _, _, clean in SECTIONS.values()}
+
+
+def statements(found):
+    """{section: numbers} as `maskkit.audit.sensitivity` reads them, of `cells`; only sections with both kinds of cells.
+
+    Of several faults and pools the one with the fewest red folders counts, of clean folders the pool with most alarms.
+    """
+    stated = {}
+    for section, (check, beginning, clean) in SECTIONS.items():
+        own = {key: cell for key, cell in found.items() if key[0] == check}
+        planted = {key: cell for key, cell in own.items() if key[1].startswith(beginning) and key[1::2] != clean}
+        innocent = [cell for key, cell in own.items() if key[1::2] == clean]
+        if planted and innocent:
+            stated[section] = statement(planted, innocent)
+    return stated
+
+
+def statement(planted, innocent):
+    """The numbers of one section; planted: {key: cell}; innocent: cells of clean folders."""
+    worst = {}
+    for key, cell in planted.items():
+        dose = strength(key[3])
+        if dose not in worst or red_share(cell) < red_share(worst[dose][1]):
+            worst[dose] = (key, cell)
+    dose = first_for_good(sorted(worst), lambda dose: red_share(worst[dose][1]) >= FOUND) or max(worst)
+    key, cell = worst[dose]
+    most = max(innocent, key=lambda cell: cell["alarms"] / cell["n"])
+    numbers = {"found": cell["red"], "planted": cell["n"], "dose": dose, "fault": key[1]}
+    numbers |= {"alarms": most["alarms"], "clean": most["n"]}
+    return numbers | ({"loss": cell["loss"]} if "loss" in cell else {})
+
+
+def strength(dose):
+    """A dose as a number that grows with it: confidence divided by 4 is as wrong as multiplied by 4."""
+    return 1 / dose if dose in (0.25, 0.5) else dose
+
+
+def red_share(cell):
+    return cell["red"] / cell["n"]

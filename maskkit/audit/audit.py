@@ -340,7 +340,7 @@ def group_rows(audited: Audited) -> list[dict[str, str]]:
 
 
 def format_check(result: Audit, check: Check) -> str:
-    """The result of a check and each of its entries, as a Markdown table."""
+    """The result of a check and each of its entries, as a Markdown table, and how often the check is right."""
     described = next(found for found in result["checks"] if found["section"] == check.section)
     rows = []
     if check.name:
@@ -350,4 +350,7 @@ def format_check(result: Audit, check: Check) -> str:
         name = described["entries"][key]
         rows.append((in_english(name["id"], name["values"]), SIGNS[entry["result"]], entry["sentence"]))
     table = markdown.table(("what", "result", "what was found"), rows)
-    return f"{table}\n\n{check.code} is muted: {described['muted']}" if described["muted"] else table
+    more = [f"{check.code} is muted: {described['muted']}"] if described["muted"] else []
+    return "
+
+".join([table, *more, *([described["sensitivity"]] if "sensitivity" in described else [])])

@@ -19,7 +19,9 @@ A page knows a check only by what `Check.describe` writes into audit.json, a lis
             "shown": {},                       {figure: what it shows}, for figures that do not show the entries
             "entries": {"sha256": {"id": "the same bytes (SHA-256)", "values": {}}},
                                                {key of every entry: its name as a message of `core.messages`}
-            "kinds": {}                        {an entry's "kind": words for it}
+            "kinds": {},                       {an entry's "kind": words for it}
+            "sensitivity": "How often ...",    how often it was right on planted folders; missing where that is unknown
+            "messages": {"sensitivity": {...}}
         },
         ...
     ]
@@ -37,6 +39,7 @@ from typing import Any
 import torch
 from matplotlib.figure import Figure
 
+from maskkit.audit import sensitivity
 from maskkit.audit.audited import Audited
 from maskkit.audit.entries import Entry, Message, judge, unknown
 from maskkit.audit.survey import Survey
@@ -145,7 +148,7 @@ class Check:
             "shown": dict(self.shown),
             "entries": {key: measured.names.get(key) or name_of(entry, key) for key, entry in measured.entries.items()},
             "kinds": dict(self.kinds),
-        }
+        } | sensitivity.describe(self.section)
 
     def figures(self, audit: Audit, audited: Audited, context: Context) -> Iterator[tuple[str, Figure]]:
         """(name, figure) of each figure that there is something for."""
