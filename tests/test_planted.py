@@ -120,7 +120,7 @@ def test_folders_that_are_done_are_not_audited_again_and_a_cut_line_does_not_cou
     assert done == {("synthetic", "copies-jpeg", 0.05, seed) for seed in (0, 1)}
     cells = [("synthetic", "copies-jpeg", 0.05), ("12k", "copies-jpeg", 0.05)]
     left = list(planted.batches(cells, 12, done))
-    assert [len(folders) for folders in left] == [8, 10, 2, 2]  # a round of ten per cell, then the last two
+    assert [len(folders) for folders in left] == [3, 5, 5, 5, 2, 2]  # a round of five per cell, then the next
     assert left[0][0] == ("synthetic", "copies-jpeg", 0.05, 2)
     with open(path, "a") as stream:
         stream.write(line(2))
