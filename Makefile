@@ -109,6 +109,12 @@ test-browser: .venv/.tested chromium  ## JupyterLab, Notebook 7 and report.html 
 test-demo: .venv/demo chromium  ## `maskkit demo`: its answers, its server, and its page in Chromium
 	PYTHONPATH=.venv/demo .venv/bin/python -m pytest tests/deploy/test_demo.py tests/browser/test_demo.py
 
+# What cleanlab's Datalab needs beside cleanlab: benchmarks/planted.py runs it on the same folders. Also a folder of its own.
+.venv/datalab: | .venv/.tested
+	.venv/bin/python -m pip install --quiet --upgrade --no-deps --target $@.part 'datasets >= 5' 'cleanvision >= 0.3.7' \
+		dill multiprocess xxhash huggingface_hub httpx2 httpcore2 truststore tabulate hf-xet 'click >= 8.4.2'
+	mv $@.part $@
+
 # Debian's own; where a browser is there already nothing is installed.
 SUDO = $(if $(filter-out 0,$(shell id -u)),sudo)
 
