@@ -77,6 +77,13 @@ def test_a_clean_folder_has_no_photo_twice():
     assert len({photo.version for photo in folder.photos}) == 400 and not folder.planted.any()
 
 
+def test_two_originals_that_are_one_photo_are_one_group():
+    groups = {"a1": "a", "a2": "a", "b1": "b", "c1": "c", "d1": "d"}
+    same = [{"path": "b1", "same_as": "a2"}, {"path": "c1", "same_as": "b1"}]
+    found = pools.joined(groups, same)
+    assert found["a1"] == found["a2"] == found["b1"] == found["c1"] != found["d1"]
+
+
 def test_versions_are_what_their_steps_say():
     image = Image.effect_noise((90, 60), 80).convert("RGB")
     content, suffix = Version("x", (("jpeg", 60),)).encode(image)

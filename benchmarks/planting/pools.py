@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from maskkit.core import disk
+from maskkit.core.groups import components
 from maskkit.sources import decoding, face_drawing, folders
 
 SEED = 20  # of the synthetic faces; the project's own set has seed 0
@@ -64,19 +65,27 @@ def kaggle_12k(folder, truth=None):
     """
     source = folders.find(str(folder))
     table = Path(truth) if truth else find_table(source.folder)
-    groups = {row["path"]: row["group"] for row in disk.read_csv(table)}
+    groups = joined({row["path"]: row["group"] for row in disk.read_csv(table)}, disk.read_csv(SAME))
     by_class, paths, taken = {label: [] for label in CLASSES}, {}, set()
-    same = {row["path"] for row in disk.read_csv(SAME)}
     for part in sorted(source.parts):
         for label, below in source.parts[part].items():
             for path in sorted(below.iterdir()):
                 name = path.relative_to(source.folder).as_posix()
                 group = groups.get(name, name)
-                if group not in taken and name not in same:
+                if group not in taken:
                     taken.add(group)
                     by_class[label].append(name)  # of without_mask every photo is an original
                     paths[name] = path
     return Pool("12k", {label: names[:N_PHOTOS] for label, names in by_class.items()}, paths)
+
+
+def joined(groups, same):
+    """{path: group} in which the groups of two photos are one where `same` lists them (path, same_as) as one photo."""
+    names = sorted(set(groups.values()))
+    place = {group: index for index, group in enumerate(names)}
+    pairs = [(place[groups[row["path"]]], place[groups[row["same_as"]]]) for row in same if row["path"] in groups]
+    component = components(len(names), np.array(pairs, dtype=int).reshape(-1, 2))
+    return {path: component[place[group]] for path, group in groups.items()}
 
 
 def find_table(folder):
