@@ -351,6 +351,4 @@ def format_check(result: Audit, check: Check) -> str:
         rows.append((in_english(name["id"], name["values"]), SIGNS[entry["result"]], entry["sentence"]))
     table = markdown.table(("what", "result", "what was found"), rows)
     more = [f"{check.code} is muted: {described['muted']}"] if described["muted"] else []
-    return "
-
-".join([table, *more, *([described["sensitivity"]] if "sensitivity" in described else [])])
+    return "\n\n".join([table, *more, *([described["sensitivity"]] if "sensitivity" in described else [])])
