@@ -256,8 +256,8 @@ def test_flat_is_what_shows_nothing():
 def test_a_check_measured_again_takes_the_place_of_its_first_measurement():
     subject, result = audited(*features(60, 6.0)), {"results": {}, "checks": []}
     for _ in range(2):
-        audit.measure_check(result, checks.find("files"), subject, CONTEXT)
-    assert [described["section"] for described in result["checks"]] == ["files"]
+        audit.measure_check(result, checks.find("calibration"), subject, CONTEXT)
+    assert [described["section"] for described in result["checks"]] == ["calibration"]
 
 
 # --- muted checks -------------------------------------------------------------------------------
