@@ -87,7 +87,9 @@ def test_a_new_run_differs_in_the_corrected_photos_and_in_nothing_else(photo_fol
     expected[masked[0]["source"]] = ("without_mask", *expected[masked[0]["source"]][1:])
     del expected[masked[1]["source"]]
     assert known(after) == expected
-    assert rejected == [{"source": masked[1]["source"], "label": "with_mask", "reason": "excluded by hand"}]
+    assert rejected == [
+        {"source": masked[1]["source"], "label": "with_mask", "reason": "excluded by hand", "detail": ""}
+    ]
     assert (tmp_path / "after" / "data-mask" / "without_mask" / masked[0]["file"].partition("/")[2]).is_file()
     assert sum(map(len, data.read_split(tmp_path / "after"))) == 23
     assert contents == {path: path.read_bytes() for path in photo_folder.rglob("*.png")}

@@ -12,6 +12,8 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 
+from maskkit.sources import decoding
+
 OVAL = (0.40, 0.46)  # half axes of what is kept of a photo whose background is planted, as shares of its sides
 
 
@@ -19,7 +21,8 @@ def jpeg(image, quality):
     """Saved as a JPEG of this quality and decoded again."""
     stream = io.BytesIO()
     image.save(stream, "JPEG", quality=quality)
-    return Image.open(io.BytesIO(stream.getvalue())).convert("RGB")
+    stream.seek(0)
+    return decoding.decode_open(stream)
 
 
 def crop(image, code):

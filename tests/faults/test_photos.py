@@ -64,7 +64,7 @@ def prepare(folder, tmp_path):
 
 
 def audit(folder, tmp_path):
-    photos = survey.read(survey.find_files(folders.find(str(folder))), workers=2, cache=tmp_path / "cache")
+    photos = survey.read(survey.find_files(folders.find(str(folder))), cache=tmp_path / "cache")
     assert np.isfinite(photos.metadata).all() and np.isfinite(photos.sharpness).all()
     return {row["file"]: "" for row in photos.rows} | {row["file"]: row["reason"] for row in photos.broken}
 
