@@ -10,8 +10,6 @@ Synthetic features (two normal clouds in 512 dimensions, 20,000 photos to test) 
 Writes results/coverage.json.
 """
 
-import argparse
-
 import measure
 import numpy as np
 import photos_needed
@@ -23,13 +21,7 @@ from maskkit.report import REPORT_RECIPE
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder")
-    parser.add_argument("--weights")
-    parser.add_argument("--groups")
-    parser.add_argument("--draws", type=int, default=200)
-    parser.add_argument("--photos", type=int, default=200)
-    given = parser.parse_args()
+    given = photos_needed.arguments(__doc__, draws=200).parse_args()
     photos, X, groups = photos_needed.read(given)
     rows = []
     for name, features in photos_needed.tasks(X, photos.hog).items():

@@ -29,13 +29,19 @@ from maskkit.report import REPORT_RECIPE
 N_TRUTH = 96
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def arguments(description, draws):
+    """A parser of what `read` takes, and of the number of draws and of the photos in each."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder")
     parser.add_argument("--weights")
     parser.add_argument("--groups")
-    parser.add_argument("--draws", type=int, default=100)
+    parser.add_argument("--draws", type=int, default=draws)
     parser.add_argument("--photos", type=int, default=200)
+    return parser
+
+
+def main():
+    parser = arguments(__doc__, draws=100)
     parser.add_argument(
         "--seed", type=int, default=2, help="of the draws; the constants were chosen on those of seed 1"
     )

@@ -126,7 +126,8 @@ def recalls(tail, seen, kept):
 
 
 def measure(name, source, given, other, n_photos, draws):
-    """Rows of a recipe, one for each draw; photos pass the frozen trunk once for all draws."""
+    """Rows of a recipe, one for each draw, on one thread; photos pass the frozen trunk once for all draws."""
+    torch.set_num_threads(1)
     recipe, groups, whole = RECIPES[name], read_groups(given.folder), given.folder
     transform = model.Transform(recipe["size_px"])
     trunk, _ = model.cut(model.build(source, 2, seed=0), source.arch)
@@ -140,6 +141,7 @@ def measure(name, source, given, other, n_photos, draws):
         return groups.get(path.relative_to(whole).as_posix(), str(path)) if path.is_relative_to(whole) else str(path)
 
     origin = {key: np.array([group(Path(row["path"])) for row in photos.rows]) for key, photos in sets.items()}
+    rows = []
     for seed in draws:
         start = time.perf_counter()
         with tempfile.TemporaryDirectory() as run_dir:
@@ -148,15 +150,11 @@ def measure(name, source, given, other, n_photos, draws):
         seconds = time.perf_counter() - start
         known = [group(whole / row["source"]) for row in drawn]
         found = {key: recalls(tail, seen[key], torch.from_numpy(~np.isin(origin[key], known))) for key in sets}
-        yield {"recipe": name, "settings": recipe, "draw": seed, "seconds": seconds} | {
+        row = {"recipe": name, "settings": recipe, "draw": seed, "seconds": seconds} | {
             kind: {of: each for (its, of), each in found.items() if its == kind} for kind in ("plain", *KINDS)
         }
-
-
-def measure_all(name, *given):
-    """`measure` as a list, for a worker of one thread."""
-    torch.set_num_threads(1)
-    return list(measure(name, *given))
+        rows.append(row)
+    return rows
 
 
 # --- what they say together ---------------------------------------------------------------------
@@ -225,9 +223,7 @@ def main():
         jobs = []
         for name in given.only:
             missing = [draw for draw in given.draws if (name, draw) not in rows]
-            jobs += [
-                pool.submit(measure_all, name, *settings, missing[at : at + 5]) for at in range(0, len(missing), 5)
-            ]
+            jobs += [pool.submit(measure, name, *settings, missing[at : at + 5]) for at in range(0, len(missing), 5)]
         for job in concurrent.futures.as_completed(jobs):
             rows |= {(row["recipe"], row["draw"]): row for row in job.result()}
             ordered = [rows[key] for key in sorted(rows, key=lambda key: (list(RECIPES).index(key[0]), key[1]))]

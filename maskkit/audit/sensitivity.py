@@ -18,23 +18,21 @@ from typing import Any
 from maskkit.core.messages import in_english, message, translatable
 
 PATH = Path(__file__).with_name("sensitivity.json")
+IN_ONE_CLASS = translatable(
+    "How often it is right: with {fault} in {dose:percent} of one class it fails in {found} of {planted} planted "
+    "folders; of {clean} clean folders {alarms} get a warning or worse."
+)
 STATEMENTS = {
     "leaks": translatable(
         "How often it is right: with {dose:percent} of the held-out photos {fault} it fails in {found} of {planted} "
         "planted folders; of {clean} clean folders {alarms} get a warning or worse."
     ),
-    "shortcuts": translatable(
-        "How often it is right: with {fault} in {dose:percent} of one class it fails in {found} of {planted} planted "
-        "folders; of {clean} clean folders {alarms} get a warning or worse."
-    ),
+    "shortcuts": IN_ONE_CLASS,
     "files": translatable(
         "How often likely wrong labels are right: with {dose:percent} wrong labels it fails in {found} of {planted} "
         "planted folders; of {clean} clean folders {alarms} get a warning or worse."
     ),
-    "regions": translatable(
-        "How often it is right: with {fault} in {dose:percent} of one class it fails in {found} of {planted} planted "
-        "folders; of {clean} clean folders {alarms} get a warning or worse."
-    ),
+    "regions": IN_ONE_CLASS,
     "calibration": translatable(
         "How often it is right: with a confidence {dose:g} times too high or too low it fails in {found} of {planted} "
         "planted folders; of {clean} folders with a calibrated model {alarms} get a warning or worse."

@@ -23,7 +23,7 @@ SORTS = ("likely wrong label", "loss", "file name")
 VERDICTS = ("right", "wrong", "likely wrong label", "changed", "excluded")
 ANY = "all"
 THUMBNAIL_PX = 144
-UNCHANGED = -1  # label of a photo in a view where it has its own
+UNCHANGED = -1  # in place of a label, where a view leaves the photo's own label
 
 
 @dataclasses.dataclass(frozen=True)

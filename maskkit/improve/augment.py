@@ -170,7 +170,7 @@ BELOW_SHARE, MASK_SHARE, ABOVE_SHARE = 0.5, 0.2, 0.3
 
 @dataclasses.dataclass(frozen=True)
 class OccludedView(View):
-    """The `View` of `OccludedPhotos`; labels: a hash of the photos' classes, on which depends what is drawn."""
+    """The `View` of `OccludedPhotos`; labels: a hash of the photos' labels, which decide what is drawn."""
 
     labels: str = ""
 
@@ -179,7 +179,7 @@ class OccludedView(View):
 
 
 class OccludedPhotos(data.Photos):
-    """A view of photos of the classes with_mask and without_mask; on some something is drawn before they are changed.
+    """A view of photos of the classes with_mask and without_mask: things are drawn on some, then all are changed.
 
     Half of the bare faces get a hand, a scarf, a beard or the like before the mouth and stay bare; a fifth gets a mask,
     and its label is then with_mask. Of the masked faces three in ten get sunglasses, a hat or a hand at the forehead.
