@@ -44,6 +44,7 @@ RESULTS = Path(__file__).resolve().parent / "results" / "planted.json"
 DOCS = paths.SOURCE / "docs" / "audit.md"
 QUICK = {  # {(fault, dose): folders} of a quick run
     ("clean", 0.0): 10,
+    ("clean-mouth", 0.0): 3,
     ("clean-shortcuts", 0.0): 10,
     ("copies-jpeg", 0.05): 8,
     ("copies-crop", 0.1): 8,

@@ -197,7 +197,7 @@ SECTIONS = {  # {section of audit.json: (check, its faults' beginning, (fault, d
     "leaks": ("leaks", "copies-", ("clean", 0.0)),
     "shortcuts": ("shortcuts", "shortcut-", ("clean-shortcuts", 0.0)),
     "files": ("labels", "labels", ("clean", 0.0)),
-    "regions": ("mouth", "background-model", ("clean", 0.0)),
+    "regions": ("mouth", "background-model", ("clean-mouth", 0.0)),
     "calibration": ("calibration", "confidence", ("confidence", 1.0)),
     "against": ("other_source", "second-source", ("second-source", 0.0)),
 }
