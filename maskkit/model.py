@@ -159,7 +159,7 @@ def skeleton(arch: str, n_classes: int, seed: int, empty: bool = False) -> nn.Mo
 def new_head(n_features: int, n_classes: int, seed: int) -> nn.Linear:
     """A Linear with weights drawn from `seed` alone: the same ones whatever backbone stands before it."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # `torch.manual_seed` seeds GPUs too, with a stack trace for each
         return nn.Linear(n_features, n_classes)
 
 

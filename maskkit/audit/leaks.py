@@ -112,9 +112,9 @@ def compare(small: np.ndarray, pairs: np.ndarray) -> tuple[np.ndarray, np.ndarra
     if not len(pairs):
         return pairs, np.zeros(0, dtype=np.float32)
     px = small.shape[1]
-    first = torch.eye(2, 3).repeat(2 * len(pairs), 1, 1)  # each pair twice: as it is, and with one mirrored
-    twice = np.concatenate([pairs, pairs])
-    flipped = np.repeat([False, True], len(pairs))
+    first = torch.eye(2, 3).repeat(2 * len(pairs), 1, 1)
+    twice = np.repeat(pairs, 2, axis=0)  # as it is, and with one photo mirrored
+    flipped = np.tile([False, True], len(pairs))
     score, maps = align(small, px // 2, twice, flipped, first, ((1.0, 10),), "aligning roughly")
     again = np.flatnonzero(score >= PROMISING)
     tried, turned = twice[again], flipped[again]
@@ -214,13 +214,16 @@ def align(
     scores, final = torch.empty(len(pairs)), maps.clone()
     chunks = range(0, len(pairs), PAIRS)
     for at in bar(chunks, desc=title, unit=f" x {PAIRS} pairs"):
-        # Standardised and blurred chunk by chunk: of all photos at once, each would fill hundreds of megabytes.
-        a, b = (standardise(small[side], size_px) for side in pairs[at : at + PAIRS].T)
+        # Blurred chunk by chunk, each photo once: of all photos at once, each step would fill hundreds of megabytes.
+        photos, place = np.unique(pairs[at : at + PAIRS], return_inverse=True)
+        first, second = torch.from_numpy(place.reshape(-1, 2)).T
+        pixels = standardise(small[photos], size_px)
         mirror = torch.from_numpy(flipped[at : at + PAIRS])
         current = final[at : at + PAIRS]
         for sigma, steps in schedule:
-            fixed, level = blur(a, sigma).flatten(2), blur(b, sigma)
-            moving = mirrored(torch.cat([level, *gradients(level)], 1), mirror)
+            level = blur(pixels, sigma)
+            fixed = level.flatten(2)[first]
+            moving = mirrored(torch.cat([level, *gradients(level)], 1)[second], mirror)
             for _ in range(steps):
                 current -= step(view, fixed, moving, current)
         scores[at : at + PAIRS] = correlation(view, fixed, moving[:, :3], current)
@@ -242,7 +245,7 @@ class Grid:
         """The second photos after the maps, (m, channels, px * px), and which points lie inside them."""
         grid = (self.points @ maps.transpose(1, 2)).view(len(maps), self.size_px, self.size_px, 2)
         warped = nn.functional.grid_sample(moving, grid, padding_mode="border", align_corners=False)
-        return warped.flatten(2), (grid.abs() < 1).all(-1).flatten(1)
+        return warped.flatten(2), (grid.abs().amax(-1) < 1).flatten(1)
 
 
 SYMMETRIC = torch.tensor([[0, 1, 2], [1, 3, 4], [2, 4, 5]])  # of Grid.products, as the matrix points x points
