@@ -25,10 +25,11 @@ from torch import nn
 
 from maskkit import data, model
 from maskkit.core import batches, disk, parallel
+from maskkit.core.cache import one_at_a_time
 from maskkit.core.progress import bar
 from maskkit.sources import decoding
 
-BATCH = {"cpu": 16, "cuda": 256}  # photos per pass; benchmarks/README.md has the measurement
+BATCH = {"cpu": 8, "cuda": 256}  # photos per pass; benchmarks/README.md has the measurement
 SHARD = 512  # photos per file: what an interrupted extraction can lose
 
 
@@ -54,10 +55,14 @@ def extract(
     if any(weight.requires_grad for name, weight in network.named_parameters() if not is_of(head, weight)):
         raise ValueError("part of the backbone learns, so its features cannot be cached; freeze it or fit on photos")
     folder = Path(cache) / key(arch, model.fingerprint(network, arch), dataset.transform)
-    known = read_shards(folder, head.in_features)
     hashes = [row["sha256"] for row in dataset.rows]
+    known = read_shards(folder, head.in_features)
     missing = {digest: index for index, digest in enumerate(hashes) if digest not in known}
-    known |= compute(network, arch, dataset, missing, folder, device)
+    if missing:
+        with one_at_a_time(folder / f".{hashlib.sha256(''.join(missing).encode()).hexdigest()[:24]}.lock"):
+            known |= read_shards(folder, head.in_features)
+            missing = {digest: index for digest, index in missing.items() if digest not in known}
+            known |= compute(network, arch, dataset, missing, folder, device)
     return torch.from_numpy(np.stack([known[digest] for digest in hashes])), len(missing)
 
 

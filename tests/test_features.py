@@ -1,3 +1,6 @@
+import concurrent.futures
+import time
+
 import pytest
 import torch
 from conftest import TOLERANCE
@@ -70,7 +73,7 @@ def test_another_head_shares_features(network, dataset, tmp_path):
     assert extract(network, dataset, tmp_path)[1] == 0
 
 
-@pytest.mark.parametrize("shard", [16, 512])
+@pytest.mark.parametrize("shard", [features.BATCH["cpu"], 512])
 def test_an_interrupted_extraction_goes_on_where_it_stopped(network, dataset, tmp_path, monkeypatch, shard):
     """Also where it had not come to the end of its first shard."""
     monkeypatch.setattr(features, "SHARD", shard)
@@ -85,7 +88,23 @@ def test_an_interrupted_extraction_goes_on_where_it_stopped(network, dataset, tm
     monkeypatch.setattr(features, "pass_images", fail_second)
     with pytest.raises(KeyboardInterrupt):
         extract(network, dataset, tmp_path)
-    assert extract(network, dataset, tmp_path)[1] == 30 - 16
+    assert extract(network, dataset, tmp_path)[1] == 30 - features.BATCH["cpu"]
+
+
+def test_what_one_process_computes_another_waits_for(network, dataset, tmp_path, monkeypatch):
+    passed, pass_images = [], features.pass_images
+
+    def slowly(*given):
+        passed.append(len(given[1]))
+        time.sleep(0.1)
+        return pass_images(*given)
+
+    monkeypatch.setattr(features, "pass_images", slowly)
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:  # a lock is a file's, so threads stand in for processes
+        found = list(pool.map(lambda _: extract(network, dataset, tmp_path), range(2)))
+    assert sum(passed) == 30 and sorted(n_computed for _, n_computed in found) == [0, 30]
+    assert torch.equal(found[0][0], found[1][0])
+    assert not list(tmp_path.glob("*/.*"))
 
 
 def test_a_damaged_shard_is_named_and_computed_again(network, dataset, tmp_path):

@@ -8,13 +8,13 @@ changed or moved; odd photos are listed in suspects.csv.
 import dataclasses
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from maskkit import checkpoint, data, model, plots, runs
+from maskkit import checkpoint, data, model, plots, pretrained, runs
 from maskkit.audit import checks, overview, recipes, survey
 from maskkit.audit.audited import Align, Audited, align_once, find_versions, fit_heads, parts_of_run, read_run_photos
 from maskkit.audit.checks import regions
@@ -229,7 +229,7 @@ def find_run_audit(run_dir: str | Path, device: str = "auto", seed: int = 0) -> 
     def compute() -> dict[str, np.ndarray]:
         network, description = checkpoint.load(run_dir)
         context = Context(model.device(device), seed, is_sample=True)
-        photos = read_run_photos(run_dir, [row for part in rows for row in part], description["classes"])
+        photos = read_run(run_dir)
         classifier = classifier_of_run(network, description)
         audit = measure_run(run_dir, photos, classifier, metrics, description["model_sha256"], context)
         return {"audit": np.frombuffer(json.dumps(audit).encode(), dtype=np.uint8)}
@@ -238,16 +238,41 @@ def find_run_audit(run_dir: str | Path, device: str = "auto", seed: int = 0) -> 
     return json.loads(found["audit"].tobytes())
 
 
+def read_run(run_dir: Path) -> survey.Survey:
+    """The survey of a run's own photos, from the cache where it is known; it needs no model."""
+    rows, metrics = data.read_split(run_dir), runs.read_metrics(run_dir)
+    return read_run_photos(run_dir, [row for part in rows for row in part], metrics["classes"])
+
+
+def prepare_run_audit(run_dir: str | Path) -> None:
+    """Compute into the cache what `find_run_audit` needs and no model takes part in: the survey, and aligned photos."""
+    find_versions(read_run(Path(run_dir)), None)
+
+
 def find_hidden_features(run_dir: str | Path, device: str = "auto") -> None:
     """Compute the features of a run's photos with hidden regions into the cache, where `find_run_audit` finds them.
 
     They take longest, so a second process can compute them at the same time.
     """
-    run_dir = Path(run_dir)
-    network, description = checkpoint.load(run_dir)
-    classifier, (_, rows) = classifier_of_run(network, description), data.read_split(run_dir)
+    network, description = checkpoint.load(Path(run_dir))
+    extract_hidden(Path(run_dir), classifier_of_run(network, description), description["classes"], device)
+
+
+def find_frozen_hidden_features(run_dir: str | Path, arch: str, weights: str, seed: int, device: str = "auto") -> None:
+    """`find_hidden_features` before there is a model, for one whose backbone stays frozen.
+
+    arch, weights, seed, device: as parameters of 02_train.
+    """
+    source, classes = pretrained.find(arch, weights), runs.read_metrics(Path(run_dir))["classes"]
+    network = model.build(source, n_classes=len(classes), seed=seed)
+    extract_hidden(Path(run_dir), Classifier(source.arch, source.weights, "", network), classes, device)
+
+
+def extract_hidden(run_dir: Path, classifier: Classifier, classes: Sequence[str], device: str) -> None:
+    """Compute the features of the validation photos with each region hidden."""
+    _, rows = data.read_split(run_dir)
     for hidden in regions.hidden_at_once(classifier.transform):
-        photos = data.MaskDataset(rows, run_dir, tuple(description["classes"]), hidden)
+        photos = data.MaskDataset(rows, run_dir, tuple(classes), hidden)
         classifier.extract(photos, model.device(device))
 
 
@@ -263,8 +288,14 @@ def measure_run(
     classifiers, recipe = {classifier.arch: classifier}, recipes.recipe_of(metrics)
     audited = prepare(photos, classifiers, classifier.arch, recipe, message("of this run"), run_dir, context)
     result = head(audited, "run", metrics["photos"], metrics["source"], model_sha256)
-    for check in checks.CHECKS:
+    # Hidden regions last: another process may be computing their features, see `find_hidden_features`.
+    for check in sorted(checks.CHECKS, key=lambda check: check is regions.CHECK):
         measure_check(result, check, audited, context)
+    order = [check.section for check in checks.CHECKS]
+    result["checks"].sort(key=lambda described: order.index(described["section"]))
+    result["results"] = {
+        described["name"]: result["results"][described["name"]] for described in result["checks"] if described["name"]
+    }
     return result
 
 

@@ -65,10 +65,26 @@ def aligned(
 def aligned_once(
     small: np.ndarray, colours: np.ndarray, usable: np.ndarray, features: np.ndarray | None = None, *, cache: Path
 ) -> np.ndarray:
-    """`aligned`, from the cache's folder if the same photos were aligned before."""
-    inputs = [ALIGNMENT, NEIGHBOURS, ALIKE, PROMISING, CLOSE, ALIGNED, SQUEEZED, small, colours, usable, features]
-    arrays = cached("aligned", inputs, lambda: {"pairs": aligned(small, colours, usable, features)}, cache=cache)
-    return arrays["pairs"]
+    """`aligned`, from the cache's folder if the same pairs were aligned before.
+
+    Pairs that colours propose are kept apart from those that only features do: they can be aligned without a network.
+    """
+
+    def find(pairs: np.ndarray) -> np.ndarray:
+        def align_pairs() -> dict[str, np.ndarray]:
+            compared, score = compare(small, pairs)
+            return {"pairs": compared[score >= ALIGNED]}
+
+        inputs = [ALIGNMENT, PROMISING, CLOSE, ALIGNED, SQUEEZED, small, pairs]
+        return cached("aligned", inputs, align_pairs, cache=cache)["pairs"]
+
+    by_colour = candidates(colours, usable)
+    found = find(by_colour)
+    if features is None:
+        return found
+    every = candidates(colours, usable, features)
+    is_new = ~np.isin(every @ [len(small), 1], by_colour @ [len(small), 1])
+    return np.unique(np.concatenate([found, find(every[is_new])]), axis=0)
 
 
 def correlations(

@@ -1,8 +1,9 @@
 """On-disk cache, keyed by a hash of the inputs."""
 
+import contextlib
 import hashlib
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,16 +40,26 @@ def cached(
             digest.update(np.ascontiguousarray(value).tobytes())
     path = Path(cache) / f"{name}-{digest.hexdigest()[:24]}.safetensors"
     if (result := read(path)) is None:
-        lock = path.with_suffix(".lock")
-        disk.check_writable(path.parent)
-        with filelock.FileLock(lock):
-            try:
-                if (result := read(path)) is None:
-                    result = compute()
-                    disk.write_bytes(path, safetensors.numpy.save(result))
-            finally:
-                lock.unlink(missing_ok=True)  # a process that waits still gets it, and then finds the result
+        with one_at_a_time(path.with_suffix(".lock")):
+            if (result := read(path)) is None:
+                result = compute()
+                disk.write_bytes(path, safetensors.numpy.save(result))
     return result
+
+
+@contextlib.contextmanager
+def one_at_a_time(lock: Path) -> Iterator[None]:
+    """Let one process at a time be in the block; others that name the same file wait, and then look for its result.
+
+    Raises:
+        OSError: the lock's folder cannot be written.
+    """
+    disk.check_writable(lock.parent)
+    with filelock.FileLock(lock):
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)  # a process that waits still gets it
 
 
 def read(path: Path) -> dict[str, np.ndarray] | None:

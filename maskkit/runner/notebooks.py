@@ -12,8 +12,9 @@ from typing import Any
 from maskkit.core import disk, paths
 from maskkit.runner.warm_kernels import WarmKernels
 
+PREPARE = "01_prepare.ipynb"
 TRAIN, TRAIN_RECIPE = "02_train.ipynb", "02_train_recipe.ipynb"  # a run has one of them
-REPORT = ("01_prepare.ipynb", TRAIN, "03_evaluate.ipynb")
+REPORT = (PREPARE, TRAIN, "03_evaluate.ipynb")
 IMPROVE, TRUST, EXPLORE = "04_improve.ipynb", "05_trust.ipynb", "06_explore.ipynb"
 ALL = (*REPORT[:2], TRAIN_RECIPE, *REPORT[2:], IMPROVE, TRUST, EXPLORE)
 QUIET_KERNEL = ["--IPKernelApp.log_level=50"]  # its own log; a cell's errors come another way

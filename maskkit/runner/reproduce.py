@@ -10,6 +10,9 @@ from maskkit.core import disk
 from maskkit.runner import check_inputs, notebook_parameters, notebooks
 from maskkit.runner.warm_kernels import WarmKernels
 
+AUDIT = "maskkit.audit.audit"
+IDLE = 19  # niceness: for what is needed later only
+
 
 def reproduce(
     parameter_file: str | Path, overrides: Mapping[str, str], print_line: Callable[[str], object] = print
@@ -60,11 +63,27 @@ def execute_all(
         notebook_started = time.perf_counter()
         notebooks.execute(notebook, part / notebook.name, values | {"RUN": part.name}, kernels=kernels)
         print_line(f"{notebook.name}: passed in {time.perf_counter() - notebook_started:.0f} s")
-        if notebook.name in (notebooks.TRAIN, notebooks.TRAIN_RECIPE):  # 03 asks for it, and draws figures until then
-            device, seed = values.get("DEVICE", "auto"), values.get("SEED", 0)
-            kernels.call("maskkit.audit.audit", "find_hidden_features", str(part), device)
-            kernels.call("maskkit.audit.audit", "find_run_audit", str(part), device, seed)
+        begin_audit(notebook.name, part, parameters, kernels)
     runs.record(part, run={"finished": runs.now()}, seconds={"total": round(time.perf_counter() - started, 3)})
+
+
+def begin_audit(notebook: str, part: Path, parameters: Mapping[Path, dict[str, Any]], kernels: WarmKernels) -> None:
+    """Begin what 03 will ask for, as soon as the notebook before it has made what it needs.
+
+    What needs no trained model takes the time that training leaves; with a frozen backbone that is all but the audit.
+    """
+    settings = {name: value for own in parameters.values() for name, value in own.items()}
+    device, seed = settings.get("DEVICE", "auto"), settings.get("SEED", 0)
+    is_frozen = notebooks.TRAIN in {path.name for path in parameters}
+    if notebook == notebooks.PREPARE:
+        kernels.call(AUDIT, "prepare_run_audit", str(part), niceness=IDLE)
+        if is_frozen:
+            network = settings.get("ARCH", "auto"), settings.get("WEIGHTS", "auto"), seed
+            kernels.call(AUDIT, "find_frozen_hidden_features", str(part), *network, device, niceness=IDLE)
+    elif notebook in (notebooks.TRAIN, notebooks.TRAIN_RECIPE):
+        if not is_frozen:
+            kernels.call(AUDIT, "find_hidden_features", str(part), device)
+        kernels.call(AUDIT, "find_run_audit", str(part), device, seed)
 
 
 def rename_run(part: Path, name: str) -> None:

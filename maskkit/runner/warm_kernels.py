@@ -62,15 +62,17 @@ class WarmKernels:
                 self.helper.kill()
                 self.helper.wait()
 
-    def call(self, module: str, function: str, *arguments: str | int) -> None:
+    def call(self, module: str, function: str, *arguments: str | int, niceness: int = 0) -> None:
         """Begin `module.function(*arguments)` in a fork of the helper, for the results that it writes into the cache.
+
+        niceness: of the process, as `os.nice` adds it; a kernel's is 0.
 
         It is ended with the block, finished or not. Its errors are not shown: a notebook that does not find the result
         computes it, and shows the same error.
         """
         if self.helper:
             with contextlib.suppress(OSError):  # the helper died: the next notebook will show why
-                self.connection.fork(call=[module, function, *arguments])
+                self.connection.fork(call=[module, function, *arguments], niceness=niceness)
 
     @property
     def manager_class(self) -> type:
@@ -114,7 +116,7 @@ class Connection:
         self.line, self.rest, self.exits = line, b"", dict[int, int]()
 
     def fork(self, **request: Any) -> "Kernel":
-        """Ask for a fork; request: the arguments of `become_kernel`, or {"call": those of `call_function`}."""
+        """Ask for a fork; request: the arguments of `become_kernel`, or `call` and `niceness`, see below."""
         self.line.sendall(json.dumps(request).encode() + b"\n")
         while True:
             for message in self.receive(wait=True):
@@ -244,10 +246,13 @@ def fork(line: socket.socket, kernels: set[int], request: dict[str, Any]) -> Non
         return
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
-    os.setsid()
+    # A group of its own, for signals, in the helper's session: Linux divides the processors among sessions first, and
+    # heeds niceness only within one.
+    os.setpgid(0, 0)
     line.close()
     try:
         if "call" in request:
+            os.nice(request["niceness"])
             call_function(*request["call"])
         else:
             become_kernel(**request)

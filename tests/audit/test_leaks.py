@@ -55,18 +55,30 @@ def test_photos_are_aligned_once(faces, usable, tmp_path, monkeypatch):
     found = leaks.aligned_once(*few, cache=tmp_path)
     assert np.array_equal(found, leaks.aligned(*few)) and len(found)
     (path,) = tmp_path.iterdir()
-    calls = []
-    monkeypatch.setattr(leaks, "aligned", lambda *given: calls.append(given) or found)
+    calls, compare = [], leaks.compare
+    monkeypatch.setattr(leaks, "compare", lambda *given: calls.append(given) or compare(*given))
     assert np.array_equal(leaks.aligned_once(*few, cache=tmp_path), found) and not calls
     other = few[0].copy()
     other[0, 0, 0, 0] ^= 1
     leaks.aligned_once(other, *few[1:], cache=tmp_path)  # one pixel is another photo
-    leaks.aligned_once(*few, np.ones((20, 2), np.float32), cache=tmp_path)
-    assert len(calls) == 2
+    assert len(calls) == 1
     path.write_bytes(b"damaged")
     with pytest.warns(UserWarning, match="aligned-.*computed again"):
         leaks.aligned_once(*few, cache=tmp_path)
-    assert len(calls) == 3
+    assert len(calls) == 2
+
+
+def test_pairs_that_only_features_propose_are_aligned_by_themselves(faces, usable, tmp_path, monkeypatch):
+    few = faces.small[:20], faces.colours[:20], usable[:20]
+    features = np.random.default_rng(0).standard_normal((20, 8)).astype(np.float32)
+    leaks.aligned_once(*few, cache=tmp_path)
+    calls, compare = [], leaks.compare
+    monkeypatch.setattr(leaks, "compare", lambda *given: calls.append(given) or compare(*given))
+    found = leaks.aligned_once(*few, features, cache=tmp_path)
+    ((_, pairs),) = calls
+    proposed = {tuple(pair) for pair in leaks.candidates(*few[1:]).tolist()}
+    assert len(pairs) and not proposed & {tuple(pair) for pair in pairs.tolist()}
+    assert np.array_equal(found, leaks.aligned(*few, features))
 
 
 def test_the_perceptual_hash_finds_mirrored_copies_but_not_turned_ones(faces, usable):

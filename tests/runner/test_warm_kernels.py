@@ -1,3 +1,4 @@
+import ast
 import json
 import os
 import time
@@ -95,6 +96,19 @@ def test_a_function_is_called_beside_the_kernels(tmp_path, warm):
     assert wait_until((tmp_path / "made").is_dir)
 
 
+def test_a_call_s_niceness_is_heeded_beside_the_kernels(tmp_path, warm):
+    """Linux divides the processors among sessions first, so a call and a kernel must lie in one."""
+    where = "import os; os.getsid(0), os.getpgid(0) == os.getpid(), os.nice(0)"
+    (cell,) = execute(tmp_path, warm.manager_class, where).cells
+    call = f"import os, pathlib; pathlib.Path('{tmp_path}/call').write_text(repr(({where.partition('; ')[2]})))"
+    warm.call("builtins", "exec", call, niceness=7)
+    assert wait_until(lambda: (tmp_path / "call").is_file() and (tmp_path / "call").read_text())
+    (session, own_group, niceness), called = map(
+        ast.literal_eval, (cell.outputs[0]["data"]["text/plain"], (tmp_path / "call").read_text())
+    )
+    assert called == (session, True, niceness + 7) and own_group
+
+
 def test_an_error_in_a_call_is_silent_and_stops_nothing(tmp_path, warm, capfd):
     warm.call("os", "mkdir", str(tmp_path))  # it is there already
     warm.call("os", "mkdir", str(tmp_path / "next"))
@@ -104,7 +118,7 @@ def test_an_error_in_a_call_is_silent_and_stops_nothing(tmp_path, warm, capfd):
 
 REQUESTS = (
     {"command": ["python", "-m", "x", "-f", "none.json"], "env": dict(os.environ), "cwd": "/"},
-    {"call": ["time", "sleep", 600]},
+    {"call": ["time", "sleep", 600], "niceness": 0},
 )
 
 
