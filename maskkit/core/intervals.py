@@ -4,6 +4,7 @@ Photos of one group tend to be right or wrong together, so n of them carry less 
 Every interval here resamples whole groups; if each photo is a group of its own, it is the ordinary interval.
 """
 
+import functools
 import math
 from collections.abc import Sequence
 
@@ -30,8 +31,15 @@ def resample(groups: Groups, seed: int) -> tuple[np.ndarray, np.ndarray]:
         counts float64 (RESAMPLES, n_groups), how often each group is drawn; and each photo's column in it, int (n,).
     """
     names, column = np.unique(np.asarray(groups), return_inverse=True)
-    drawn = np.random.default_rng(seed).multinomial(len(names), np.full(len(names), 1 / len(names)), RESAMPLES)
-    return drawn.astype(float), column
+    return draw_groups(len(names), seed), column
+
+
+@functools.lru_cache(maxsize=1)  # intervals that follow each other are mostly of the same number of groups
+def draw_groups(n_groups: int, seed: int) -> np.ndarray:
+    """Counts float64 (RESAMPLES, n_groups), read-only: how often each group is drawn."""
+    drawn = np.random.default_rng(seed).multinomial(n_groups, np.full(n_groups, 1 / n_groups), RESAMPLES).astype(float)
+    drawn.flags.writeable = False
+    return drawn
 
 
 def mean(values: Sequence | np.ndarray, groups: Groups, seed: int) -> tuple[float, Interval] | tuple[None, None]:
