@@ -49,19 +49,19 @@ def find_report() -> list[Path]:
 
 
 @contextlib.contextmanager
-def without_slow_import() -> Iterator[None]:
-    """Let jsonschema, which nbformat imports, do without rfc3987_syntax: it builds a grammar in 1.5 s at its import.
+def without_slow_imports() -> Iterator[None]:
+    """Import papermill without packages that it does not need here; others bring them, and it is ready to miss them.
 
-    JupyterLab brings that package; it checks the form of internationalised addresses, which notebooks do not hold.
+    rfc3987_syntax, which JupyterLab brings, builds a grammar in 1.5 s so that jsonschema checks the form of
+    internationalised addresses; notebooks do not hold any. pyarrow, which Dask brings, takes 0.2 s for Hadoop's files.
     """
-    name = "rfc3987_syntax"
-    is_ours = name not in sys.modules
-    if is_ours:
-        sys.modules[name] = None  # type: ignore[assignment]  # an import of it fails, which jsonschema is ready for
+    ours = [name for name in ("rfc3987_syntax", "pyarrow") if name not in sys.modules]
+    for name in ours:
+        sys.modules[name] = None  # type: ignore[assignment]  # an import of it fails
     try:
         yield
     finally:
-        if is_ours:
+        for name in ours:
             del sys.modules[name]
 
 
@@ -85,7 +85,7 @@ def execute(
         NotebookError: a cell failed, or the kernel died.
         OSError: the executed notebook could not be written.
     """
-    with without_slow_import():
+    with without_slow_imports():
         import papermill
         from nbclient.exceptions import DeadKernelError
 

@@ -72,7 +72,7 @@ class WarmKernels:
         """
         if self.helper:
             with contextlib.suppress(OSError):  # the helper died: the next notebook will show why
-                self.connection.fork(call=[module, function, *arguments], niceness=niceness)
+                self.connection.ask(call=[module, function, *arguments], niceness=niceness)
 
     @property
     def manager_class(self) -> type:
@@ -113,18 +113,27 @@ class Connection:
     """This end of the line to the helper."""
 
     def __init__(self, line: socket.socket) -> None:
-        self.line, self.rest, self.exits = line, b"", dict[int, int]()
+        self.line, self.rest, self.n_asked = line, b"", 0
+        self.pids, self.exits = dict[int, int](), dict[int, int]()  # of each request; of each pid
 
     def fork(self, **request: Any) -> "Kernel":
-        """Ask for a fork; request: the arguments of `become_kernel`, or `call` and `niceness`, see below."""
-        self.line.sendall(json.dumps(request).encode() + b"\n")
-        while True:
-            for message in self.receive(wait=True):
-                if "pid" in message:
-                    return Kernel(message["pid"], self)
+        """Ask for a fork, and wait for it; request: as of `ask`."""
+        number = self.ask(**request)
+        while number not in self.pids:
+            self.receive(wait=True)
+        return Kernel(self.pids[number], self)
 
-    def receive(self, wait: bool = False) -> list[dict[str, Any]]:
-        """The helper's messages so far; those about ended kernels are kept in `exits`."""
+    def ask(self, **request: Any) -> int:
+        """Ask for a fork without waiting: the helper may be in the middle of an import. Returns the request's number.
+
+        request: the arguments of `become_kernel`, or {"call": those of `call_function`, "niceness": of the process}.
+        """
+        self.n_asked += 1
+        self.line.sendall(json.dumps(request | {"number": self.n_asked}).encode() + b"\n")
+        return self.n_asked
+
+    def receive(self, wait: bool = False) -> None:
+        """Read the helper's messages so far into `pids` and `exits`."""
         while wait or select.select([self.line], [], [], 0)[0]:
             got = self.line.recv(65536)
             if not got:
@@ -133,8 +142,8 @@ class Connection:
             wait = False
         *lines, self.rest = self.rest.split(b"\n")
         messages = [json.loads(text) for text in lines]
+        self.pids |= {message["number"]: message["pid"] for message in messages if "pid" in message}
         self.exits |= {message["exited"]: message["status"] for message in messages if "exited" in message}
-        return messages
 
     def close(self) -> None:
         self.line.close()
@@ -208,7 +217,7 @@ def answer_requests(line: socket.socket, kernels: set[int]) -> None:
                 break
             *requests, unfinished = (unfinished + got).split(b"\n")
             for request in requests:
-                fork(line, kernels, json.loads(request))
+                fork(line, kernels, **json.loads(request))
         elif waiting:
             importlib.import_module(waiting.pop(0))
 
@@ -235,14 +244,14 @@ def tell(line: socket.socket, message: dict[str, int]) -> None:
         line.sendall(json.dumps(message).encode() + b"\n")
 
 
-def fork(line: socket.socket, kernels: set[int], request: dict[str, Any]) -> None:
-    """Fork a kernel or a call as `Connection.fork` asks for it, add its pid to `kernels` and report it."""
+def fork(line: socket.socket, kernels: set[int], number: int, **request: Any) -> None:
+    """Fork a kernel or a call as `Connection.ask` asks for it, add its pid to `kernels` and report it."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # else a kernel could be forked and not be known
     pid = os.fork()
     if pid:
         kernels.add(pid)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
-        tell(line, {"pid": pid})
+        tell(line, {"number": number, "pid": pid})
         return
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
