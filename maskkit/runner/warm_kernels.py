@@ -25,9 +25,10 @@ from pathlib import Path
 from typing import Any, Self
 
 FIRST = ("ipykernel.kernelapp", "IPython.core.interactiveshell", "matplotlib.pyplot", "maskkit.data", "maskkit.plots")
-THEN = (  # between the requests for a kernel; scikit-learn for the audit, which no notebook waits for
+THEN = (  # in pieces, as a request waits for the one that is being imported; from scipy on for the audit alone
     "torch", "maskkit.train", "maskkit.page", "maskkit.audit.audit",
-    "sklearn.model_selection", "sklearn.ensemble", "sklearn.linear_model",
+    "scipy.optimize", "scipy.stats", "sklearn.utils", "sklearn.model_selection", "sklearn.ensemble",
+    "sklearn.linear_model",
 )  # fmt: skip
 SUPPORTED = sys.platform == "linux"
 
