@@ -1,7 +1,9 @@
 """Which parts of a photo matter to the network: answers with a region hidden, occlusion maps, and Grad-CAM."""
 
 import dataclasses
+import hashlib
 import itertools
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,10 +11,10 @@ import torch
 from PIL import Image
 from torch import nn
 
-from maskkit import model
+from maskkit import data, model
 from maskkit.core import batches
 
-REGIONS = ("lower_half", "upper_half", "background")
+REGIONS = ("lower_half", "upper_half")
 FILLS = ("blur", "mean")
 OVAL = (0.42, 0.5)  # half width and half height of the oval that counts as face, as shares of the photo
 BLUR = 1 / 12  # sigma of the fill, as a share of the photo's side: a mask's edge is gone, its colour is not
@@ -47,16 +49,86 @@ def hide(image: torch.Tensor, region: str, fill: str) -> torch.Tensor:
     """
     if region not in REGIONS or fill not in FILLS:
         raise ValueError(f"region must be one of {REGIONS} and fill one of {FILLS}, got {region!r} and {fill!r}")
-    height, width = image.shape[1:]
-    y, x = torch.meshgrid(middle_out(height), middle_out(width), indexing="ij")
-    where = {
-        "lower_half": y > 0,
-        "upper_half": y < 0,
-        "background": (x / OVAL[0]) ** 2 + (y / OVAL[1]) ** 2 > 1,
-    }[region]
+    where = areas(image)[region]
     mean = image.mean((1, 2), keepdim=True)
-    filled = mean if fill == "mean" else gaussian(image, BLUR * height)
+    filled = mean if fill == "mean" else gaussian(image, BLUR * image.shape[1])
     return torch.where(where, filled, image)
+
+
+def areas(image: torch.Tensor) -> dict[str, torch.Tensor]:
+    """{region: bool (H, W)} of an image (3, H, W); "surroundings" is what lies around the face above the middle, where
+    no mask, hand or collar reaches."""
+    y, x = torch.meshgrid(*map(middle_out, image.shape[1:]), indexing="ij")
+    around = (x / OVAL[0]) ** 2 + (y / OVAL[1]) ** 2 > 1
+    return {"lower_half": y > 0, "upper_half": y < 0, "surroundings": around & (y < 0)}
+
+
+@dataclasses.dataclass(frozen=True)
+class Exchange:
+    """The transform of `Exchanged` photos, as the cache of features tells it from others."""
+
+    transform: model.Transform
+
+    def __call__(self, image: Image.Image) -> torch.Tensor:
+        return self.transform(image)
+
+    def describe(self) -> dict[str, Any]:
+        return self.transform.describe() | {"exchanged": "surroundings", "oval": OVAL}
+
+
+class Exchanged(data.Photos):
+    """Photos before the surroundings of other photos, for any torch DataLoader and the cache of features.
+
+    What is blurred or filled with the photo's mean keeps the background's colour, so a network that goes by it is not
+    found by hiding the background: it answers before another one.
+
+    Args:
+        rows, donors: dicts with path, label and sha256, one donor of the surroundings per photo; classes: label names.
+        transform: what both pass.
+    """
+
+    def __init__(
+        self,
+        rows: Iterable[dict[str, Any]],
+        donors: Iterable[dict[str, Any]],
+        classes: Sequence[str],
+        transform: model.Transform,
+    ) -> None:
+        self.whole, self.donors = data.Photos(rows, classes, transform), data.Photos(donors, classes, transform)
+        pairs = zip(self.whole.rows, self.donors.rows, strict=True)
+        super().__init__(
+            [row | {"sha256": pair_hash(row, donor)} for row, donor in pairs], classes, Exchange(transform)
+        )
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+        image, donor = self.whole[index][0], self.donors[index][0]
+        return exchange(image, donor), self.labels[index]
+
+
+def exchange(image: torch.Tensor, donor: torch.Tensor) -> torch.Tensor:
+    """An image (3, H, W) before the surroundings of another of the same size."""
+    return torch.where(areas(image)["surroundings"], donor, image)
+
+
+def pair_hash(row: dict[str, Any], donor: dict[str, Any]) -> str:
+    """The name in the cache of a photo before another one's surroundings, 64 hexadecimal digits."""
+    return hashlib.sha256(f"{row['sha256']} {donor['sha256']}".encode()).hexdigest()
+
+
+def donors(labels: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """(place of another photo of the same class, of one of another class) for each photo, int (n,), each drawn about
+    equally often; a photo that is alone in its class is its own donor.
+
+    Args:
+        labels: int (n,), of at least two classes.
+    """
+    rng = np.random.default_rng(seed)
+    own, other = np.empty(len(labels), dtype=int), np.empty(len(labels), dtype=int)
+    for index in np.unique(labels):
+        here = rng.permutation(np.flatnonzero(labels == index))
+        own[here] = np.roll(here, 1)
+        other[here] = np.resize(rng.permutation(np.flatnonzero(labels != index)), len(here))
+    return own, other
 
 
 def middle_out(size: int) -> torch.Tensor:

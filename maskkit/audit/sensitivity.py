@@ -37,6 +37,10 @@ STATEMENTS = {
         "How often it is right: with a confidence {dose:g} times too high or too low it fails in {found} of {planted} "
         "planted folders; of {clean} folders with a calibrated model {alarms} get a warning or worse."
     ),
+    "weak_groups": translatable(
+        "How often it is right: with {dose:percent} more wrong answers in a dark fifth of the photos it fails in "
+        "{found} of {planted} planted folders; of {clean} clean folders {alarms} get a warning or worse."
+    ),
     "against": translatable(
         "How often it is right: with another source that costs {loss:percent} accuracy it fails in {found} of "
         "{planted} planted folders; of {clean} with a second half of the same source {alarms} get a warning or worse."

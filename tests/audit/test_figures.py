@@ -106,9 +106,8 @@ def network(arch, skill):
 
 def hidden(arch, skill, drop):
     found = {f"{arch}_whole": entry(skill, arch=arch, hidden="whole", fill="")}
-    for k, region in enumerate(("lower_half", "upper_half", "background")):
-        for fill in ("blur", "mean"):
-            found[f"{arch}_{region}_{fill}"] = entry(skill - drop / (1 + 3 * k), arch=arch, hidden=region, fill=fill)
+    for k, (region, fill) in enumerate(list(regions.HIDDEN)[1:]):
+        found[f"{arch}_{region}_{fill}"] = entry(skill - drop / (1 + 3 * (k // 2)), arch=arch, hidden=region, fill=fill)
     return {**found, f"{arch}_mouth": entry(0.5 + drop, arch=arch)}
 
 
@@ -169,8 +168,9 @@ def draw(name, kind="good", classes=REPORT, photos="demo", n=3):
     images = [photo(i, 90 + 30 * (i % 3)) for i in range(n)]
     if name == "region_examples":
         fills = {"blur": photo(1), "mean": photo(2)}
-        hidden_parts = dict.fromkeys(("lower_half", "upper_half", "background"), fills)
-        return regions.draw_examples({"whole": {"": photo(0)}, **hidden_parts})
+        hidden_parts = dict.fromkeys(("lower_half", "upper_half"), fills)
+        exchanged = {"own": photo(1), "other": photo(2)}
+        return regions.draw_examples({"whole": {"": photo(0)}, **hidden_parts, "surroundings": exchanged})
     if name == "maps":
         bump = np.array([np.exp(-((np.mgrid[:7, :7] - 3 - 0.3 * i) ** 2).sum(0) / 5) for i in range(n)])
         labels = np.arange(n) % len(classes)
@@ -329,11 +329,11 @@ def test_results_are_told_apart_without_colour_and_show_value_interval_and_thres
     assert len(signs) == 3
     low, high = audit["results"]["split_variance"]["interval"]
     assert any(np.allclose(line.get_xdata(), (100 * low, 100 * high)) for line in track.lines)
-    assert fig.get_suptitle().endswith("4 warning, 3 fail, 1 not measured")
+    assert fig.get_suptitle().endswith("2 warning, 4 fail, 2 not measured")
 
 
 def test_the_zones_of_a_check_follow_which_side_is_good():
-    for name, order in (("leaks", ["pass", "warning", "fail"]), ("mouth", ["fail", "warning", "pass"])):
+    for name, order in (("leaks", ["pass", "warning", "fail"]), ("other_source", ["fail", "warning", "pass"])):
         fig, axes = plt.subplots()
         overview.draw_zones(axes, sample()["results"][name], 0)
         hatches = [patch.get_hatch() for patch in sorted(axes.patches, key=lambda patch: patch.get_x())]
@@ -353,7 +353,7 @@ def test_splits_draw_the_distribution_and_the_reports_mark():
 def test_every_rate_has_the_interval_it_was_given():
     audit = sample("bad")
     audit["shortcuts"]["hog"]["interval"] = [0.111, 0.222]
-    audit["regions"]["mobilenet_v2_background_mean"]["interval"] = [0.111, 0.222]
+    audit["regions"]["mobilenet_v2_surroundings_other"]["interval"] = [0.111, 0.222]
     audit["leaks"]["alignment"]["interval"] = [0.111, 0.222]
     audit["against"]["backward"]["interval"] = [0.111, 0.222]
     audit["splits"]["resnet18_unseen"]["interval"] = [0.111, 0.222]

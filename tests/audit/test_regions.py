@@ -1,7 +1,10 @@
+import hashlib
+
 import captum.attr
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 from maskkit import model, pretrained
@@ -23,9 +26,6 @@ def test_only_the_region_changes(photo, fill):
     assert torch.equal(lower[:, :32], photo[:, :32]) and not torch.allclose(lower[:, 32:], photo[:, 32:])
     upper = regions.hide(photo, "upper_half", fill)
     assert torch.equal(upper[:, 32:], photo[:, 32:]) and upper[:, :32].std() < 0.3 * photo.std()
-    background = regions.hide(photo, "background", fill)
-    assert torch.equal(background[:, 20:44, 20:44], photo[:, 20:44, 20:44])
-    assert not torch.equal(background[:, 0, 0], photo[:, 0, 0])
 
 
 def test_unknown_regions_are_named(photo):
@@ -36,7 +36,41 @@ def test_unknown_regions_are_named(photo):
 def test_hidden_photos_have_features_of_their_own():
     whole = model.Transform()
     said = [str(regions.Hidden(whole, region, fill).describe()) for region in regions.REGIONS for fill in regions.FILLS]
-    assert len({*said, str(whole.describe())}) == 7
+    said.append(str(regions.Exchange(whole).describe()))
+    assert len({*said, str(whole.describe())}) == 6
+
+
+def test_only_the_surroundings_are_exchanged(photo):
+    donor = photo + 100
+    found = regions.exchange(photo, donor)
+    assert torch.equal(found[:, 32:], photo[:, 32:]) and torch.equal(found[:, 2:32, 28:36], photo[:, 2:32, 28:36])
+    assert torch.equal(found[:, :8, :3], donor[:, :8, :3]) and torch.equal(found[:, 16, -3:], donor[:, 16, -3:])
+
+
+def test_each_photo_has_a_donor_of_its_class_and_one_of_another():
+    labels = np.array([0] * 30 + [1] * 10 + [2])
+    own, other = regions.donors(labels, 0)
+    assert (labels[own] == labels).all() and (labels[other] != labels).all()
+    assert (own[:40] != np.arange(40)).all() and own[40] == 40
+    assert np.bincount(own).max() == 1 and np.bincount(other[:30]).max() == 3  # 30 photos, 11 donors
+
+
+def test_exchanged_photos_are_named_by_both_photos(tmp_path):
+    rows = []
+    for index, colour in enumerate(("red", "blue", "green")):
+        path = tmp_path / f"{index}.png"
+        Image.new("RGB", (40, 40), colour).save(path)
+        rows.append({"path": path, "label": "ab"[index % 2], "sha256": hashlib.sha256(path.read_bytes()).hexdigest()})
+    found = regions.Exchanged(rows, rows[1:] + rows[:1], "ab", model.Transform())
+    whole = torch.stack([found.whole[index][0] for index in range(3)])
+    image, label = found[0]
+    assert (
+        label == 0
+        and torch.equal(image[:, 0, 0], whole[1, :, 0, 0])
+        and torch.equal(image[:, -1, 0], whole[0, :, -1, 0])
+    )
+    same = regions.Exchanged(rows, rows, "ab", model.Transform())
+    assert len({row["sha256"] for row in (*found.rows, *same.rows, *rows)}) == 9
 
 
 class Corner(nn.Module):

@@ -13,9 +13,19 @@ from maskkit.audit import figures, regions
 from maskkit.audit.audited import Audited
 from maskkit.audit.checks.check import Audit, Check, Context, Measured
 from maskkit.audit.classifiers import Classifier
-from maskkit.audit.entries import UNAVAILABLE, Entry, Message, entry, rate, undefined, unknown, with_interval
+from maskkit.audit.entries import (
+    UNAVAILABLE,
+    Entry,
+    Message,
+    entry,
+    judge,
+    rate,
+    undefined,
+    unknown,
+    with_interval,
+)
 from maskkit.audit.splits import draw_evenly
-from maskkit.core import paths
+from maskkit.core import intervals, paths
 from maskkit.core.cache import cached
 from maskkit.core.messages import message, said, translatable
 from maskkit.plot_style import (
@@ -41,20 +51,41 @@ REGIONS = {
     "whole": message("nothing"),
     "lower_half": message("lower half"),
     "upper_half": message("upper half"),
-    "background": message("background"),
+    "surroundings": message("surroundings"),
 }
-FILLS = {"blur": message("blurred"), "mean": message("mean colour")}
-STYLES = {"": (INK, "d", ""), "blur": (ACCENT, "o", ""), "mean": (figures.RED, "s", "")}
+FILLS = {
+    "blur": message("blurred"),
+    "mean": message("mean colour"),
+    "own": message("own class"),
+    "other": message("other class"),
+}
+STYLES = {
+    "": (INK, "d", ""),
+    "blur": (ACCENT, "o", ""),
+    "mean": (figures.RED, "s", ""),
+    "own": (ACCENT, "o", ""),
+    "other": (figures.RED, "s", ""),
+}
 HIDDEN = {  # in a sentence
     ("whole", ""): message("the whole photo"),
     ("lower_half", "blur"): message("the lower half hidden (blur)"),
     ("lower_half", "mean"): message("the lower half hidden (mean)"),
     ("upper_half", "blur"): message("the upper half hidden (blur)"),
     ("upper_half", "mean"): message("the upper half hidden (mean)"),
-    ("background", "blur"): message("the background hidden (blur)"),
-    ("background", "mean"): message("the background hidden (mean)"),
+    ("surroundings", "own"): message("the surroundings of another photo of its class"),
+    ("surroundings", "other"): message("the surroundings of a photo of another class"),
 }
+EXCHANGED = [("surroundings", "own"), ("surroundings", "other")]
+HIDDEN_HALVES = [key for key in HIDDEN if key[0].endswith("half")]
 HIDDEN_AT_ONCE = [("lower_half", "blur"), ("upper_half", "blur")]  # of a run's own photos: what is judged, in seconds
+# Of the share of photos that need the lower half more; in clean folders the interval's lower end is 70 % or more. Up to
+# 66.7 % warned in 3 of 10 of them.
+MOUTH_LIMITS = (1 / 2, 1 / 2)
+# Of the margin, by the interval's lower end, chosen on folders of seeds from 1000 on: without a planted background at
+# most 0 % on 5 folders of synthetic faces and 13 % on 4 of the 12K set (whose classes differ in it); with one in all
+# photos of a class at least 19 % on 5 and 24 % on 2. docs/audit.md has other seeds.
+# Limits of 14 and 16 % were tried first; then one of 5 more folders of the 12K set (seeds 0 to 4) had 14.1 %.
+SURROUNDINGS_LIMITS = (0.16, 0.17)
 Answers = Mapping[tuple[str, str], np.ndarray]  # {(region, fill): probabilities float (n, C)}
 
 
@@ -62,23 +93,39 @@ Answers = Mapping[tuple[str, str], np.ndarray]  # {(region, fill): probabilities
 
 
 def measure(audited: Audited, context: Context) -> Measured:
-    """Every network's answers to unseen photos, each region hidden in each way; of a run's own only both halves."""
+    """Every network's answers to unseen photos, each half hidden in each way, and before the surroundings of others; of
+    a run's own only both halves."""
     if not audited.trained:
         return Measured(judged=no_model(audited))
     labels, photos, measured = audited.labels, audited.photos, Measured()
     places = draw_evenly(audited.judged, labels, REGION_PHOTOS, context.seed)
     rows = [photos.rows[place] for place in places]
+    donors = regions.donors(labels[places], context.seed)
     for classifier in audited.classifiers.values():
         if classifier.network is None:
             continue
         answers = {("whole", ""): classifier.probabilities(classifier.X[places])}
-        for region, fill in HIDDEN_AT_ONCE if context.is_sample else list(HIDDEN)[1:]:
+        for region, fill in HIDDEN_AT_ONCE if context.is_sample else HIDDEN_HALVES:
             hidden = regions.Hidden(classifier.transform, region, fill)
             X = classifier.features(rows, photos.classes, context.device, hidden)
             answers[region, fill] = classifier.probabilities(X)
+        for key, chosen in zip(() if context.is_sample else EXCHANGED, donors, strict=False):
+            others = [rows[place] for place in chosen]
+            dataset = regions.Exchanged(rows, others, photos.classes, classifier.transform)
+            answers[key] = classifier.probabilities(classifier.extract(dataset, context.device))
         measured.entries |= entries_of(classifier.arch, answers, labels[places], audited.groups[places], context.seed)
         measured.names |= entry_names(classifier.arch)
-    measured.judged = measured.entries[f"{audited.arch}_mouth"]
+    return judge_regions(audited.arch, measured)
+
+
+def judge_regions(arch: str, measured: Measured) -> Measured:
+    """A network is judged by how much it goes by the surroundings, unless it does not even need the lower half."""
+    mouth, surroundings = (measured.entries.get(f"{arch}_{name}") for name in ("mouth", "surroundings"))
+    assert mouth is not None
+    measured.judged, measured.limits = mouth, MOUTH_LIMITS
+    if surroundings is not None and judge(mouth["interval"], *MOUTH_LIMITS) == "pass":
+        low, _ = surroundings["interval"]
+        measured.judged, measured.interval, measured.limits = surroundings, [low, low], SURROUNDINGS_LIMITS
     return measured
 
 
@@ -100,22 +147,29 @@ def entry_key(arch: str, region: str, fill: str) -> str:
 
 def entry_names(arch: str) -> dict[str, Message]:
     """The names of a network's entries."""
-    names = {f"{arch}_mouth": message("{arch}: photos that need the lower half more than the upper", arch=arch)}
+    names = {
+        f"{arch}_mouth": message("{arch}: photos that need the lower half more than the upper", arch=arch),
+        f"{arch}_surroundings": message("{arch}: margin that comes with the surroundings", arch=arch),
+    }
     for region, fill in HIDDEN:
         words = {"arch": arch, "part": REGIONS[region]}
         names[entry_key(arch, region, fill)] = (
-            message("{arch}: {part} hidden ({fill})", **words, fill=FILLS[fill])
-            if fill
-            else message("{arch}: nothing hidden", arch=arch)
+            message("{arch}: nothing hidden", arch=arch)
+            if not fill
+            else message("{arch}: {part} exchanged ({fill})", **words, fill=FILLS[fill])
+            if (region, fill) in EXCHANGED
+            else message("{arch}: {part} hidden ({fill})", **words, fill=FILLS[fill])
         )
     return names
 
 
 def entries_of(arch: str, answers: Answers, labels: np.ndarray, groups: np.ndarray, seed: int) -> dict[str, Entry]:
-    """Accuracy with parts of the photo hidden, and how often the lower half costs more than the upper.
+    """Accuracy with parts of the photo hidden or exchanged, how often the lower half costs more than the upper, and
+    what the surroundings of another class cost.
 
     Args:
-        answers: ("whole", "") and every region and fill; labels, groups: int (n,).
+        answers: ("whole", "") and every region and fill, of a run's own photos without those EXCHANGED.
+        labels, groups: int (n,).
     """
     entries = {}
     for (region, fill), probabilities in answers.items():
@@ -131,7 +185,42 @@ def entries_of(arch: str, answers: Answers, labels: np.ndarray, groups: np.ndarr
             value, interval, n, sentence, arch=arch, hidden=region, fill=fill
         )
     entries[f"{arch}_mouth"] = mouth_entry(arch, answers, labels, groups, seed)
+    if EXCHANGED[0] in answers:
+        entries[f"{arch}_surroundings"] = surroundings_entry(arch, answers, labels, groups, seed)
     return entries
+
+
+def surroundings_entry(arch: str, answers: Answers, labels: np.ndarray, groups: np.ndarray, seed: int) -> Entry:
+    """How much of the margin (log-odds of the true class against the likeliest other) comes with the surroundings.
+
+    The log-odds, as probabilities near 1 hardly move; their share, as one network's are larger than another's. The
+    interval is that of a cluster bootstrap, percentiles. 1 where the network has no margin to share.
+    """
+    whole, own, other = (margins(answers[key], labels) for key in (("whole", ""), *EXCHANGED))
+    counts, column = intervals.resample(groups, seed)
+    gained, total = (counts @ np.bincount(column, values) for values in (own - other, whole))
+    drawn = np.divide(gained, total, out=np.ones_like(total), where=total > 0)
+    value = float((own - other).sum() / whole.sum()) if whole.sum() > 0 else 1.0
+    interval = [float(end) for end in np.clip(np.quantile(drawn, (0.025, 0.975)), 0, 1)]
+    value = min(max(value, interval[0]), interval[1])
+    sentence = said(
+        "before the surroundings of a photo of another class the true class has {rate} less margin (log-odds) than "
+        "before those of its own class ({n} unseen photos, {arch}); a model that ignores the surroundings would show "
+        "0 %",
+        rate=with_interval(value, interval),
+        n=len(labels),
+        arch=arch,
+    )
+    return entry(value, interval, len(labels), sentence, arch=arch)
+
+
+def margins(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The log-odds of the true class against the likeliest other, float (n,)."""
+    logs = np.log(np.maximum(probabilities.astype(float), np.finfo(np.float32).tiny))
+    true = logs[range(len(labels)), labels]
+    logs[range(len(labels)), labels] = -np.inf
+    difference: np.ndarray = true - logs.max(1)
+    return difference
 
 
 def mouth_entry(arch: str, answers: Answers, labels: np.ndarray, groups: np.ndarray, seed: int) -> Entry:
@@ -196,7 +285,9 @@ def draw_network(axis: Any, arch: str, audit: Audit) -> None:
 
 
 def hidden_words(region: str) -> str:
-    """Which region is hidden, in the figure's language."""
+    """Which region is hidden or exchanged, in the figure's language."""
+    if region == "surroundings":
+        return phrase("other surroundings")
     return phrase("nothing hidden") if region == "whole" else phrase("{part} hidden", part=REGIONS[region])
 
 
@@ -221,7 +312,12 @@ def draw_photos(audit: Audit, audited: Audited, context: Context) -> Iterator[tu
     answers = classifier.probabilities(classifier.X[shown])
     language = context.language
     yield "maps", draw_maps(images, maps, labels[shown], answers, classes, audit["photos"], language=language)
-    yield "region_examples", draw_examples(hidden_versions(dataset[0][0]), language=language)
+    donors = [places[chosen[places == shown[0]][0]] for chosen in regions.donors(labels[places], seed)]
+    others = data.Photos([audited.photos.rows[place] for place in donors], classes, model.Transform())
+    yield (
+        "region_examples",
+        draw_examples(hidden_versions(dataset[0][0], others[0][0], others[1][0]), language=language),
+    )
 
 
 def occlusion_maps(
@@ -239,11 +335,14 @@ def occlusion_maps(
     return found["maps"]
 
 
-def hidden_versions(photo: torch.Tensor) -> dict[str, dict[str, Image.Image]]:
-    """{region: {fill: image}} of a normalised photo float32 (3, H, W), the whole one among them with fill ""."""
+def hidden_versions(photo: torch.Tensor, own: torch.Tensor, other: torch.Tensor) -> dict[str, dict[str, Image.Image]]:
+    """{region: {fill: image}} of a normalised photo float32 (3, H, W), the whole one among them with fill ""; own,
+    other: the donors of surroundings."""
     versions = {"whole": {"": as_image(photo)}}
     for region in regions.REGIONS:
         versions[region] = {fill: as_image(regions.hide(photo, region, fill)) for fill in regions.FILLS}
+    around = {"own": own, "other": other}
+    versions["surroundings"] = {fill: as_image(regions.exchange(photo, donor)) for fill, donor in around.items()}
     return versions
 
 
@@ -333,20 +432,22 @@ CHECK = Check(
     section="regions",
     title="Uses the mouth region",
     section_title="Which region the network uses",
-    limits=(2 / 3, 1 / 2),
-    reason="if the model does not use the mouth region, hiding the lower half costs more in one photo "
-    "of two, by chance; if it does, hiding the lower half should cost more in two photos of three",
+    limits=SURROUNDINGS_LIMITS,
+    reason="a network must need the lower half more in most photos; one that does is judged by how much of its margin "
+    "comes with the surroundings, by the lower end of the interval. Real photos without a planted fault show up to "
+    "13 %, a planted background 19 % or more",
     step="parts of the photos hidden",
-    detected="The same photos are classified again with one region hidden: the lower half, the upper half, the "
-    "background.",
-    matters="A mask covers the lower half of a face. A network that does not need this half looks at something else.",
+    detected="The same photos are classified again with one half hidden, and before the surroundings (the background "
+    "above the middle) of another photo, once of the same class and once of another.",
+    matters="A mask covers the lower half of a face. A network that does not need this half, or that answers otherwise "
+    "before another background, looks at something else.",
     advice="Look at the maps for what the network uses instead, and at the check of shortcuts.",
     measure=measure,
     draw=draw,
     draw_photos=draw_photos,
     look_for={
         "regions": "Look for the region whose hiding costs most accuracy: the network uses it. For masks it "
-        "should be the lower half.",
+        "should be the lower half. Both surroundings should give the same accuracy.",
         "region_examples": "Check that each version hides the region that its title names, and nothing else.",
         "maps": "Look for bright spots on mouth and nose; spots on the background point to a shortcut.",
     },

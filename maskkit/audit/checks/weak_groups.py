@@ -16,7 +16,10 @@ from maskkit.core.messages import message, said, translatable
 from maskkit.plot_style import ACCENT, INK, figure, heading, phrase, stored, styled
 from maskkit.sources import decoding
 
-LIMITS = (0.03, 0.05)
+# A result needs evidence: the lower end of the corrected interval is judged. benchmarks/weak_groups.py has how often.
+# Of 40 planted folders without a weak group (seeds from 1000 on) one is above 2 points, a third is above 0.
+LIMITS = (0.02, 0.05)
+ENOUGH = 150  # originals, from which on no weak group found is a pass
 MIN_ORIGINALS = 60  # fewer have no group worth a comparison
 SHEET_PHOTOS = 24
 Groups = dict[str, tuple[Message, np.ndarray]]
@@ -75,7 +78,15 @@ def judge_groups(formed: Groups, originals: weak_groups.Originals, seed: int) ->
         words, members = formed[keys[place]]
         entries[keys[place]] = group_entry(tested[place], words, int(members[originals.of].sum()))
     names = {key: words for key, (words, _) in formed.items()}
-    return Measured(entries, entries["weakest"], names={"weakest": message("shortfall of the weakest group")} | names)
+    names |= {"weakest": message("shortfall of the weakest group")}
+    if interval[0] <= LIMITS[0] and len(originals.first) < ENOUGH:
+        why = message(
+            "no group is shown to be weak, but {n} independent photos are too few to pass; {m} are needed",
+            n=len(originals.first),
+            m=ENOUGH,
+        )
+        return Measured(entries, undefined(why), names=names)
+    return Measured(entries, entries["weakest"], [interval[0]] * 2, names=names)
 
 
 def group_entry(tested: weak_groups.Tested, words: Message, n: int) -> Entry:
@@ -91,7 +102,7 @@ def group_entry(tested: weak_groups.Tested, words: Message, n: int) -> Entry:
         low=low,
         high=high,
     )
-    result = judge([max(0.0, end) for end in tested.interval], *LIMITS)
+    result = judge([max(0.0, tested.interval[0])] * 2, *LIMITS)
     return entry(tested.accuracy, tested.accuracy_interval, n, sentence, others=tested.others, result=result)
 
 
@@ -153,8 +164,8 @@ CHECK = Check(
     title="Weak groups",
     section_title="Which group is weak",
     limits=LIMITS,
-    reason="5 points are two photos of 40. The interval covers the largest shortfall of all groups, so few photos give "
-    "a wide interval and a warning",
+    reason="the lower end of the interval counts, so that a warning needs a group that is shown to be weak. 5 points "
+    "are two photos of 40",
     detected="Photos are grouped by what can be seen without labels: the ends of size, brightness, sharpness and "
     "colour, and clusters of similar features. Each group is compared with the other photos of its classes, on answers "
     "of heads that did not learn from the photo. Shuffled errors show how far a group falls behind by chance.",

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from maskkit.audit.checks import calibration
-from maskkit.audit.checks.check import Measured
+from maskkit.audit.entries import entry
 from maskkit.core.messages import message
 
 
@@ -19,9 +19,20 @@ def logits_and_labels(n):
 def test_the_error_before_scaling_is_judged(sharpness, expected):
     logits, labels = logits_and_labels(1500)
     entries = calibration.entries_of(logits * sharpness, labels, np.arange(1500), message("photos"), 0)
-    assert calibration.CHECK.result(Measured(entries, entries["ece"]))["result"] == expected
+    assert calibration.CHECK.result(calibration.judge_error(entries))["result"] == expected
     assert entries["ece_scaled"]["temperature"] == pytest.approx(sharpness, rel=0.15)
     assert entries["dont_know"]["value"] < 0.03 < 0.5 < entries["dont_know"]["answered"] + 0.3
+
+
+def test_a_warning_needs_a_gap_that_is_shown_and_a_pass_enough_photos():
+    def result(low, high):
+        entries = {"ece": entry((low + high) / 2, [low, high], 50, "")}
+        return calibration.CHECK.result(calibration.judge_error(entries))
+
+    found = [result(*ends)["result"] for ends in ((0.0, 0.19), (0.025, 0.19), (0.025, 0.3), (0.04, 0.3))]
+    assert found == ["pass", "warning", "warning", "fail"]
+    unsure = result(0.0, 0.21)
+    assert unsure["result"] == "unknown" and "50 photos are too few: a gap of 21 points" in unsure["sentence"]
 
 
 def test_too_few_photos_are_not_measured():

@@ -26,12 +26,20 @@ def test_the_weakest_group_comes_first_and_is_judged():
     assert "the weakest of 2 groups is group: 50.0 % right" in result["sentence"]
 
 
-def test_many_photos_without_a_weak_group_pass_and_few_warn():
-    for n, expected in ((8000, "pass"), (200, "warning")):
+def test_photos_without_a_weak_group_pass_and_too_few_are_not_judged():
+    for n, expected in ((8000, "pass"), (150, "pass"), (149, "unknown")):
         members = np.stack([np.arange(n) % 5 == place for place in range(5)])
         found = judged(np.arange(n) % 101 == 0, members)
         assert check.CHECK.result(found)["result"] == expected
-        assert found.judged["interval"][0] <= found.judged["value"] <= found.judged["interval"][1]
+        weakest = found.entries["weakest"]
+        assert weakest["interval"][0] <= weakest["value"] <= weakest["interval"][1]
+    assert "149 independent photos are too few to pass; 150 are needed" in found.judged["sentence"]
+
+
+def test_a_weak_group_is_found_although_the_photos_are_few():
+    group = np.arange(100) % 5 == 0
+    found = judged(group & (np.arange(100) % 15 != 0), np.stack([np.arange(100) % 4 == 1, group]))
+    assert check.CHECK.result(found)["result"] == "fail"
 
 
 def test_a_weak_group_is_found_by_its_brightness():
