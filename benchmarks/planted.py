@@ -50,8 +50,10 @@ QUICK = {  # {(fault, dose): folders} of a quick run
     ("copies-crop", 0.1): 8,
     ("shortcut-border", 1.0): 8,
     ("labels", 0.1): 8,
-    ("confidence", 1.0): 8,
-    ("confidence", 4.0): 8,
+    ("confidence-high", 1.0): 8,
+    ("confidence-high", 4.0): 8,
+    ("clean-groups", 0.0): 8,
+    ("group-dark", 0.5): 8,
     ("second-source", 0.0): 8,
     ("second-source", 4.0): 8,
 }

@@ -16,7 +16,8 @@ import planted
 from planting import faults, pools, tables
 from planting.versions import Version
 
-POOL = pools.synthetic(260)
+POOL_FACES = 260
+POOL = pools.synthetic(POOL_FACES)
 
 
 def photos_of(folder, part=None, label=None):
@@ -55,6 +56,37 @@ def test_wrong_labels_are_counted_and_marked(dose):
     folder = faults.plant(POOL, "labels", dose, seed=0)
     wrong = np.array([photo.label != photo.true for photo in folder.photos])
     assert wrong.sum() == round(400 * dose) and (wrong == folder.planted).all()
+
+
+@pytest.mark.parametrize("kind", ["dark", "glasses", "beard"])
+@pytest.mark.parametrize("dose", faults.GAPS)
+def test_a_weak_group_has_its_share_of_wrong_labels_and_no_one_else(kind, dose):
+    folder = faults.plant(POOL, f"group-{kind}", dose, seed=2)
+    wrong = np.array([photo.label != photo.true for photo in folder.photos])
+    assert (wrong == folder.planted).all() and not wrong[~folder.group].any()
+    assert wrong.sum() == round(dose * folder.group.sum())
+    photos = [*zip(folder.photos, folder.group, strict=True), *zip(folder.spare, folder.spare_group, strict=True)]
+    for photo, inside in photos:
+        if kind == "dark":
+            assert photo.version.steps == ((("light", faults.DARK),) if inside else ())
+        else:
+            assert POOL.attributes(photo.version.photo)[kind] == inside and photo.version.steps == ()
+    if kind == "dark":
+        assert 0.1 < folder.group.mean() < 0.3
+
+
+def test_a_folder_without_a_weak_group_has_no_hard_faces():
+    folder = faults.plant(POOL, "clean-groups", 0.0, 1)
+    assert not any(POOL.is_hard(photo.version.photo) for photo in folder.photos)
+    assert len({photo.version for photo in folder.photos}) == 400
+    assert sum(POOL.is_hard(name) for names in POOL.by_class.values() for name in names) == 2 * POOL_FACES // 5
+
+
+def test_a_confidence_is_planted_into_poor_photos_only_where_it_is_too_high():
+    high, low = faults.plant(POOL, "confidence-high", 4.0, 0), faults.plant(POOL, "confidence-low", 0.25, 0)
+    assert (high.confidence, low.confidence) == (4, 0.25)
+    assert {photo.version.steps for photo in (*high.photos, *high.spare)} == {(("camera", 4),)}
+    assert {photo.version.steps for photo in (*low.photos, *low.spare)} == {()}
 
 
 def test_a_second_source_shares_no_photo_with_the_first():
@@ -181,6 +213,25 @@ def test_the_worst_fault_and_the_pool_with_most_alarms_are_stated():
     assert tables.statements(tables.cells(rows)) == {
         "leaks": {"found": 19, "planted": 20, "dose": 0.1, "fault": "copies-crop", "alarms": 2, "clean": 20}
     }
+
+
+def test_a_confidence_too_low_is_as_strong_as_one_that_is_as_much_too_high():
+    def confidence(fault, dose, verdicts):
+        return [row("calibration", fault, dose, verdict, seed) for seed, verdict in enumerate(verdicts)]
+
+    rows = confidence("confidence-high", 4.0, ["fail"] * 20) + confidence("confidence-high", 2.0, ["warning"] * 20)
+    rows += confidence("confidence-low", 0.25, ["fail"] * 19 + ["warning"])
+    rows += confidence("confidence-low", 0.5, ["fail"] * 20)
+    rows += confidence("confidence-high", 1.0, ["pass"] * 19 + ["fail"]) + confidence(
+        "confidence-low", 1.0, ["pass"] * 20
+    )
+    found = tables.cells(rows)
+    assert tables.statements(found)["calibration"] == {
+        "found": 19, "planted": 20, "dose": 4.0, "fault": "confidence-low", "alarms": 1, "clean": 20
+    }  # fmt: skip
+    assert "| calibration | confidence-low | synthetic | 20 | 2 (2 to above 4) | 2 (2 to above 4) |" in tables.smallest(
+        found
+    )
 
 
 def test_a_quick_run_misses_only_beyond_both_intervals():

@@ -17,7 +17,9 @@ N_TRAIN, N_VALIDATION = 150, 50  # per class: 1 % of the validation photos is on
 N_SECOND = 100  # photos of the second source, per class
 SHARES = (0.01, 0.02, 0.05, 0.10)
 PRESENT = (0.6, 0.7, 0.8, 0.9, 1.0)
+GAPS = (0.1, 0.2, 0.3, 0.5)
 DARK = 40  # % of its light that a photo of the dark group keeps
+IN_GROUP = 0.2  # of the photos of each class and part, in the dark group
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Folder:
     spare: photos of the pool that are not in the folder, to measure the truth on; second: photos of a second source;
     second_spare: what is spare there.
     confidence: what the calibrated logits are multiplied by; None leaves the model as it is trained.
+    group, spare_group: bool, the photos and spare photos of a weak group.
     """
 
     photos: list[Photo]
@@ -48,6 +51,7 @@ class Folder:
     second_spare: list[Photo] = dataclasses.field(default_factory=list)
     confidence: float | None = None
     group: np.ndarray | None = None
+    spare_group: np.ndarray | None = None
 
 
 def plant(pool: Pool, fault: str, dose: float, seed: int) -> Folder:
@@ -72,6 +76,7 @@ def name(folder, rng):
     order = np.argsort(files)
     folder.photos = [dataclasses.replace(folder.photos[place], file=files[place]) for place in order]
     folder.planted = folder.planted[order]
+    folder.group = None if folder.group is None else folder.group[order]
 
 
 # --- copies across the split --------------------------------------------------------------------
@@ -143,21 +148,70 @@ def plant_shortcut(kind):
 
 def plant_labels(folder, dose, rng, pool):
     """Some photos lie in the other class; dose: their share."""
-    chosen = rng.choice(len(folder.photos), round(dose * len(folder.photos)), replace=False)
-    for place in chosen:
+    mislabel(folder, rng.choice(len(folder.photos), round(dose * len(folder.photos)), replace=False))
+
+
+def mislabel(folder, places):
+    for place in places:
         photo = folder.photos[place]
         folder.photos[place] = dataclasses.replace(photo, label=CLASSES[1 - CLASSES.index(photo.label)])
-    folder.planted[chosen] = True
+    folder.planted[places] = True
 
 
-def plant_confidence(folder, dose, rng, pool):
+def plant_confidence(*steps):
     """The model's logits, calibrated on the spare photos, times the dose: above 1 it is too confident.
 
-    All photos come from a poor camera: a model that is right in 97 of 100 photos cannot be too confident by 10 points.
+    steps: of all photos. A model that is right in 97 of 100 photos cannot be too confident by 10 points, and one that
+    is right in 66 cannot be too unsure by more than 16, so each direction has photos of its own.
     """
-    folder.confidence = dose
-    for photos in (folder.photos, folder.spare):
-        photos[:] = [dataclasses.replace(photo, version=photo.version.after(("camera", 4))) for photo in photos]
+
+    def plant(folder, dose, rng, pool):
+        folder.confidence = dose
+        for photos in (folder.photos, folder.spare):
+            photos[:] = [dataclasses.replace(photo, version=photo.version.after(*steps)) for photo in photos]
+
+    return plant
+
+
+def plant_group(belongs):
+    """A group has wrong labels, so each answer to it is wrong so much more often; dose: their share of the group.
+
+    belongs: called with photo, random generator and pool; the steps of a photo of the group, None for another photo.
+    """
+
+    def plant(folder, dose, rng, pool):
+        groups = []
+        for photos in (folder.photos, folder.spare):
+            steps = [belongs(photo, rng, pool) for photo in photos]
+            photos[:] = [
+                photo if own is None else dataclasses.replace(photo, version=photo.version.after(*own))
+                for photo, own in zip(photos, steps, strict=True)
+            ]
+            groups.append(np.array([own is not None for own in steps]))
+        folder.group, folder.spare_group = groups
+        chosen = rng.choice(np.flatnonzero(folder.group), round(dose * folder.group.sum()), replace=False)
+        mislabel(folder, chosen)
+
+    return plant
+
+
+def plant_easy(folder, dose, rng, pool):
+    """A folder without the hard cases of the synthetic faces (blurred, dark, turned): they are truly weak groups."""
+    for label in CLASSES:
+        spare = [photo for photo in folder.spare if photo.label == label and not pool.is_hard(photo.version.photo)]
+        for place, photo in enumerate(folder.photos):
+            if photo.label == label and pool.is_hard(photo.version.photo):
+                folder.photos[place] = dataclasses.replace(photo, version=spare.pop().version)
+    folder.spare = []
+
+
+def is_dark(photo, rng, pool):
+    return (("light", DARK),) if rng.random() < IN_GROUP else None
+
+
+def has(attribute):
+    """Whether a synthetic face has an attribute that no property of the photo shows."""
+    return lambda photo, rng, pool: () if pool.attributes(photo.version.photo)[attribute] else None
 
 
 def plant_second_source(folder, dose, rng, pool):
@@ -202,7 +256,14 @@ FAULTS = {
     },
     **{f"shortcut-{kind}": Fault(plant_shortcut(kind), PRESENT, ("shortcuts",), ("synthetic",)) for kind in SHORTCUTS},
     "labels": Fault(plant_labels, (0.02, 0.05, 0.10, 0.20), ("labels",)),
-    "confidence": Fault(plant_confidence, (0.25, 0.5, 1.0, 2.0, 4.0), ("calibration",)),
+    "confidence-high": Fault(plant_confidence(("camera", 4)), (1.0, 2.0, 4.0), ("calibration",)),
+    "confidence-low": Fault(plant_confidence(), (0.25, 0.5, 1.0), ("calibration",)),
     "background-model": Fault(plant_shortcut("background"), (0.8, 1.0), ("mouth",)),
+    "clean-groups": Fault(plant_easy, (0.0,), ("weak_groups",)),
+    "group-dark": Fault(plant_group(is_dark), GAPS, ("weak_groups",)),
+    **{
+        f"group-{attribute}": Fault(plant_group(has(attribute)), GAPS, ("weak_groups",), ("synthetic",))
+        for attribute in ("glasses", "beard")
+    },
     "second-source": Fault(plant_second_source, (0.0, 1.0, 2.0, 3.0, 4.0), ("other_source",)),
 }

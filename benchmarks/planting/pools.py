@@ -36,6 +36,10 @@ class Pool:
         index = int(name)
         return face_drawing.draw(index, CLASSES[index % 2], SEED)[0]
 
+    def is_hard(self, name):
+        """Whether a synthetic face is a hard case; no other photo is known to be."""
+        return not self.paths and bool(face_drawing.hard_row(int(name)))
+
     def attributes(self, name):
         """What is known of a synthetic face; {} of another photo."""
         if self.paths:

@@ -101,15 +101,15 @@ class Store:
 
     # --- features -------------------------------------------------------------------------------
 
-    def features(self, rows, transform):
-        """Features float32 (n, n_features) of rows (sha256, path, label) after a transform."""
+    def features(self, rows, transform, dataset=None):
+        """Features float32 (n, n_features) of rows (sha256, path, label) after a transform, or of a dataset of them."""
         place = self.folder / features.key(self.classifier.arch, self.fingerprint, transform)
         known = self.known.setdefault(place.name, {})
         missing = {row["sha256"]: index for index, row in enumerate(rows) if row["sha256"] not in known}
         if missing:
             self.read_features(place, known)
             missing = {digest: index for digest, index in missing.items() if digest not in known}
-            dataset = data.Photos(rows, CLASSES, transform)
+            dataset = dataset or data.Photos(rows, CLASSES, transform)
             known |= features.compute(self.classifier.module, self.classifier.arch, dataset, missing, place, CPU)
         return torch.from_numpy(np.stack([known[row["sha256"]] for row in rows]))
 
@@ -175,7 +175,7 @@ class StoredClassifier(Classifier):
     store: Store | None = dataclasses.field(default=None, repr=False)
 
     def extract(self, dataset, device):
-        return self.store.features(dataset.rows, dataset.transform)
+        return self.store.features(dataset.rows, dataset.transform, dataset)
 
 
 def stored(classifier, store):

@@ -134,21 +134,13 @@ def smallest(found):
     grouped = defaultdict(dict)
     for (check, fault, pool, dose), cell in found.items():
         if is_judged(cell) and (fault, dose) not in CLEAN:
-            for side, place in sides(fault, dose):
-                grouped[check, side, pool][place] = cell
+            grouped[check, fault, pool][strength(fault, dose)] = cell
     for (check, fault, pool), by_dose in grouped.items():
         ns = sorted({cell["n"] for cell in by_dose.values()})
         n = f"{ns[0]}" if ns[0] == ns[-1] else f"{ns[0]} to {ns[-1]}"
         doses = [dose_words(smallest_dose(by_dose, outcome), max(by_dose)) for outcome in ("red", "alarms")]
         lines.append(f"| {check} | {fault} | {pool} | {n} | {doses[0]} | {doses[1]} |")
     return "\n".join(lines)
-
-
-def sides(fault, dose):
-    """[(fault, dose)] as a list by growing strength: a model is over- or underconfident."""
-    if fault != "confidence":
-        return [(fault, dose)]
-    return [("confidence too high" if dose > 1 else "confidence too low", strength(dose))]
 
 
 def dose_words(found, largest):
@@ -194,16 +186,15 @@ def compare(key, cell, stated):
 # --- what the audit states of itself --------------------------------------------------------------
 
 SECTIONS = {  # {section of audit.json: (check, its faults' beginning, (fault, dose) of the clean folders)}
-    "leaks": ("leaks", "copies-", ("clean", 0.0)),
-    "shortcuts": ("shortcuts", "shortcut-", ("clean-shortcuts", 0.0)),
-    "files": ("labels", "labels", ("clean", 0.0)),
-    "regions": ("mouth", "background-model", ("clean-mouth", 0.0)),
-    "calibration": ("calibration", "confidence", ("confidence", 1.0)),
-    "against": ("other_source", "second-source", ("second-source", 0.0)),
+    "leaks": ("leaks", "copies-", {("clean", 0.0)}),
+    "shortcuts": ("shortcuts", "shortcut-", {("clean-shortcuts", 0.0)}),
+    "files": ("labels", "labels", {("clean", 0.0)}),
+    "regions": ("mouth", "background-model", {("clean-mouth", 0.0)}),
+    "calibration": ("calibration", "confidence-", {("confidence-high", 1.0), ("confidence-low", 1.0)}),
+    "weak_groups": ("weak_groups", "group-dark", {("clean-groups", 0.0)}),
+    "against": ("other_source", "second-source", {("second-source", 0.0)}),
 }
-
-
-CLEAN = {clean for _, _, clean in SECTIONS.values()}
+CLEAN = set().union(*(clean for _, _, clean in SECTIONS.values()))
 
 
 def statements(found):
@@ -214,8 +205,8 @@ def statements(found):
     stated = {}
     for section, (check, beginning, clean) in SECTIONS.items():
         own = {key: cell for key, cell in found.items() if key[0] == check}
-        planted = {key: cell for key, cell in own.items() if key[1].startswith(beginning) and key[1::2] != clean}
-        innocent = [cell for key, cell in own.items() if key[1::2] == clean]
+        planted = {key: cell for key, cell in own.items() if key[1].startswith(beginning) and key[1::2] not in clean}
+        innocent = [cell for key, cell in own.items() if key[1::2] in clean]
         if planted and innocent:
             stated[section] = statement(planted, innocent)
     return stated
@@ -225,7 +216,7 @@ def statement(planted, innocent):
     """The numbers of one section; planted: {key: cell}; innocent: cells of clean folders."""
     worst = {}
     for key, cell in planted.items():
-        dose = strength(key[3])
+        dose = strength(key[1], key[3])
         if dose not in worst or red_share(cell) < red_share(worst[dose][1]):
             worst[dose] = (key, cell)
     dose = first_for_good(sorted(worst), lambda dose: red_share(worst[dose][1]) >= FOUND) or max(worst)
@@ -236,9 +227,9 @@ def statement(planted, innocent):
     return numbers | ({"loss": cell["loss"]} if "loss" in cell else {})
 
 
-def strength(dose):
+def strength(fault, dose):
     """A dose as a number that grows with it: confidence divided by 4 is as wrong as multiplied by 4."""
-    return 1 / dose if dose in (0.25, 0.5) else dose
+    return 1 / dose if fault == "confidence-low" else dose
 
 
 def red_share(cell):
