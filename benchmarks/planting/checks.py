@@ -14,7 +14,7 @@ from planting.store import CPU
 
 BLIND = [name for name, rule in shortcuts.MEASURES.items() if rule.kind == "blind"]  # the others are never judged
 TRUTH_SPLITS = 20
-ALIGNED = ("leaks", "labels", "shortcuts", "other_source", "split_variance")  # faults of the other checks copy no photo
+ALIGNED = ("leaks",)  # faults of the other checks copy no photo
 
 
 def audit_folder(store, fault, dose, seed, only=None):
