@@ -35,10 +35,12 @@ MAX_PIXELS = 4_000_000
 OVERVIEW_PX, OVERVIEW_PICTURE_PX = 192, 96  # a grey square, and the longer side of the picture in its middle
 GREY = (127, 127, 127)
 
-# The search proposes faces. CenterFace sees each again, alone and always as large, and the mean of both scores counts.
-# The overview takes animals and things for faces, so its score does not count, but two looks do (docs/faces.md).
+# The search proposes faces. CenterFace sees those that are in doubt again, alone and always as large, and the mean of both
+# scores counts. The overview takes animals and things for faces, so its score does not count, but two looks do
+# (docs/faces.md).
 PROPOSED_SCORE = 0.3
 MIN_SCORE = 0.45  # of the mean
+SURE_SCORE = 0.7  # of the search, from which a second look is not needed: docs/faces.md
 LOOK_FACE_PX, CLOSER_FACE_PX = 64, 96  # the longer side of the box in a look
 LOOK_CONTEXT = 2.0  # the side of the square seen, in longer sides of the box
 MIN_LOOK_SCORE = 0.05
@@ -169,14 +171,16 @@ def look_again(
     scores: np.ndarray,
     from_overview: np.ndarray,
 ) -> np.ndarray:
-    """The mean (n,) of two scores of each box (n, 4): the search's and a second look's, or those of two looks.
+    """The score (n,) of each box (n, 4): the search's where it is sure, else the mean of that and a second look's.
 
     Args:
         scores: (n,), of the search. from_overview: bool (n,), boxes of which two looks count instead.
     """
     first = scores.copy()
     first[from_overview] = look(session, picture, boxes[from_overview], CLOSER_FACE_PX)
-    return (first + look(session, picture, boxes, LOOK_FACE_PX)) / 2
+    in_doubt = from_overview | (scores < SURE_SCORE)
+    first[in_doubt] = (first[in_doubt] + look(session, picture, boxes[in_doubt], LOOK_FACE_PX)) / 2
+    return first
 
 
 def look(session: "onnxruntime.InferenceSession", picture: Image.Image, boxes: np.ndarray, face_px: int) -> np.ndarray:

@@ -194,6 +194,14 @@ def test_the_mean_of_the_search_and_a_second_look_counts_and_of_the_overview_two
     np.testing.assert_allclose(found, np.where(overview, (look + 0.2) / 2, (look + 0.6) / 2), atol=0.01)
 
 
+def test_where_the_search_is_sure_there_is_no_second_look():
+    picture, boxes = reds(3)
+    scores = np.array([0.69, 0.7, 0.9], dtype=np.float32)
+    found = face_finder.look_again(RedNetwork(), picture, boxes, scores, np.array([False, False, True]))
+    look = (5 * np.arange(3) + 100) / 255
+    np.testing.assert_allclose(found, [(look[0] + 0.69) / 2, 0.7, (look[2] + 0.2) / 2], atol=0.01)
+
+
 def test_a_face_elsewhere_in_the_view_does_not_count():
     picture, _ = reds(3)
     wide = np.array([[0.0, 8, 60, 12]])  # its view has a square face in the middle
