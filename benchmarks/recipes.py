@@ -32,7 +32,7 @@ from torch.utils.data import TensorDataset
 
 from maskkit import data, features, model, pretrained, split, train
 from maskkit.core import disk, environment, markdown, paths
-from maskkit.improve import augment, fine_tuning
+from maskkit.improve import augment, fine_tuning, weight_average
 from maskkit.sources import decoding, folders, listing
 
 CPU = torch.device("cpu")
@@ -40,13 +40,15 @@ REPORT = {"size_px": 224, "augment": "none", "views": 1, "epochs": 10, "tail_epo
           "keep": "best"}  # fmt: skip
 STRONG = {"size_px": 160, "augment": "strong", "views": 8, "epochs": 16, "tail_epochs": 16, "tail_share": 0.5,
           "keep": "last"}  # fmt: skip
-OCCLUDED = STRONG | {"augment": "occluded"}
+OCCLUDED = STRONG | {"augment": "occluded", "plain": False}  # plain: whether the photos come before each view
 RECIPES = {
     "the report's": REPORT,
     "the report's, last epoch": REPORT | {"keep": "last"},
     "100 epochs": REPORT | {"epochs": 100, "keep": "last"},
     "160 px, 8 strong views, layer4 by half": STRONG,  # best.yaml until November 2026
-    "160 px, 6 occluded views, frozen": OCCLUDED | {"views": 6, "epochs": 30, "tail_epochs": 0},
+    "160 px, 6 occluded views, frozen": OCCLUDED | {"views": 6, "epochs": 30, "tail_epochs": 0},  # best.yaml until then
+    "160 px, 8 occluded views and the photos in turn, mean of the last round": OCCLUDED
+    | {"views": 8, "epochs": 48, "tail_epochs": 0, "average_epochs": 16, "plain": True},
     "160 px, 8 occluded views, layer4 by half": OCCLUDED,
     "160 px, 8 occluded views, layer4 by a quarter": OCCLUDED | {"tail_share": 0.25},
     "160 px, 16 occluded views, layer4 by half": OCCLUDED | {"views": 16},
@@ -94,11 +96,14 @@ def learn(source, rows, run_dir, recipe, seed):
     transform = model.Transform(recipe["size_px"])
     photos, val = (data.MaskDataset(part, run_dir, folders.REPORT_CLASSES, transform) for part in rows)
     views = augment.views(photos, recipe["augment"], recipe["views"], seed)
+    if not recipe.get("plain", True):
+        views = [view for view in views if view is not photos]
     network = model.build(source, 2, seed)
     settings = FIXED | {"seed": seed, "keep": recipe["keep"]}
     X, _ = features.extract_each(network, source.arch, [*views, val], cache=paths.CACHE, device=CPU)
     *pairs, val_pair = [(x, part.label_tensor()) for x, part in zip(X, [*views, val], strict=True)]
-    train.fit_head(network, source.arch, pairs, val_pair, epochs=recipe["epochs"], **settings)
+    hooks = weight_average.hooks(recipe.get("average_epochs", 1), recipe["epochs"])
+    train.fit_head(network, source.arch, pairs, val_pair, epochs=recipe["epochs"], hooks=hooks, **settings)
     if recipe["tail_epochs"]:
         fine_tuning.fit_tail(
             network,

@@ -20,6 +20,7 @@ class Recipe:
         epochs, batch_size, learning_rate: of the head, as `train.fit`.
         size_px: side of the network's input, pixels.
         augment, views: as `augment.views`.
+        average_epochs: of the head, the last epochs whose weights are averaged, as `WeightAverage`; 1 averages none.
         tail_epochs: further epochs in which the last stages learn too; 0 leaves them frozen.
         tail_learning_rate, tail_share: as `fine_tuning.fit_tail`.
         keep: the epoch to save, "best" or "last".
@@ -34,6 +35,7 @@ class Recipe:
     size_px: int = 224
     augment: str = "none"
     views: int = 1
+    average_epochs: int = 1
     tail_epochs: int = 0
     tail_learning_rate: float = 0.0001
     tail_share: float = 1.0

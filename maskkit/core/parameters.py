@@ -104,6 +104,7 @@ RULES = {
     "EPOCHS": at_least_one,
     "BATCH_SIZE": at_least_one,
     "LEARNING_RATE": number(1000, "above 0 and at most 1000"),
+    "AVERAGE_EPOCHS": at_least_one,
     "TAIL_EPOCHS": whole(0),
     "TAIL_LEARNING_RATE": number(MAX_TAIL_RATE, f"above 0 and at most {MAX_TAIL_RATE}"),
     "TAIL_SHARE": number(1, "above 0 and at most 1"),

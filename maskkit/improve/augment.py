@@ -225,8 +225,9 @@ def views(photos: data.Photos, augmentation: str, n: int, seed: int) -> list[dat
         photos: a `data.Photos`; augmentation: a name in `parameters.AUGMENT`, "none" for the photos as they are.
 
     Returns:
-        a list of n datasets of the same photos in the same order; with "none" `photos` alone. Their labels differ from
-        the photos' own where "occluded" drew a mask; for other classes than with_mask and without_mask it is "strong".
+        a list of n datasets of the same photos in the same order; with "none" `photos` alone. With "occluded" `photos`
+        come before each of them, and the labels differ from the photos' own where a mask was drawn; for other classes
+        than with_mask and without_mask it is "strong".
 
     Raises:
         ValueError: an unknown name, or "none" with n other than 1, or no view.
@@ -236,7 +237,8 @@ def views(photos: data.Photos, augmentation: str, n: int, seed: int) -> list[dat
         return [photos]
     if augmentation == "occluded":
         if set(photos.classes) == set(REPORT_CLASSES):
-            return [OccludedPhotos(photos, photos.transform, seed, index) for index in range(n)]
+            occluded = [OccludedPhotos(photos, photos.transform, seed, index) for index in range(n)]
+            return [part for view in occluded for part in (photos, view)]
         augmentation = "strong"
     return [through(photos, View(photos.transform, augmentation, seed, index)) for index in range(n)]
 

@@ -10,7 +10,7 @@ import yaml
 
 from maskkit import checkpoint, data, features, model, pretrained, runs, train
 from maskkit.core import paths
-from maskkit.improve import augment, fine_tuning
+from maskkit.improve import augment, fine_tuning, weight_average
 from maskkit.improve.recipes import Trained
 from maskkit.improve.test_sets import TestSet
 from maskkit.recipe import Recipe, save_training
@@ -34,7 +34,8 @@ def train_recipe(
     """Train a network by a recipe on the photos of a run, and save it there as 02_train does.
 
     First the head learns on cached features, from `recipe.views` augmented views of each training photo, which the
-    epochs take in turn. Then, with `recipe.tail_epochs`, the last stages learn too.
+    epochs take in turn; it may be the mean of the last epochs' weights. Then, with `recipe.tail_epochs`, the last
+    stages learn too.
 
     Args:
         run_dir: holds split.csv and data-mask/; gets model.safetensors, model.json, history.csv and metrics.json.
@@ -67,6 +68,7 @@ def train_recipe(
             val_pair,
             keep=recipe.keep,
             epochs=recipe.epochs,
+            hooks=weight_average.hooks(recipe.average_epochs, recipe.epochs),
             **settings,
         )
     with runs.Stopwatch() as tail_watch:

@@ -26,10 +26,12 @@ def fit_recipe(recipe: Recipe, draw: Draw, settings: FeatureSettings) -> dict[st
     import torch
 
     from maskkit import data, model, train
+    from maskkit.improve import weight_average
 
     views, val = load_features(draw, settings)
     head = model.new_head(val[0].shape[1], len(data.classes(draw.rows)), recipe["SEED"])
-    fit = train.fit_features(head, views, val, epochs=recipe["EPOCHS"], **fit_settings(recipe))
+    epochs, hooks = recipe["EPOCHS"], weight_average.hooks(recipe["AVERAGE_EPOCHS"], recipe["EPOCHS"])
+    fit = train.fit_features(head, views, val, epochs=epochs, hooks=hooks, **fit_settings(recipe))
     with torch.inference_mode():
         right = (head(val[0]).argmax(1) == val[1]).numpy()
     if recipe["TAIL_EPOCHS"]:

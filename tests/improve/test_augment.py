@@ -97,7 +97,14 @@ def test_views_out_of_range(curated, dwarf, name, n, message):
 @pytest.fixture
 def occluded(photos):
     train, _ = photos
-    return train, augment.views(train, "occluded", 40, seed=0)
+    return train, augment.views(train, "occluded", 40, seed=0)[1::2]
+
+
+def test_the_photos_come_before_each_occluded_view(photos):
+    train, _ = photos
+    views = augment.views(train, "occluded", 3, seed=0)
+    assert len(views) == 6 and views[::2] == [train] * 3
+    assert len({id(view) for view in views[1::2]}) == 3 and train not in views[1::2]
 
 
 def test_labels_change_only_where_a_mask_was_drawn_on_a_bare_face(occluded):
@@ -125,13 +132,13 @@ def test_as_many_are_drawn_on_as_the_shares_say(occluded):
 
 def test_an_occluded_view_is_the_same_each_time_and_other_labels_have_other_features(occluded):
     train, views = occluded
-    again = augment.views(train, "occluded", 2, seed=0)
+    again = augment.views(train, "occluded", 2, seed=0)[1::2]
     assert torch.equal(views[1][0][0], again[1][0][0]) and views[1].labels == again[1].labels
     assert views[1].transform.describe() == again[1].transform.describe() != views[0].transform.describe()
     other = copy.copy(train)
     other.rows = [row | {"label": "with_mask"} for row in train.rows]
     other.labels = [train.classes.index("with_mask")] * len(train)
-    relabelled = augment.views(other, "occluded", 2, seed=0)[1]
+    relabelled = augment.views(other, "occluded", 2, seed=0)[3]
     assert relabelled.transform.describe() != views[1].transform.describe()
     assert relabelled.labels == other.labels
 
