@@ -35,9 +35,8 @@ MAX_PIXELS = 4_000_000
 OVERVIEW_PX, OVERVIEW_PICTURE_PX = 192, 96  # a grey square, and the longer side of the picture in its middle
 GREY = (127, 127, 127)
 
-# The search proposes faces. CenterFace sees those that are in doubt again, alone and always as large, and the mean of both
-# scores counts. The overview takes animals and things for faces, so its score does not count, but two looks do
-# (docs/faces.md).
+# The search proposes faces. CenterFace sees those in doubt again, alone and always as large; the mean of both scores
+# counts. The overview takes animals and things for faces: its score does not count, but two looks do (docs/faces.md).
 PROPOSED_SCORE = 0.3
 MIN_SCORE = 0.45  # of the mean
 SURE_SCORE = 0.7  # of the search, from which a second look is not needed: docs/faces.md
