@@ -214,7 +214,7 @@ def main():
     parser.add_argument("--draws", type=int, nargs="+", default=list(range(10, 20)))
     parser.add_argument("--photos", type=int, default=50, help="of each class of Validation and of Test")
     parser.add_argument("--only", nargs="+", default=list(RECIPES), help="names of recipes")
-    parser.add_argument("--baseline", default="160 px, 8 strong views, layer4 by half", help="what gains are over")
+    parser.add_argument("--baseline", default="160 px, 6 occluded views, frozen", help="what gains are over")
     parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--workers", type=int, default=2, help="processes of one thread")
     given = parser.parse_args()
