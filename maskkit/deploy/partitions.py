@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from maskkit import __version__, runs
 from maskkit.deploy import addresses, classifier, draw_faces, predict, predict_faces
-from maskkit.sources import face_finder
+from maskkit.sources import face_crops, face_finder
 from maskkit.sweep import jobs
 
 if TYPE_CHECKING:
@@ -122,8 +122,7 @@ def describe(run: Path, names: Sequence[str], kind: str, size: int, faces: FaceO
     digest = hashlib.sha256()
     for name in names:
         digest.update(os.fsencode(name) + b"\0")
-    finder = {"finder_sha256": face_finder.PACKAGED_SHA256, "every": faces.every, "draw": faces.draw} if faces else {}
-    return finder | {
+    return describe_finder(faces) | {
         "format": 1,
         "maskkit": __version__,
         "model": run.name,
@@ -133,6 +132,18 @@ def describe(run: Path, names: Sequence[str], kind: str, size: int, faces: FaceO
         "files": len(names),
         "files_sha256": digest.hexdigest(),
         "files_per_partition": size,
+    }
+
+
+def describe_finder(faces: FaceOptions | None) -> dict[str, Any]:
+    """What decides which faces are in the tables, and how each is cropped."""
+    if faces is None:
+        return {}
+    return {
+        "finder_sha256": face_finder.PACKAGED_SHA256,
+        "finder_rule": face_finder.rule() | {"crop_margin": face_crops.MARGIN},
+        "every": faces.every,
+        "draw": faces.draw,
     }
 
 

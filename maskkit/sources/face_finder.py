@@ -48,6 +48,8 @@ LOOKED_AT_ONCE = 16  # faces in one batch
 MAX_OVERLAP = 0.3  # intersection over union above which two boxes are one face
 MAX_CANDIDATES = 10_000  # boxes before suppression, so that no picture takes minutes
 
+RULE_VERSION = 2  # raise it where the code, not a number above, changes which faces are found: `rule` is recorded
+
 
 @dataclasses.dataclass(frozen=True)
 class Face:
@@ -81,6 +83,12 @@ def load() -> Finder:
         return to_faces(boxes[kept][sure], scores[sure], picture.size)
 
     return find
+
+
+def rule() -> dict[str, float]:
+    """What decides which faces are found, beside the network: each number above by its name, and RULE_VERSION."""
+    numbers = {name: value for name, value in globals().items() if name.isupper() and isinstance(value, int | float)}
+    return {name.lower(): value for name, value in numbers.items()}
 
 
 # --- the network --------------------------------------------------------------------------------

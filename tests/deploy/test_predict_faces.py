@@ -134,6 +134,24 @@ def test_workers_find_the_same_faces(pictures, thread_client, trained, tmp_path,
         partitions.predict_partitions(None, trained, names, tmp_path / "a", size=2)
 
 
+@pytest.mark.parametrize(
+    ("module", "number"),
+    [(face_finder, "MIN_SCORE"), (face_finder, "RULE_VERSION"), (face_finder, "NEW"), (face_crops, "MARGIN")],
+)
+def test_a_prediction_by_another_rule_of_the_finder_does_not_go_on(
+    module, number, pictures, trained, tmp_path, monkeypatch
+):
+    names, out = [str(pictures / "a scene.png")], tmp_path / "out"
+    partitions.predict_partitions(None, trained, names, out, faces=partitions.FaceOptions())
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["finder_rule"]["min_score"] == face_finder.MIN_SCORE
+    monkeypatch.setattr(module, number, getattr(module, number, 1) + 0.01, raising=False)
+    with pytest.raises(ValueError, match=r"holds another prediction \(finder_rule differ\)"):
+        partitions.predict_partitions(None, trained, names, out, faces=partitions.FaceOptions())
+    partitions.predict_partitions(None, trained, names, tmp_path / "crops")  # without --faces there is no finder
+    assert "finder_rule" not in json.loads((tmp_path / "crops" / "manifest.json").read_text())
+
+
 def test_parquet_holds_boxes_as_numbers(pictures, trained, tmp_path):
     parquet = pytest.importorskip("pyarrow.parquet")
     out = str(tmp_path / "out")
