@@ -10,7 +10,7 @@ from maskkit.audit import calibration, figures, shortcuts, splits
 from maskkit.audit.audited import ENOUGH, Audited
 from maskkit.audit.checks.check import Audit, Check, Context, Measured
 from maskkit.audit.checks.regions import no_model
-from maskkit.audit.entries import Entry, Message, entry, rate, undefined, with_interval
+from maskkit.audit.entries import Entry, Message, entry, judge, rate, undefined, with_interval
 from maskkit.core.intervals import wilson
 from maskkit.core.messages import message, reason_of, said, translatable
 from maskkit.plot_style import ACCENT, GREY, INK, figure, heading, percent, phrase, styled
@@ -53,12 +53,17 @@ def judge_error(entries: dict[str, Entry]) -> Measured:
     if error["value"] is None:
         return Measured(entries, error, names=entry_names())
     low, high = error["interval"]
-    if low <= LIMITS[0] and high > UNCERTAIN:
+    if is_uncertain(low, high):
         why = message(
             "{n} photos are too few: a gap of {points:.0f} points is possible", n=error["n"], points=100 * high
         )
         return Measured(entries, undefined(why), names=entry_names())
     return Measured(entries, error, [low, low], names=entry_names())
+
+
+def is_uncertain(low: float, high: float) -> bool:
+    """Whether the photos are too few: no gap is shown, but a large one is possible."""
+    return low <= LIMITS[0] and high > UNCERTAIN
 
 
 def entry_names() -> dict[str, Message]:
@@ -120,7 +125,10 @@ def error_entry(
             **words,
             value=temperature,
         )
-    return entry(value, interval, len(labels), sentence, bins=calibration.bins(confidence, right, groups, seed))
+    more: dict[str, Any] = {"bins": calibration.bins(confidence, right, groups, seed)}
+    if temperature is not None:  # not what the check is judged by
+        more["result"] = "unknown" if is_uncertain(*interval) else judge([interval[0]] * 2, *LIMITS)
+    return entry(value, interval, len(labels), sentence, **more)
 
 
 def dont_know(probabilities: np.ndarray, labels: np.ndarray, groups: np.ndarray, fold: np.ndarray, seed: int) -> Entry:
@@ -144,7 +152,8 @@ def dont_know(probabilities: np.ndarray, labels: np.ndarray, groups: np.ndarray,
         )
     else:
         sentence = said("no answer has to be withheld: {rate} of all answers are wrong (aim: {aim:.0f} %)", **words)
-    return entry(value, interval, n, sentence, threshold=threshold, curve=curve, answered=share)
+    result = judge([1 - end for end in reversed(interval)], 1 - DONT_KNOW, 1 - DONT_KNOW) if interval else "unknown"
+    return entry(value, interval, n, sentence, threshold=threshold, curve=curve, answered=share, result=result)
 
 
 # --- the figure ---------------------------------------------------------------------------------

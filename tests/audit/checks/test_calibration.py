@@ -21,7 +21,18 @@ def test_the_error_before_scaling_is_judged(sharpness, expected):
     entries = calibration.entries_of(logits * sharpness, labels, np.arange(1500), message("photos"), 0)
     assert calibration.CHECK.result(calibration.judge_error(entries))["result"] == expected
     assert entries["ece_scaled"]["temperature"] == pytest.approx(sharpness, rel=0.15)
+    assert "result" not in entries["ece"]  # the check's own
+    assert entries["ece_scaled"]["result"] == "pass"  # whatever the check's
     assert entries["dont_know"]["value"] < 0.03 < 0.5 < entries["dont_know"]["answered"] + 0.3
+
+
+@pytest.mark.parametrize(("wrong", "expected"), [(0, "pass"), (10, "warning")])
+def test_what_is_answered_is_judged_by_its_own_aim(wrong, expected):
+    """1 % of 1,000 answers, which are all of one confidence, so that none can be withheld."""
+    right = np.arange(1000) >= wrong
+    probabilities = np.tile([0.999, 0.001], (1000, 1))
+    found = calibration.dont_know(probabilities, (~right).astype(int), np.arange(1000), np.arange(1000) % 5, 0)
+    assert found["result"] == expected
 
 
 def test_a_warning_needs_a_gap_that_is_shown_and_a_pass_enough_photos():
