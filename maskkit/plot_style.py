@@ -23,7 +23,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import ScalarFormatter
 from PIL import Image
 
-from maskkit.core import class_names, messages
+from maskkit.core import class_names
 from maskkit.core.intervals import wilson
 from maskkit.html import languages
 
@@ -128,13 +128,12 @@ def fix_layout(fig: Figure) -> None:
 
 def phrase(template: str, **values: Any) -> str:
     """A text in the figure's language; template, values: as `core.messages.said` takes them."""
-    spoken = languages.get(LANGUAGE.get())
-    return messages.format_message(template, values, translate=spoken.translate, localize=spoken.localize)
+    return languages.get(LANGUAGE.get()).phrase(template, **values)
 
 
 def phrase_plural(n: int, one: str, many: str) -> str:
     """The template `one` where n is 1, otherwise `many`, in the figure's language; both may name {n}."""
-    return phrase(one if n == 1 else many, n=n)
+    return languages.get(LANGUAGE.get()).phrase_plural(n, one, many)
 
 
 def stored(record: Mapping[str, Any], field: str = "sentence") -> str:

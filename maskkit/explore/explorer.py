@@ -16,12 +16,19 @@ from PIL import Image
 from maskkit import checkpoint, corrections, data, evaluate, features, model, runs, split, train
 from maskkit.audit import calibration, label_errors, recipes, regions
 from maskkit.core import paths
+from maskkit.core.messages import translatable
 from maskkit.html import markup
 from maskkit.improve import augment
 
-SORTS = ("likely wrong label", "loss", "file name")
-VERDICTS = ("right", "wrong", "likely wrong label", "changed", "excluded")
-ANY = "all"
+SORTS = translatable("likely wrong label"), translatable("loss"), translatable("file name")
+VERDICTS = (
+    translatable("right"),
+    translatable("wrong"),
+    translatable("likely wrong label"),
+    translatable("changed"),
+    translatable("excluded"),
+)
+ANY = translatable("all")
 THUMBNAIL_PX = 144
 UNCHANGED = -1  # in place of a label, where a view leaves the photo's own label
 
@@ -239,7 +246,9 @@ class Explorer:
     def _unseen(self, settings: dict[str, Any], seed: int) -> tuple[np.ndarray | None, str]:
         """(probabilities (n, C) out of fold, "") or (None, why not)."""
         if self.tuned:
-            return None, "the run's last stages learned from these photos too, so no head has not seen them"
+            return None, translatable(
+                "the run's last stages learned from these photos too, so no head has not seen them"
+            )
         kept = ~self.excluded
         try:
             logits = recipes.out_of_fold(self._X[kept], self.labels[kept], self.groups[kept], settings, seed)
@@ -310,12 +319,19 @@ class Explorer:
 
     @property
     def threshold_photos(self) -> tuple[np.ndarray, np.ndarray, str]:
-        """(probabilities (m, C), labels (m,), words): answers for choosing a threshold, out of fold if possible."""
+        """(probabilities (m, C), labels (m,), words): answers for choosing a threshold, out of fold if possible.
+
+        words: which photos these are, a message id.
+        """
         kept = np.flatnonzero(~self.excluded)
         if self.learned.unseen is not None:
-            return self.learned.unseen[kept], self.labels[kept], "photos, each by a head that did not learn from it"
+            return (
+                self.learned.unseen[kept],
+                self.labels[kept],
+                translatable("photos, each by a head that did not learn from it"),
+            )
         kept = kept[self.parts[kept] == "val"]
-        return self.learned.probabilities[kept], self.labels[kept], "validation photos"
+        return self.learned.probabilities[kept], self.labels[kept], translatable("validation photos")
 
     def image(self, place: int) -> Image.Image:
         """The photo, RGB."""

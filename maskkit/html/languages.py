@@ -64,6 +64,14 @@ class Language:
         """A text of a template (its `_`) with its {placeholders} filled as in `core.messages`; text is escaped."""
         return Markup(EscapedSentence(str, self.localize).vformat(escape(self.translate(english)), (), values))
 
+    def phrase(self, template: str, **values: Any) -> str:
+        """A plain text; template, values: as `core.messages.said` takes them."""
+        return messages.format_message(template, values, translate=self.translate, localize=self.localize)
+
+    def phrase_plural(self, n: int, one: str, many: str) -> str:
+        """The template `one` where n is 1, otherwise `many`; both may name {n}."""
+        return self.phrase(one if n == 1 else many, n=n)
+
     def localize(self, number: str) -> str:
         """A number, share or interval written the English way (1,234.5 %), written this language's way (1.234,5%)."""
         if self.code == "en":

@@ -100,12 +100,17 @@ def test_every_sentence_is_a_message_and_every_entry_has_a_name(whole):
     assert [check["section"] for check in result["checks"]] == [check.section for check in CHECKS]
 
 
+def rows_of_table(result, name):
+    """The rows of a check's table; lines that are no row follow it."""
+    return [line for line in audit.format_check(result, checks.find(name)).splitlines()[2:] if line.startswith("|")]
+
+
 def test_the_table_of_a_check_holds_every_sentence(whole):
     result, _ = whole
-    rows = audit.format_check(result, checks.find("calibration")).splitlines()[2:]
+    rows = rows_of_table(result, "calibration")
     assert len(rows) == 1 + len(result["calibration"]) and rows[0].startswith("| result: Calibration (MK007) | ")
     assert rows[-1].endswith(f"| {result['calibration']['dont_know']['sentence']} |")
-    rows = audit.format_check(result, checks.find("files")).splitlines()[2:]
+    rows = rows_of_table(result, "files")
     assert len(rows) == len(result["files"])  # it has no result of its own
     with pytest.raises(ValueError, match="there is no check 'colour'; there are split_variance, leaks"):
         checks.find("colour")
@@ -284,4 +289,4 @@ def test_the_table_of_a_muted_check_says_why(whole):
     result = copy.deepcopy(whole[0])
     mutes.apply(result, {"MK007": "a pilot"})
     lines = audit.format_check(result, checks.find("calibration")).splitlines()
-    assert lines[2].startswith("| result: Calibration (MK007) | – muted |") and lines[-1] == "MK007 is muted: a pilot"
+    assert lines[2].startswith("| result: Calibration (MK007) | – muted |") and "MK007 is muted: a pilot" in lines

@@ -96,7 +96,7 @@ def test_a_label_changed_in_06_moves_the_numbers_and_is_in_the_file(page, server
     expect(page.locator(".mk-tile").first).to_be_visible()
     assert page.locator(".mk-tile").count() == 12
     filtered = page.locator(".maskkit select")
-    filtered.nth(2).select_option("val")
+    filtered.nth(2).select_option("validation photos")
     filtered.nth(3).select_option("right")
     filtered.nth(1).select_option("with_mask")
     expect(page.locator(".mk-tile").first).to_contain_text("val")
@@ -146,7 +146,7 @@ def test_06_goes_on_where_it_was_left_and_answers_a_face(page, server, project, 
     slider = page.locator(".maskkit .noUi-handle").first
     slider.focus()
     slider.press("End")
-    expect(page.locator(".maskkit").nth(1)).to_contain_text(re.compile(r"[1-9]\d*\.\d % \"don't know\""))
+    expect(page.locator(".maskkit").nth(1)).to_contain_text(re.compile(r"[1-9]\d*\.\d % “don't know”"))
     face = next((project / "runs" / "demo" / "data-mask" / "with_mask").iterdir())
     upload(page, "<b>face.png", face.read_bytes())
     answer = page.locator(".maskkit").nth(2)

@@ -14,6 +14,7 @@ from maskkit.core import disk, paths
 from maskkit.explore import figures, widgets
 from maskkit.explore import gallery as gallery_module
 from maskkit.explore.explorer import THUMBNAIL_PX, Explorer, count_answers
+from maskkit.html import languages
 from maskkit.sources import face_finder, folders
 from maskkit.sources.face_finder import Face
 
@@ -180,7 +181,7 @@ def test_answers_are_counted_by_hand():
     assert count_answers(probabilities, labels, 0.5).tolist() == [[2, 1, 0], [0, 1, 0]]
     assert count_answers(probabilities, labels, 0.75).tolist() == [[1, 0, 2], [0, 1, 0]]
     said = widgets.answers_table(count_answers(probabilities, labels, 0.75), ("a<b", "c"), "photos")
-    assert '50.0 % "don\'t know"' in said.unescape() and "a&lt;b" in said and "2 right, 0 wrong" in said
+    assert "50.0 % “don't know”" in said.unescape() and "a&lt;b" in said and "2 right, 0 wrong" in said
 
 
 # --- widgets ------------------------------------------------------------------------------------
@@ -216,6 +217,69 @@ def test_a_change_that_cannot_be_is_said_and_the_tile_shows_what_is(explorer, mo
     monkeypatch.setattr(corrections, "append", lambda *_, **__: (_ for _ in ()).throw(OSError("disk <full>")))
     tile.choice.value = gallery_module.EXCLUDED
     assert "Nothing was changed: disk &lt;full&gt;" in gallery.message.value and tile.choice.value == before
+
+
+def words_of(widget):
+    """All that a widget and those inside it show."""
+    options = [name for name, _ in getattr(widget, "options", ())]
+    own = [getattr(widget, "description", ""), str(getattr(widget, "value", "")) if hasattr(widget, "value") else ""]
+    return " | ".join([*own, *options, *(words_of(child) for child in getattr(widget, "children", ()))])
+
+
+INDONESIAN = """
+Urutkan
+Kelas
+Bagian
+Tampilkan
+label mungkin keliru
+nama berkas
+foto latih
+dikeluarkan
+sebelum
+lanjut
+batalkan
+interval kepercayaan 95%
+1 label diubah, 1 foto dikeluarkan, disimpan di
+1 perubahan dalam set validasi
+dilatih dalam
+tak terlihat: label
+tidak dilatih dan tidak dihitung
+semula with_mask
+Jawab mulai
+tepatnya
+0,0% “tidak tahu”</b>; 29 jawaban
+tingkat kesalahan
+Pilih foto
+Matriks konfusi
+Loss dan akurasi selama
+masing-masing diklasifikasikan
+Foto satu wajah, atau gambar
+"""
+
+
+def test_the_widgets_speak_the_language_of_the_run(explorer):
+    explorer.change(first(explorer), None)
+    explorer.change(first(explorer, 1, "val"), 0)
+    gallery = gallery_module.Gallery(explorer, "id")
+    gallery.filters["verdict"].value = "excluded"  # the values stay English
+    assert gallery.position.value == "1-1 dari 1 foto"
+    said = words_of(gallery.widget)
+    gallery.filters["verdict"].value = "changed"
+    said += words_of(gallery.widget)
+    gallery.filters["verdict"].value = "all"
+    said += words_of(gallery.widget) + words_of(widgets.threshold(explorer, language="id"))
+    said += words_of(widgets.upload(explorer, language="id"))
+    for text in INDONESIAN.strip().splitlines():
+        assert text in said, text
+    gallery.undo.click()
+    assert "Dibatalkan: " in gallery.message.value
+    told = widgets.answer_html(explorer, uploaded(explorer.image(0)), lambda _: [], languages.get("id"))
+    assert "Tidak ada wajah yang ditemukan" in told and ", keyakinan " in told
+    empty = {"name": "x", "size": 0, "content": b""}
+    assert "x: berkas kosong" in widgets.answer_html(explorer, empty, None, languages.get("id"))
+    assert "batasnya di sini 8.000.000" in widgets.answer_html(
+        explorer, empty | {"size": 10**9}, None, languages.get("id")
+    )
 
 
 def test_names_are_escaped(explorer, monkeypatch):

@@ -18,8 +18,9 @@ from babel.messages.extract import extract
 from maskkit.core import disk, paths
 from maskkit.html import languages
 
-# Functions of core.messages and plot_style, and an exception, whose texts without a name are for the catalogues.
-MARKERS = {"said", "message", "translatable", "phrase", "phrase_plural", "DecodingError"}
+# Functions of core.messages and plot_style, methods of Language, and an exception, whose texts without a name are for
+# the catalogues.
+MARKERS = {"said", "say", "message", "translatable", "phrase", "phrase_plural", "DecodingError"}
 PACKAGE, RECORDED = paths.ROOT / "maskkit", paths.ROOT / "tests" / "recorded_audit.json"
 
 
