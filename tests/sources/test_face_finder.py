@@ -1,5 +1,6 @@
 import json
 import math
+import subprocess
 import sys
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from maskkit.core import memory
 from maskkit.sources import face_crops, face_finder
 from maskkit.sources.face_finder import Face
 from tests.deploy.scenes import HAND_SCENES, WALL, hand_scene, paste_faces, street
@@ -220,6 +222,40 @@ def test_a_view_shows_the_box_as_large_as_asked_for_and_black_beyond_the_picture
 
 def test_without_boxes_the_network_is_not_asked():
     assert face_finder.look_again(None, None, np.zeros((0, 4)), np.zeros(0), np.zeros(0, bool)).shape == (0,)
+
+
+# --- what it costs ------------------------------------------------------------------------------
+
+FIND_AGAIN = """
+import resource, sys
+from PIL import Image
+from maskkit.core import memory
+from maskkit.sources import face_finder
+if sys.argv[1] == "given back":
+    memory.keep_freed = lambda: False
+find, picture = face_finder.load(), Image.new("RGB", (640, 480), "grey")
+find(picture), find(picture)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+find(picture)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+def test_after_two_pictures_the_next_takes_no_new_memory():
+    if not memory.keep_freed():
+        pytest.skip("another C library: freed memory may go back to the system")
+    pages = {
+        how: int(
+            subprocess.run([sys.executable, "-c", FIND_AGAIN, how], capture_output=True, text=True, check=True).stdout
+        )
+        for how in ("given back", "kept")
+    }
+    assert pages["kept"] < pages["given back"] / 4, pages  # each page was cleared by the system
+
+
+def test_threads_of_the_network_wait_without_a_processor():
+    session = face_finder.open_session(face_finder.packaged_file())
+    assert session.get_session_options().get_session_config_entry("session.intra_op.allow_spinning") == "0"
 
 
 # --- the file -----------------------------------------------------------------------------------
