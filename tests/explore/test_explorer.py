@@ -242,7 +242,7 @@ interval kepercayaan 95%
 1 label diubah, 1 foto dikeluarkan, disimpan di
 1 perubahan dalam set validasi
 dilatih dalam
-tak terlihat: label
+belum dilihat: label
 tidak dilatih dan tidak dihitung
 semula with_mask
 Jawab mulai
