@@ -72,7 +72,7 @@ def load() -> Finder:
         FileNotFoundError: the extra [faces] is not installed.
         ValueError: the installed file is not the one that was measured.
     """
-    memory.keep_freed()  # a third of the search's time was the system's, which cleared the same 150 MB for each picture
+    memory.keep_freed()  # else the system clears the same 100 MB for each picture: a sixth of the processor time
     session = open_session(packaged_file())
 
     def find(picture: Image.Image) -> list[Face]:
@@ -128,8 +128,7 @@ def open_session(path: Path) -> "onnxruntime.InferenceSession":
     options.log_severity_level = 3  # errors: it would warn of each tensor that it does not need
     # Memory that is kept for the next picture would grow with each new size, to twice what the largest needs.
     options.enable_cpu_mem_arena = options.enable_mem_pattern = False
-    # A thread that waits by spinning takes its processor from the threads that decode and classify: a quarter of the
-    # processor time on a busy machine.
+    # A thread that waits by spinning takes its processor from the threads that decode and classify (docs/faces.md).
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(network.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
