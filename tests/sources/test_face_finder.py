@@ -225,6 +225,7 @@ def test_without_boxes_the_network_is_not_asked():
 
 # --- what it costs ------------------------------------------------------------------------------
 
+
 def test_the_finder_keeps_the_memory_of_a_picture_for_the_next(monkeypatch):
     """Pages that the system clears are not counted here: how many there are differs from run to run."""
     asked = []
