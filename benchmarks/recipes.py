@@ -45,8 +45,8 @@ RECIPES = {
     "the report's": REPORT,
     "the report's, last epoch": REPORT | {"keep": "last"},
     "100 epochs": REPORT | {"epochs": 100, "keep": "last"},
-    "160 px, 8 strong views, layer4 by half": STRONG,  # best.yaml until November 2026
-    "160 px, 6 occluded views, frozen": OCCLUDED | {"views": 6, "epochs": 30, "tail_epochs": 0},  # best.yaml until then
+    "160 px, 8 strong views, layer4 by half": STRONG,  # best.yaml until 26 November 2026
+    "160 px, 6 occluded views, frozen": OCCLUDED | {"views": 6, "epochs": 30, "tail_epochs": 0},  # until 27 November
     "160 px, 8 occluded views and the photos in turn, mean of the last round": OCCLUDED
     | {"views": 8, "epochs": 48, "tail_epochs": 0, "average_epochs": 16, "plain": True},
     "160 px, 8 occluded views, layer4 by half": OCCLUDED,

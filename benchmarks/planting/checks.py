@@ -14,7 +14,6 @@ from planting.store import CPU
 
 BLIND = [name for name, rule in shortcuts.MEASURES.items() if rule.kind == "blind"]  # the others are never judged
 TRUTH_SPLITS = 20
-ALIGNED = ("leaks",)  # faults of the other checks copy no photo
 
 
 def audit_folder(store, fault, dose, seed, only=None):
@@ -22,8 +21,9 @@ def audit_folder(store, fault, dose, seed, only=None):
     started = time.process_time()
     folder = faults.plant(store.pool, fault, dose, seed)
     photos = store.survey(folder.photos)
-    aligned = bool(set(ALIGNED) & set(faults.FAULTS[fault].checks))
-    audited, context = prepare(store, folder, photos, store.align if aligned else no_pairs)
+    # Faults of the other checks copy no photo.
+    align = store.align if "leaks" in faults.FAULTS[fault].checks else no_pairs
+    audited, context = prepare(store, folder, photos, align)
     shared = time.process_time() - started
     rows = []
     for check in only or faults.FAULTS[fault].checks:

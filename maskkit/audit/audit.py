@@ -229,7 +229,7 @@ def find_run_audit(run_dir: str | Path, device: str = "auto", seed: int = 0) -> 
     def compute() -> dict[str, np.ndarray]:
         network, description = checkpoint.load(run_dir)
         context = Context(model.device(device), seed, is_sample=True)
-        photos = read_run(run_dir)
+        photos = read_run_photos(run_dir, [row for part in rows for row in part], description["classes"])
         classifier = classifier_of_run(network, description)
         audit = measure_run(run_dir, photos, classifier, metrics, description["model_sha256"], context)
         return {"audit": np.frombuffer(json.dumps(audit).encode(), dtype=np.uint8)}
@@ -238,15 +238,11 @@ def find_run_audit(run_dir: str | Path, device: str = "auto", seed: int = 0) -> 
     return json.loads(found["audit"].tobytes())
 
 
-def read_run(run_dir: Path) -> survey.Survey:
-    """The survey of a run's own photos, from the cache where it is known; it needs no model."""
-    rows, metrics = data.read_split(run_dir), runs.read_metrics(run_dir)
-    return read_run_photos(run_dir, [row for part in rows for row in part], metrics["classes"])
-
-
 def prepare_run_audit(run_dir: str | Path) -> None:
     """Compute into the cache what `find_run_audit` needs and no model takes part in: the survey, and aligned photos."""
-    find_versions(read_run(Path(run_dir)), None)
+    run_dir = Path(run_dir)
+    rows, metrics = data.read_split(run_dir), runs.read_metrics(run_dir)
+    find_versions(read_run_photos(run_dir, [row for part in rows for row in part], metrics["classes"]), None)
 
 
 def find_hidden_features(run_dir: str | Path, device: str = "auto") -> None:

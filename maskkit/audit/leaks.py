@@ -58,8 +58,7 @@ def aligned(
     small: np.ndarray, colours: np.ndarray, usable: np.ndarray, features: np.ndarray | None = None
 ) -> np.ndarray:
     """Pairs int (m, 2) of photos that an affine map makes alike, mirrored or not: see `correlations`."""
-    pairs, score = correlations(small, colours, usable, features)
-    return pairs[score >= ALIGNED]
+    return agreeing(small, candidates(colours, usable, features))
 
 
 def aligned_once(
@@ -71,12 +70,8 @@ def aligned_once(
     """
 
     def find(pairs: np.ndarray) -> np.ndarray:
-        def align_pairs() -> dict[str, np.ndarray]:
-            compared, score = compare(small, pairs)
-            return {"pairs": compared[score >= ALIGNED]}
-
         inputs = [ALIGNMENT, PROMISING, CLOSE, ALIGNED, SQUEEZED, small, pairs]
-        return cached("aligned", inputs, align_pairs, cache=cache)["pairs"]
+        return cached("aligned", inputs, lambda: {"pairs": agreeing(small, pairs)}, cache=cache)["pairs"]
 
     by_colour = candidates(colours, usable)
     found = find(by_colour)
@@ -113,6 +108,12 @@ def candidates(colours: np.ndarray, usable: np.ndarray, features: np.ndarray | N
         return pairs
     near = neighbours(directions(features), usable, NEIGHBOURS // 2, 0.0)
     return np.unique(np.concatenate([pairs, near]), axis=0)
+
+
+def agreeing(small: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+    """Those of the pairs int (m, 2) that count as one photo; small: as of `compare`."""
+    compared, score = compare(small, pairs)
+    return compared[score >= ALIGNED]
 
 
 def compare(small: np.ndarray, pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

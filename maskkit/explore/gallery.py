@@ -48,18 +48,13 @@ class Gallery:
             "part": spoken.phrase("Part"),
             "verdict": spoken.phrase("Show"),
         }
-        own = {*explorer.classes}  # names of classes are not translated, unless they mean all of them
+
+        def shown(name: str, option: str) -> str:
+            is_class = name == "label" and option in explorer.classes  # not translated, unlike all of them
+            return option if is_class else spoken.translate(PARTS.get(option, option))
+
         self.filters = {
-            name: make_dropdown(
-                names[name],
-                [
-                    (
-                        option if name == "label" and option in own else spoken.translate(PARTS.get(option, option)),
-                        option,
-                    )
-                    for option in options
-                ],
-            )
+            name: make_dropdown(names[name], [(shown(name, option), option) for option in options])
             for name, options in choices.items()
         }
         for dropdown in self.filters.values():
