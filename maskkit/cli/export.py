@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from maskkit.cli.output import print_next
+from maskkit.cli.output import print_message, print_next
 from maskkit.cli.shared import Commands
 
 
@@ -23,10 +23,18 @@ def add(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> None:
     from maskkit import runs
     from maskkit.core import disk
-    from maskkit.deploy import export
+    from maskkit.deploy import classifier, conformal, export
 
     disk.check_writable(Path(arguments.onnx).parent)
-    difference = export.export(runs.find(arguments.model), arguments.onnx)
+    export.need_packages()
+    run_dir = runs.find(arguments.model)
+    network = classifier.load_network(run_dir, "cpu")
+    try:
+        calibration = conformal.of_run(run_dir, *network)
+    except (FileNotFoundError, ValueError) as error:
+        calibration = None
+        print_message(f"the file cannot serve `predict --not-sure`: {error}")
+    difference = export.export(run_dir, arguments.onnx, calibration)
     size = Path(arguments.onnx).stat().st_size
     print(f"largest difference from torch over {len(export.SIZES)} photos of different sizes: {difference:.1e}")
     print(f"wrote {arguments.onnx} ({size / 1e6:.1f} MB, opset {export.OPSET})")

@@ -27,7 +27,7 @@ def add(commands: shared.Commands) -> None:
         "predict",
         help="classify photos, or folders of them, with a trained model",
         description="Classify photos, or every file below folders. One row each: file, label, probability, note (why a "
-        "file was skipped). With --faces one row for each face: file, face, x, y, width, height, label, probability, "
+        "file has no label). With --faces one row for each face: file, face, x, y, width, height, label, probability, "
         "note. Needs nothing but the run's model.safetensors and model.json, or an exported file.",
         epilog="example: maskkit predict my_photos --model report --csv predictions.csv --html predictions.html",
     )
@@ -40,6 +40,13 @@ def add(commands: shared.Commands) -> None:
     command.add_argument("--faces", action="store_true", help="find the faces in each picture, and classify each face")
     command.add_argument("--draw", metavar="DIR", help="with --faces: copies with a box and a label around each face")
     command.add_argument("--every", type=int, metavar="N", help="with --faces: of videos, classify one frame in N")
+    command.add_argument(
+        "--not-sure",
+        type=float,
+        metavar="SHARE",
+        help='no label, but the note "not sure", where two classes are possible or none; for so large a share of hard '
+        "versions of the validation photos the right class may be ruled out; start with 0.1 (docs/models.md)",
+    )
     command.add_argument("--device", default="auto", help="auto, cpu or cuda; for --model")
     command.add_argument("--out", metavar="DIR", help="a folder or address: a table per partition, manifest.json")
     command.add_argument("--format", choices=("csv", "parquet"), default="csv", help="of these tables")
@@ -89,7 +96,7 @@ def write_table(arguments: argparse.Namespace) -> None:
         answers, columns = judge_photos(listed, classifier, summary), predict.COLUMNS
     with open_table(arguments.csv) as table:
         for row in predict.write_csv(answers, table, columns):
-            if row["label"] is None and row["note"] != predict_faces.NO_FACE and summary.skipped <= MAX_SKIPPED:
+            if row["probability"] is None and row["note"] != predict_faces.NO_FACE and summary.skipped <= MAX_SKIPPED:
                 print_message(f"skipped {row['file']}: {row['note']}")
     if summary.skipped > MAX_SKIPPED:
         print_message(f"... and {summary.skipped - MAX_SKIPPED:,} more skipped files, named in the table")
@@ -142,8 +149,8 @@ def load_classifier(arguments: argparse.Namespace) -> "Classifier":
     from maskkit.deploy import classifier
 
     if arguments.model is None:
-        return classifier.from_onnx(Path(arguments.onnx).expanduser())
-    return classifier.from_run(runs.find(arguments.model), arguments.device)
+        return classifier.from_onnx(Path(arguments.onnx).expanduser(), arguments.not_sure)
+    return classifier.from_run(runs.find(arguments.model), arguments.device, arguments.not_sure)
 
 
 @contextlib.contextmanager
@@ -176,7 +183,8 @@ def print_counts(summary: "Summary") -> None:
 
     print_message(", ".join(f"{n:,} {name}" for name, n in summary.counts.items()))
     without = f", {plural(summary.without_face, 'picture')} without a face" if summary.unit == "face" else ""
-    print_message(f"{plural(summary.n, summary.unit)}{without}, {plural(summary.skipped, 'file')} skipped")
+    unsure = f", {summary.unsure:,} not sure" if summary.unsure else ""
+    print_message(f"{plural(summary.n, summary.unit)}{unsure}{without}, {plural(summary.skipped, 'file')} skipped")
 
 
 def write_partitions(arguments: argparse.Namespace) -> None:
@@ -206,6 +214,7 @@ def write_partitions(arguments: argparse.Namespace) -> None:
             kind=arguments.format,
             device=arguments.device,
             faces=partitions.FaceOptions(arguments.every, arguments.draw) if arguments.faces else None,
+            not_sure=arguments.not_sure,
             progress=lambda entry: bar.update(entry["files"]),
         )
     tables = manifest["partitions"]

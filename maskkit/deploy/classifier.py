@@ -9,9 +9,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from maskkit.deploy import conformal
+
 if TYPE_CHECKING:
     import torch
     from torch import nn
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """The likeliest class of a photo and its probability, 0..1; whether the model is sure."""
+
+    label: str
+    probability: float
+    sure: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,6 +32,7 @@ class Classifier:
     prepare: an RGB PIL image to what `classify` takes, called in several threads at once.
     classify: a list of up to `batch` of these to probabilities float32 (n, C), columns as `classes`.
     about: {name: value}, what a page says of the model.
+    is_sure: whether a photo's probabilities (C,) are an answer; without it all are.
     """
 
     classes: tuple[str, ...]
@@ -28,15 +40,36 @@ class Classifier:
     classify: Callable[[list[Any]], np.ndarray]
     batch: int
     about: dict[str, str]
+    is_sure: Callable[[np.ndarray], bool] = lambda probabilities: True
+
+    def answer(self, images: list[Any]) -> list[Answer]:
+        """The answers to what `classify` takes."""
+        if not images:
+            return []
+        best = [(probabilities, int(probabilities.argmax())) for probabilities in self.classify(images)]
+        return [Answer(self.classes[index], float(each[index]), self.is_sure(each)) for each, index in best]
+
+    def sure_by(self, calibration: conformal.Calibration, share: float) -> "Classifier":
+        """This model, sure only where one class is possible: see `conformal`, also for `share` and its ValueError."""
+        is_sure = conformal.rule(calibration.limits(share))
+        about = self.about | {"answers only where one class is possible": calibration.describe(share)}
+        return dataclasses.replace(self, is_sure=is_sure, about=about)
 
 
-def from_run(run_dir: Path, device: str = "auto") -> Classifier:
+def from_run(run_dir: Path, device: str = "auto", not_sure: float | None = None) -> Classifier:
     """The model of a run's folder, as `load_network` reads it.
 
+    Args:
+        not_sure: the share of `Classifier.sure_by`; None: every photo gets an answer.
+
     Raises:
-        FileNotFoundError, ValueError: as `checkpoint.load`.
+        FileNotFoundError, ValueError: as `checkpoint.load`; with `not_sure` as `conformal.of_run`.
     """
-    return of_network(run_dir.resolve().name, *load_network(run_dir, device))
+    network, description, torch_device = load_network(run_dir, device)
+    model = of_network(run_dir.resolve().name, network, description, torch_device)
+    if not_sure is None:
+        return model
+    return model.sure_by(conformal.of_run(run_dir, network, description, torch_device), not_sure)
 
 
 def load_network(run_dir: Path, device: str) -> tuple["nn.Module", dict[str, Any], "torch.device"]:
@@ -77,12 +110,15 @@ def of_network(name: str, network: "nn.Module", description: dict[str, Any], dev
     return Classifier(tuple(description["classes"]), description["transform"], classify, BATCH[device.type], about)
 
 
-def from_onnx(path: Path) -> Classifier:
+def from_onnx(path: Path, not_sure: float | None = None) -> Classifier:
     """The model of a file that `maskkit export` wrote; it holds resize and normalisation itself.
+
+    Args:
+        not_sure: as `from_run`.
 
     Raises:
         FileNotFoundError: there is no such file, or onnxruntime is not installed.
-        ValueError: it is not such a file.
+        ValueError: it is not such a file; with `not_sure`, it holds no calibration.
     """
     if not path.is_file():
         raise FileNotFoundError(f"--onnx: there is no file {path}; `maskkit export` makes one")
@@ -107,4 +143,12 @@ def from_onnx(path: Path) -> Classifier:
         "network": f"{metadata.get('arch')}, ONNX Runtime",
         "model_sha256": metadata.get("model_sha256", "not recorded"),
     }
-    return Classifier(tuple(json.loads(metadata["classes"])), np.asarray, classify, 1, about)
+    model = Classifier(tuple(json.loads(metadata["classes"])), np.asarray, classify, 1, about)
+    if not_sure is None:
+        return model
+    calibration = conformal.from_json(metadata.get("not_sure", ""), model.classes, metadata.get("model_sha256", ""))
+    if calibration is None:
+        raise ValueError(
+            f"--not-sure: {path} holds no calibration; export it again from a run whose validation photos are there"
+        )
+    return model.sure_by(calibration, not_sure)

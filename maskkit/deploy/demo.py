@@ -1,6 +1,7 @@
 """What `maskkit demo` answers for one picture: each face with its label, confidence and an occlusion map, as HTML."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -12,13 +13,13 @@ from PIL import Image
 from maskkit.core.messages import plural
 from maskkit.deploy import classifier, draw_faces, predict_faces
 from maskkit.deploy.classifier import Classifier
+from maskkit.deploy.predict import NOT_SURE
 from maskkit.deploy.predict_faces import JudgedFace
 from maskkit.html import markup
 from maskkit.html.render import render
 from maskkit.sources import decoding
 from maskkit.sources.face_finder import Finder
 
-NOT_SURE = "not sure"
 MAX_MAPS = 6  # an occlusion map takes 50 answers of the network
 MAX_CARDS = 24  # of hundreds of faces; all have a box in the picture
 PICTURE_PX, CROP_PX = 1200, 224  # the longer sides of what the page shows
@@ -40,6 +41,11 @@ class Judge:
     def __post_init__(self) -> None:
         if not 0 <= self.threshold <= 1:
             raise ValueError(f"--threshold takes 0 to 1, got {self.threshold:g}")
+
+    @functools.cached_property
+    def model(self) -> Classifier:
+        """The classifier, sure where a class has the threshold."""
+        return dataclasses.replace(self.classifier, is_sure=lambda each: bool(each.max() >= self.threshold))
 
 
 def load_model(run_dir: Path, device: str = "auto") -> tuple[Classifier, Explainer]:
@@ -72,11 +78,11 @@ def answers(path: str | None, judge: Judge) -> Iterator[str]:
     except (ValueError, OSError) as error:
         yield render("demo.html", state="unreadable", reason=str(error))
         return
-    faces = predict_faces.judge(image, judge.find, judge.classifier)
+    faces = predict_faces.judge(image, judge.find, judge.model)
     if not faces:
         yield render("demo.html", state="no face", picture=markup.thumbnail(image, PICTURE_PX))
         return
-    cards = [card(number, face, judge.threshold) for number, face in enumerate(faces[:MAX_CARDS], 1)]
+    cards = [card(number, face) for number, face in enumerate(faces[:MAX_CARDS], 1)]
     words: dict[str, Any] = {
         "picture": markup.thumbnail(draw(image, faces, judge), PICTURE_PX),
         "headline": headline(faces, judge),
@@ -90,13 +96,13 @@ def answers(path: str | None, judge: Judge) -> Iterator[str]:
         yield render("demo.html", state="faces", cards=cards, **words)
 
 
-def shown_label(face: JudgedFace, threshold: float) -> str:
-    return face.label if face.probability >= threshold else NOT_SURE
+def shown_label(face: JudgedFace) -> str:
+    return face.answer.label if face.answer.sure else NOT_SURE
 
 
 def headline(faces: Sequence[JudgedFace], judge: Judge) -> str:
     """Such as "3 faces: 2 with_mask, 1 not sure"."""
-    labels = [shown_label(face, judge.threshold) for face in faces]
+    labels = [shown_label(face) for face in faces]
     counts = [f"{labels.count(name):,} {name}" for name in (*judge.classifier.classes, NOT_SURE) if name in labels]
     return f"{plural(len(faces), 'face')}: {', '.join(counts)}"
 
@@ -108,21 +114,20 @@ def draw(image: Image.Image, faces: Sequence[JudgedFace], judge: Judge) -> Image
     scaled = []
     for judged in faces:
         box = {side: round(getattr(judged.face, side) * scale) for side in ("x", "y", "width", "height")}
-        label = shown_label(judged, judge.threshold)
-        scaled.append(dataclasses.replace(judged, face=dataclasses.replace(judged.face, **box), label=label))
-    texts = [f"{number} {face.label}" for number, face in enumerate(scaled, 1)]
+        scaled.append(dataclasses.replace(judged, face=dataclasses.replace(judged.face, **box)))
+    texts = [f"{number} {shown_label(face)}" for number, face in enumerate(faces, 1)]
     small = image.resize((size[0], size[1]), Image.Resampling.LANCZOS)
-    return draw_faces.draw(small, scaled, (*judge.classifier.classes, NOT_SURE), texts, first=1)
+    return draw_faces.draw(small, scaled, judge.classifier.classes, texts, first=1)
 
 
-def card(number: int, face: JudgedFace, threshold: float) -> dict[str, Any]:
+def card(number: int, face: JudgedFace) -> dict[str, Any]:
     """What the page shows of a face, its occlusion map still missing."""
     return {
         "number": number,
-        "label": shown_label(face, threshold),
-        "best": face.label,
-        "sure": face.probability >= threshold,
-        "probability": face.probability,
+        "label": shown_label(face),
+        "best": face.answer.label,
+        "sure": face.answer.sure,
+        "probability": face.answer.probability,
         "crop": markup.thumbnail(enlarged(face), CROP_PX),
         "map": None,
     }
@@ -130,7 +135,7 @@ def card(number: int, face: JudgedFace, threshold: float) -> dict[str, Any]:
 
 def explained(face: JudgedFace, judge: Judge) -> dict[str, Any]:
     """The occlusion map of a card, and the largest loss in it."""
-    loss = judge.explain(face.crop, judge.classifier.classes.index(face.label))
+    loss = judge.explain(face.crop, judge.classifier.classes.index(face.answer.label))
     return {"map": markup.thumbnail(overlay(enlarged(face), loss), CROP_PX), "loss": max(0.0, float(loss.max()))}
 
 

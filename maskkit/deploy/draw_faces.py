@@ -12,6 +12,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from maskkit.core import disk
+from maskkit.deploy.classifier import Answer
+from maskkit.deploy.predict import NOT_SURE
 from maskkit.deploy.predict_faces import JudgedFace, JudgedPicture, Picture
 from maskkit.sources.face_finder import Face
 
@@ -47,11 +49,12 @@ def draw(
 ) -> Image.Image:
     """A copy with a box around each face, solid or dashed by its class, and beside it the class and probability.
 
+    Where the model is not sure, the box has the style after those of the classes, and NOT_SURE stands for the class.
     Where that would cover another face or its label, only the face's number stands there.
 
     texts: what stands beside the boxes instead, one for each face. first: the number of the first face.
     """
-    texts = texts or [f"{judged.label} {judged.probability:.0%}" for judged in faces]
+    texts = texts or [describe(judged.answer) for judged in faces]
     copy = image.copy()
     canvas = ImageDraw.Draw(copy)
     width = max(2, round(max(image.size) / 400))
@@ -59,11 +62,17 @@ def draw(
     boxes = [corners(judged.face) for judged in faces]
     texts = shorten(texts, boxes, letters, image.size, first)
     for judged, box, text in reversed([*zip(faces, boxes, texts, strict=True)]):  # the largest on top
-        style = DASHES[classes.index(judged.label) % len(DASHES)]
+        answer = judged.answer
+        style = DASHES[(classes.index(answer.label) if answer.sure else len(classes)) % len(DASHES)]
         canvas.rectangle(box, outline=INK, width=width + 2)
         draw_dashes(canvas, box, style * width, width)
         write_label(canvas, text, box, letters, image.size)
     return copy
+
+
+def describe(answer: Answer) -> str:
+    """Such as "with_mask 98%"."""
+    return f"{answer.label if answer.sure else NOT_SURE} {answer.probability:.0%}"
 
 
 def draw_dashes(canvas: ImageDraw.ImageDraw, box: Box, dash: float, width: int) -> None:

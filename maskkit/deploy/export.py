@@ -12,7 +12,7 @@ from torch import nn
 
 from maskkit import __version__, checkpoint
 from maskkit.core import disk
-from maskkit.deploy import classifier
+from maskkit.deploy import classifier, conformal
 from maskkit.model import Transform
 
 if TYPE_CHECKING:
@@ -45,10 +45,11 @@ class Photo(nn.Module):
         return self.network((pixels - self.mean) / self.std).softmax(1)
 
 
-def export(run_dir: Path, path: str | Path) -> float:
+def export(run_dir: Path, path: str | Path, calibration: conformal.Calibration | None = None) -> float:
     """Write the model of a run as one ONNX file: input `images`, output `probabilities` as `Photo`; both sizes free.
 
-    Its metadata: maskkit_version, classes and transform (JSON), arch, model_sha256, opset, input, output.
+    Its metadata: maskkit_version, classes and transform (JSON), arch, model_sha256, opset, input, output; with a
+    `calibration`, which `predict --not-sure` needs, also not_sure (JSON).
 
     Returns:
         the largest difference from torch's probabilities over synthetic photos of SIZES.
@@ -57,13 +58,11 @@ def export(run_dir: Path, path: str | Path) -> float:
         FileNotFoundError, ValueError: as `checkpoint.load`; the extra [onnx] is not installed; the file's probabilities
             differ from torch's by more than MAX_DIFFERENCE. Then there is no file, and an earlier one stays.
     """
-    missing = [name for name in ("onnx", "onnxscript", "onnxruntime") if not importlib.util.find_spec(name)]
-    if missing:
-        raise FileNotFoundError(f"export needs {', '.join(missing)}: pip install -e '.[onnx]'")
+    need_packages()
     path = Path(path)
     network, description = checkpoint.load(run_dir)
     proto = to_onnx(network, description["transform"])
-    add_metadata(proto, description)
+    add_metadata(proto, description, calibration)
     with disk.replacing(path) as temporary:
         temporary.write_bytes(proto.SerializeToString())
         difference = compare(network, description["transform"], temporary)
@@ -72,6 +71,13 @@ def export(run_dir: Path, path: str | Path) -> float:
                 f"--onnx: {path} is not written: it differs from torch by {difference:.1e}, over {MAX_DIFFERENCE}"
             )
     return difference
+
+
+def need_packages() -> None:
+    """Raise FileNotFoundError where the extra [onnx] is not installed."""
+    missing = [name for name in ("onnx", "onnxscript", "onnxruntime") if not importlib.util.find_spec(name)]
+    if missing:
+        raise FileNotFoundError(f"export needs {', '.join(missing)}: pip install -e '.[onnx]'")
 
 
 def to_onnx(network: nn.Module, transform: Transform) -> "onnx.ModelProto":
@@ -94,7 +100,9 @@ def to_onnx(network: nn.Module, transform: Transform) -> "onnx.ModelProto":
     return program.model_proto
 
 
-def add_metadata(proto: "onnx.ModelProto", description: dict[str, Any]) -> None:
+def add_metadata(
+    proto: "onnx.ModelProto", description: dict[str, Any], calibration: conformal.Calibration | None = None
+) -> None:
     """Add to an onnx.ModelProto what somebody who has only the file must know."""
     import onnx
 
@@ -108,6 +116,8 @@ def add_metadata(proto: "onnx.ModelProto", description: dict[str, Any]) -> None:
         "input": "images: uint8 (N, height, width, 3), RGB, upright, any size; resize and normalisation are inside",
         "output": "probabilities: float32 (N, classes), rows sum to 1, in the order of classes",
     }
+    if calibration:
+        facts["not_sure"] = calibration.to_json()
     onnx.helper.set_model_props(proto, facts)
     proto.producer_name, proto.producer_version = "maskkit", __version__
 

@@ -52,6 +52,8 @@ def counts(summary: Summary) -> dict[str, str]:
         rest = photos[MOST_NAMES:]
         photos[MOST_NAMES:] = [(plural(len(rest), "other class", "other classes"), sum(n for _, n in rest))]
     shares = {name: f"{n:,} ({format_percent(n / summary.n)})" if summary.n else "0" for name, n in photos}
+    if summary.unsure:
+        shares["not sure"] = f"{summary.unsure:,} ({format_percent(summary.unsure / summary.n)})"
     if summary.unit == "face":
         shares["pictures without a face"] = f"{summary.without_face:,}"
     return shares | {"skipped": f"{summary.skipped:,}"}

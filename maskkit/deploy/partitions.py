@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from maskkit import __version__, runs
-from maskkit.deploy import addresses, classifier, draw_faces, predict, predict_faces
+from maskkit.deploy import addresses, classifier, conformal, draw_faces, predict, predict_faces
 from maskkit.sources import face_crops, face_finder
 from maskkit.sweep import jobs
 
@@ -43,6 +43,7 @@ def predict_partitions(
     device: str = "auto",
     size: int = SIZE,
     faces: FaceOptions | None = None,
+    not_sure: float | None = None,
     progress: Callable[[dict[str, Any]], object] = lambda entry: None,
 ) -> dict[str, Any]:
     """Classify files in partitions, each a table of its own in `out`, with a manifest.
@@ -52,28 +53,31 @@ def predict_partitions(
     Args:
         client: Dask's, or None to work here. run: the run's folder. names: the files (`photo_files.find_files`), in
             order. out: a folder or an address. kind: one of FORMATS. device: as parameter DEVICE, each worker's own.
-        size: files per partition. faces: find the faces and judge each. progress: called with
-            a partition's entry as it is done.
+        size: files per partition. faces: find the faces and judge each. not_sure: as `classifier.from_run`. progress:
+            called with a partition's entry as it is done.
 
     Returns:
-        the manifest: what it is of, `complete`, and `partitions`, [{file, files, photos, skipped, labels}] in order.
-        With `faces` the photos are the pictures that were read, a video's frames each, and `labels` counts faces.
+        the manifest: what it is of, `complete`, and `partitions`, [{file, files, photos, skipped, labels}] in order,
+        with `not_sure` each with its number of photos without a label. With `faces` the photos are the pictures that
+        were read, a video's frames each, and `labels` and `not_sure` count faces.
 
     Raises:
-        ValueError: a wrong kind or size, or `out` holds something else.
+        FileNotFoundError, ValueError: as `classifier.from_run`; a wrong kind or size, or `out` holds something else.
         OSError: partitions that failed on every worker tried; all others are done.
     """
     if kind not in FORMATS or size < 1:
         raise ValueError(f"a prediction is {' or '.join(FORMATS)}, with 1 file or more a part; got {kind}, {size}")
     run = Path(run).absolute()
-    about = describe(run, names, kind, size, faces)
+    about = describe(run, names, kind, size, faces, not_sure)
+    if not_sure is not None:  # what may not be measured is said before workers start, and it is measured once
+        load_classifier(str(run), about["model_sha256"], device, not_sure)
     manifest = Manifest(out, about)
     for entry in manifest.partitions.values():
         progress(entry)
     check_visible(client, names)
     tables = [f"part-{number:07d}.{kind}" for number in range(-(-len(names) // size))]
     todo = [number for number, table in enumerate(tables) if table not in manifest.partitions]
-    common = str(run), about["model_sha256"], device, os.getcwd(), kind, faces
+    common = str(run), about["model_sha256"], device, not_sure, os.getcwd(), kind, faces
     writes = ((*common, names[size * n : size * (n + 1)], addresses.join(out, tables[n])) for n in todo)
     failed = []
     try:
@@ -116,23 +120,29 @@ def check_visible(client: "Client | None", names: Iterable[str]) -> None:
 # --- the manifest -------------------------------------------------------------------------------
 
 
-def describe(run: Path, names: Sequence[str], kind: str, size: int, faces: FaceOptions | None) -> dict[str, Any]:
+def describe(
+    run: Path, names: Sequence[str], kind: str, size: int, faces: FaceOptions | None, not_sure: float | None
+) -> dict[str, Any]:
     """What a prediction is of: two equal ones have the same partitions."""
     description = json.loads(runs.need(run, "model.json", "02_train.ipynb").read_bytes())
     digest = hashlib.sha256()
     for name in names:
         digest.update(os.fsencode(name) + b"\0")
-    return describe_finder(faces) | {
-        "format": 1,
-        "maskkit": __version__,
-        "model": run.name,
-        "model_sha256": description.get("model_sha256", "not recorded"),
-        "columns": list(columns(faces)),
-        "kind": kind,
-        "files": len(names),
-        "files_sha256": digest.hexdigest(),
-        "files_per_partition": size,
-    }
+    return (
+        describe_finder(faces)
+        | describe_rule(not_sure)
+        | {
+            "format": 1,
+            "maskkit": __version__,
+            "model": run.name,
+            "model_sha256": description.get("model_sha256", "not recorded"),
+            "columns": list(columns(faces)),
+            "kind": kind,
+            "files": len(names),
+            "files_sha256": digest.hexdigest(),
+            "files_per_partition": size,
+        }
+    )
 
 
 def describe_finder(faces: FaceOptions | None) -> dict[str, Any]:
@@ -145,6 +155,11 @@ def describe_finder(faces: FaceOptions | None) -> dict[str, Any]:
         "every": faces.every,
         "draw": faces.draw,
     }
+
+
+def describe_rule(not_sure: float | None) -> dict[str, Any]:
+    """What decides which photos get no label."""
+    return {} if not_sure is None else {"not_sure": not_sure, "not_sure_rule": conformal.describe_rule()}
 
 
 class Manifest:
@@ -193,9 +208,9 @@ def load_finder() -> face_finder.Finder:
 
 
 @functools.lru_cache(maxsize=1)
-def load_classifier(run: str, model_sha256: str, device: str) -> classifier.Classifier:
+def load_classifier(run: str, model_sha256: str, device: str, not_sure: float | None = None) -> classifier.Classifier:
     """A run's model, loaded once by each process."""
-    model = classifier.from_run(Path(run), device)
+    model = classifier.from_run(Path(run), device, not_sure)
     if model.about["model_sha256"] != model_sha256:
         raise ValueError(f"{run} holds another model here than on the client")
     return model
@@ -205,24 +220,27 @@ def write_partition(
     run: str,
     model_sha256: str,
     device: str,
+    not_sure: float | None,
     folder: str,
     kind: str,
     faces: FaceOptions | None,
     names: Sequence[str],
     target: str,
 ) -> dict[str, Any]:
-    """One partition: its table written whole to `target`; returns {files, photos, skipped, labels}. A job.
+    """One partition: its table written whole to `target`; returns its entry in the manifest. A job.
 
     `folder` is the client's, which relative names mean.
     """
-    model = load_classifier(run, model_sha256, device)
+    model = load_classifier(run, model_sha256, device, not_sure)
     rows = list(judge_faces(names, folder, model, faces) if faces else judge_photos(names, folder, model))
     addresses.write(target, {"csv": format_csv, "parquet": format_parquet}[kind](rows, columns(faces)))
     labels = collections.Counter(dict.fromkeys(model.classes, 0))
     labels.update(row["label"] for row in rows if row["label"] is not None)
-    skipped = sum(row["label"] is None and row["note"] != predict_faces.NO_FACE for row in rows)
-    photos = len({(row["file"], row.get("time")) for row in rows}) - skipped if faces else labels.total()
-    return {"files": len(names), "photos": photos, "skipped": skipped, "labels": dict(labels)}
+    unsure = sum(row["label"] is None and row["probability"] is not None for row in rows)
+    skipped = sum(row["probability"] is None and row["note"] != predict_faces.NO_FACE for row in rows)
+    photos = len({(row["file"], row.get("time")) for row in rows}) - skipped if faces else labels.total() + unsure
+    entry = {"files": len(names), "photos": photos, "skipped": skipped, "labels": dict(labels)}
+    return entry if not_sure is None else entry | {"not_sure": unsure}
 
 
 def judge_photos(names: Sequence[str], folder: str, model: classifier.Classifier) -> Iterator[Mapping[str, Any]]:

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TextIO, TypedDict, TypeVar
 
 from maskkit.core import disk, parallel
-from maskkit.deploy.classifier import Classifier
+from maskkit.deploy.classifier import Answer, Classifier
 from maskkit.deploy.photo_files import read_photo
 
 
 class Row(TypedDict):
-    """A file's prediction. `label` and `probability` (of that label, 0..1) are None for a file that is no photo;
-    `note` says why.
+    """A file's prediction: `label` and its `probability`, 0..1. Where the model is not sure, `label` is None, and
+    `note` names the class that the probability is of. Of a file that is no photo both are None, and `note` says why.
     """
 
     file: str
@@ -21,6 +21,7 @@ class Row(TypedDict):
     note: str
 
 
+NOT_SURE = "not sure"
 COLUMNS = tuple(Row.__annotations__)
 AnyRow = TypeVar("AnyRow", bound=Mapping[str, Any])
 
@@ -42,14 +43,27 @@ def predict(files: Iterable[str], classifier: Classifier) -> Iterator[Row]:
 def make_rows(batch: list[tuple[str, Any, str]], classifier: Classifier) -> Iterator[Row]:
     """Rows of some (name, prepared image or None, note)."""
     images = [image for _, image, _ in batch if image is not None]
-    all_probabilities = iter(classifier.classify(images) if images else ())
+    answers = iter(classifier.answer(images))
     for name, image, note in batch:
         if image is None:
             yield Row(file=name, label=None, probability=None, note=note)
-            continue
-        probabilities = next(all_probabilities)
-        best = int(probabilities.argmax())
-        yield Row(file=name, label=classifier.classes[best], probability=float(probabilities[best]), note="")
+        else:
+            yield Row(file=name, **cells(next(answers)))
+
+
+class Cells(TypedDict):
+    """What an answer fills of a row."""
+
+    label: str | None
+    probability: float | None
+    note: str
+
+
+def cells(answer: Answer) -> Cells:
+    """An answer as it stands in a table; without a label where the model is not sure."""
+    if answer.sure:
+        return Cells(label=answer.label, probability=answer.probability, note="")
+    return Cells(label=None, probability=answer.probability, note=f"{NOT_SURE}, likeliest {answer.label}")
 
 
 def write_csv(rows: Iterable[AnyRow], file: TextIO, columns: Sequence[str] = COLUMNS) -> Iterator[AnyRow]:

@@ -10,7 +10,8 @@ from PIL import Image
 
 from maskkit.core import memory, parallel
 from maskkit.deploy import addresses, photo_files, video
-from maskkit.deploy.classifier import Classifier
+from maskkit.deploy.classifier import Answer, Classifier
+from maskkit.deploy.predict import cells
 from maskkit.sources import decoding, face_crops
 from maskkit.sources.face_finder import Face, Finder
 
@@ -21,8 +22,8 @@ VIDEO = "a video: give --every N to read one of N frames"
 class FaceRow(TypedDict):
     """A face's prediction; the box is in pixels of the upright picture, the largest face is number 0.
 
-    A picture without a face and a file that is no picture are a row each, empty but for `file` and `note`, which says
-    which. `time`: of a video's frame, in seconds.
+    Its answer is as that of `predict.Row`. A picture without a face and a file that is no picture are a row each, empty
+    but for `file` and `note`, which says which. `time`: of a video's frame, in seconds.
     """
 
     file: str
@@ -44,12 +45,11 @@ def columns(every: int | None) -> tuple[str, ...]:
 
 @dataclasses.dataclass(frozen=True)
 class JudgedFace:
-    """A found face, the square that the model saw, its answer and the probability of that, 0..1."""
+    """A found face, the square that the model saw, and its answer."""
 
     face: Face
     crop: Image.Image
-    label: str
-    probability: float
+    answer: Answer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,9 +85,7 @@ class JudgedPicture:
                 y=round(face.y * down),
                 width=round(face.width * across),
                 height=round(face.height * down),
-                label=judged.label,
-                probability=judged.probability,
-                note="",
+                **cells(judged.answer),
             )
 
 
@@ -125,10 +123,8 @@ def judge(image: Image.Image, find: Finder, classifier: Classifier) -> list[Judg
     judged = []
     for start in range(0, len(faces), classifier.batch):
         batch = [(face, face_crops.crop(image, face)) for face in faces[start : start + classifier.batch]]
-        answers = classifier.classify([classifier.prepare(crop) for _, crop in batch])
-        for (face, crop), probabilities in zip(batch, answers, strict=True):
-            best = int(probabilities.argmax())
-            judged.append(JudgedFace(face, crop, classifier.classes[best], float(probabilities[best])))
+        answers = classifier.answer([classifier.prepare(crop) for _, crop in batch])
+        judged += [JudgedFace(face, crop, answer) for (face, crop), answer in zip(batch, answers, strict=True)]
     return judged
 
 

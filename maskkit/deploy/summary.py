@@ -19,12 +19,13 @@ CONFIDENCE_LEVELS = ("below 70 %", "70-90 %", "90-99 %", "99 % and more")
 class Summary:
     """Counts of rows, and the rows that a page shows.
 
-    unit: what a row with a label is, "photo" or "face". counts: of these by label. confidence: {label: counts by
-    level}. skipped: number of files that are no photo, `skipped_rows`: the first NAMED of them. without_face: pictures.
+    unit: what a row with a probability is, "photo" or "face". counts: of these by label. confidence: {label: counts by
+    level}. unsure: of these, those without a label. skipped: number of files that are no photo, `skipped_rows`: the
+    first NAMED of them. without_face: pictures.
     """
 
     def __init__(self, classes: Iterable[str], unit: str = "photo") -> None:
-        self.unit, self.without_face = unit, 0
+        self.unit, self.without_face, self.unsure = unit, 0, 0
         self.counts: collections.Counter[str] = collections.Counter(dict.fromkeys(classes, 0))
         self.confidence: dict[str, collections.Counter[str]] = {name: collections.Counter() for name in self.counts}
         self.skipped = 0
@@ -39,19 +40,22 @@ class Summary:
         if row["note"] == NO_FACE:
             self.without_face += 1
             return
-        if label is None or probability is None:
+        if probability is None:
             self.skipped += 1
             self.skipped_rows += [row] if len(self.skipped_rows) < NAMED else []
             return
-        self.counts[label] += 1
-        self.confidence[label][confidence_level(probability)] += 1
+        if label is None:
+            self.unsure += 1
+        else:
+            self.counts[label] += 1
+            self.confidence[label][confidence_level(probability)] += 1
         entry = (-probability, -self.n, row, picture)  # among equals the earlier one stays
         (heapq.heappush if len(self._heap) < SHOWN else heapq.heappushpop)(self._heap, entry)
 
     @property
     def n(self) -> int:
-        """Photos."""
-        return self.counts.total()
+        """Photos, or faces, that the model has seen."""
+        return self.counts.total() + self.unsure
 
     @property
     def pictured(self) -> list[tuple[Row, Image.Image | None]]:

@@ -15,6 +15,7 @@ from maskkit import checkpoint
 from maskkit.cli import main
 from maskkit.core import paths
 from maskkit.deploy import draw_faces, export, partitions, predict_faces, summary
+from maskkit.deploy.classifier import Answer
 from maskkit.sources import face_crops, face_finder
 from maskkit.sources.face_finder import Face
 from tests.deploy.scenes import WALL, paste_faces, street
@@ -249,7 +250,7 @@ def test_classes_differ_without_colour_on_any_ground(shade):
     image = Image.new("RGB", (200, 200), (shade,) * 3)
     face = Face(50, 60, 80, 100, 0.9)
     drawn = [
-        draw_faces.draw(image, [predict_faces.JudgedFace(face, image, label, 0.875)], ("a", "b"))
+        draw_faces.draw(image, [predict_faces.JudgedFace(face, image, Answer(label, 0.875))], ("a", "b"))
         for label in ("a", "b")
     ]
     assert all(np.ptp(np.asarray(picture), axis=2).max() == 0 for picture in drawn)  # black and white alone
@@ -263,7 +264,9 @@ def test_classes_differ_without_colour_on_any_ground(shade):
 def test_a_label_stays_inside_the_picture():
     image = Image.new("RGB", (120, 90), WALL)
     for face in (Face(0, 0, 10, 10, 1), Face(110, 80, 10, 10, 1), Face(0, 0, 120, 90, 1)):
-        drawn = draw_faces.draw(image, [predict_faces.JudgedFace(face, image, "with_mask", 1.0)], ("with_mask",))
+        drawn = draw_faces.draw(
+            image, [predict_faces.JudgedFace(face, image, Answer("with_mask", 1.0))], ("with_mask",)
+        )
         assert drawn.size == image.size
         black = np.asarray(drawn.convert("L")) < 60
         assert black.sum() > 60  # letters
