@@ -17,6 +17,7 @@ results/recipes.json as soon as it is measured, and not measured again while rec
 import argparse
 import concurrent.futures
 import datetime
+import hashlib
 import multiprocessing
 import random
 import statistics
@@ -32,7 +33,7 @@ from torch.utils.data import TensorDataset
 
 from maskkit import data, features, model, pretrained, split, train
 from maskkit.core import disk, environment, markdown, paths
-from maskkit.improve import augment, fine_tuning, weight_average
+from maskkit.improve import augment, class_bias, fine_tuning, weight_average
 from maskkit.sources import decoding, folders, listing
 
 CPU = torch.device("cpu")
@@ -41,14 +42,15 @@ REPORT = {"size_px": 224, "augment": "none", "views": 1, "epochs": 10, "tail_epo
 STRONG = {"size_px": 160, "augment": "strong", "views": 8, "epochs": 16, "tail_epochs": 16, "tail_share": 0.5,
           "keep": "last"}  # fmt: skip
 OCCLUDED = STRONG | {"augment": "occluded", "plain": False}  # plain: whether the photos come before each view
+IN_TURN = OCCLUDED | {"views": 8, "epochs": 48, "tail_epochs": 0, "average_epochs": 16, "plain": True}
 RECIPES = {
     "the report's": REPORT,
     "the report's, last epoch": REPORT | {"keep": "last"},
     "100 epochs": REPORT | {"epochs": 100, "keep": "last"},
     "160 px, 8 strong views, layer4 by half": STRONG,  # best.yaml until 26 November 2026
     "160 px, 6 occluded views, frozen": OCCLUDED | {"views": 6, "epochs": 30, "tail_epochs": 0},  # until 27 November
-    "160 px, 8 occluded views and the photos in turn, mean of the last round": OCCLUDED
-    | {"views": 8, "epochs": 48, "tail_epochs": 0, "average_epochs": 16, "plain": True},
+    "160 px, 8 occluded views and the photos in turn, mean of the last round": IN_TURN,
+    "the same, bias set by 8 views of the validation photos": IN_TURN | {"bias_views": 8},
     "160 px, 8 occluded views, layer4 by half": OCCLUDED,
     "160 px, 8 occluded views, layer4 by a quarter": OCCLUDED | {"tail_share": 0.25},
     "160 px, 16 occluded views, layer4 by half": OCCLUDED | {"views": 16},
@@ -98,12 +100,15 @@ def learn(source, rows, run_dir, recipe, seed):
     views = augment.views(photos, recipe["augment"], recipe["views"], seed)
     if not recipe.get("plain", True):
         views = [view for view in views if view is not photos]
+    bias_views = augment.changed_views(val, recipe["augment"], recipe.get("bias_views", 0), seed)
     network = model.build(source, 2, seed)
     settings = FIXED | {"seed": seed, "keep": recipe["keep"]}
-    X, _ = features.extract_each(network, source.arch, [*views, val], cache=paths.CACHE, device=CPU)
-    *pairs, val_pair = [(x, part.label_tensor()) for x, part in zip(X, [*views, val], strict=True)]
-    hooks = weight_average.hooks(recipe.get("average_epochs", 1), recipe["epochs"])
-    train.fit_head(network, source.arch, pairs, val_pair, epochs=recipe["epochs"], hooks=hooks, **settings)
+    parts = [*views, val, *bias_views]
+    X, _ = features.extract_each(network, source.arch, parts, cache=paths.CACHE, device=CPU)
+    pairs = [(x, part.label_tensor()) for x, part in zip(X, parts, strict=True)]
+    train_pairs, val_pair, bias_pairs = pairs[: len(views)], pairs[len(views)], pairs[len(views) + 1 :]
+    hooks = weight_average.hooks(recipe.get("average_epochs", 1), recipe["epochs"]) + class_bias.hooks(bias_pairs)
+    train.fit_head(network, source.arch, train_pairs, val_pair, epochs=recipe["epochs"], hooks=hooks, **settings)
     if recipe["tail_epochs"]:
         fine_tuning.fit_tail(
             network,
@@ -145,6 +150,7 @@ def measure(name, source, given, other, n_photos, draws):
     def group(path):
         return groups.get(path.relative_to(whole).as_posix(), str(path)) if path.is_relative_to(whole) else str(path)
 
+    tests_sha256 = digest(row["sha256"] for photos in sets.values() for row in photos.rows)
     origin = {key: np.array([group(Path(row["path"])) for row in photos.rows]) for key, photos in sets.items()}
     rows = []
     for seed in draws:
@@ -155,11 +161,16 @@ def measure(name, source, given, other, n_photos, draws):
         seconds = time.perf_counter() - start
         known = [group(whole / row["source"]) for row in drawn]
         found = {key: recalls(tail, seen[key], torch.from_numpy(~np.isin(origin[key], known))) for key in sets}
-        row = {"recipe": name, "settings": recipe, "draw": seed, "seconds": seconds} | {
-            kind: {of: each for (its, of), each in found.items() if its == kind} for kind in ("plain", *KINDS)
-        }
+        photos = {"drawn_sha256": digest(row["sha256"] for row in drawn), "tests_sha256": tests_sha256}
+        row = {"recipe": name, "settings": recipe, "draw": seed, "seconds": seconds} | photos
+        row |= {kind: {of: each for (its, of), each in found.items() if its == kind} for kind in ("plain", *KINDS)}
         rows.append(row)
     return rows
+
+
+def digest(hashes):
+    """One hash for photos, in whatever order: figures can be compared where it is the same."""
+    return hashlib.sha256("".join(sorted(hashes)).encode()).hexdigest()[:16]
 
 
 # --- what they say together ---------------------------------------------------------------------

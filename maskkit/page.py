@@ -13,7 +13,7 @@ from maskkit.html.markup import read_figure
 FIGURES = ("split", "photos", "training_curves", "confusion", "scores", "predictions", "mistakes")
 SETTINGS = (  # what the command that repeats a run names, in this order
     "per_class", "split", "arch", "weights", "size_px", "augment", "views", "epochs", "batch_size", "learning_rate",
-    "average_epochs", "tail_epochs", "tail_learning_rate", "tail_share", "keep", "seed", "language",
+    "average_epochs", "bias_views", "tail_epochs", "tail_learning_rate", "tail_share", "keep", "seed", "language",
 )  # fmt: skip
 
 Metrics = dict[str, Any]  # what metrics.json holds

@@ -21,6 +21,7 @@ class Recipe:
         size_px: side of the network's input, pixels.
         augment, views: as `augment.views`.
         average_epochs: of the head, the last epochs whose weights are averaged, as `WeightAverage`; 1 averages none.
+        bias_views: views of each validation photo that set the head's bias, as `ClassBias`; 0 leaves it as learned.
         tail_epochs: further epochs in which the last stages learn too; 0 leaves them frozen.
         tail_learning_rate, tail_share: as `fine_tuning.fit_tail`.
         keep: the epoch to save, "best" or "last".
@@ -36,6 +37,7 @@ class Recipe:
     augment: str = "none"
     views: int = 1
     average_epochs: int = 1
+    bias_views: int = 0
     tail_epochs: int = 0
     tail_learning_rate: float = 0.0001
     tail_share: float = 1.0

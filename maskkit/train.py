@@ -90,7 +90,10 @@ class Training:
 
 
 class Hook:
-    """What a training does besides learning; `fit` calls these methods, each with the `Training`."""
+    """What a training does besides learning; `fit` calls these methods, each with the `Training`.
+
+    Hooks are called in their order, for `after_validation` in the opposite one: each finds the weights as it left them.
+    """
 
     def start(self, training: Training) -> None:
         """Before the first epoch."""
@@ -163,7 +166,7 @@ def fit(
         with torch.inference_mode():
             validated = validate()
         training.add(history_row(epoch, learned, len(view), validated, len(val)), len(val))
-        call(hooks, "after_validation", training)
+        call(hooks[::-1], "after_validation", training)
         call(hooks, "end_epoch", training)
     call(hooks, "end", training)
     last = {"epoch": epochs} | evaluate.score(training.history[-1]["val_correct"], len(val))

@@ -105,6 +105,7 @@ RULES = {
     "BATCH_SIZE": at_least_one,
     "LEARNING_RATE": number(1000, "above 0 and at most 1000"),
     "AVERAGE_EPOCHS": at_least_one,
+    "BIAS_VIEWS": whole(0),
     "TAIL_EPOCHS": whole(0),
     "TAIL_LEARNING_RATE": number(MAX_TAIL_RATE, f"above 0 and at most {MAX_TAIL_RATE}"),
     "TAIL_SHARE": number(1, "above 0 and at most 1"),
@@ -151,6 +152,8 @@ def check(settings: Mapping[str, object]) -> None:
         need(name, value)
     if "AUGMENT" in settings and "VIEWS" in settings:
         need_views(settings["AUGMENT"], settings["VIEWS"])
+    if settings.get("AUGMENT") == "none" and settings.get("BIAS_VIEWS", 0) != 0:
+        raise ValueError(f"AUGMENT='none' makes no views, so BIAS_VIEWS must be 0, got {settings['BIAS_VIEWS']}")
     if settings.get("WEIGHTS") == "packaged" and settings.get("ARCH", "auto") != "auto":
         need_packaged(settings["ARCH"])
 

@@ -1,7 +1,7 @@
 """When a model should not answer: the classes that a photo may be, by split conformal prediction for each class.
 
     validation photos, which the model did not learn from
-      -> each as it is and in VIEWS occluded views (`augment.views`)
+      -> each as it is and in VIEWS occluded views (`augment.changed_views`)
       -> the lowest probability that the model gives the photo's class among these: one number for each photo
       -> `Calibration`, kept as runs/<RUN>/not_sure.json and in an exported file
       -> for a share of errors, a limit for each class: `Calibration.limits`
@@ -130,9 +130,8 @@ def measure(
     classes = description["classes"]
     _, rows = data.read_split(run_dir)
     photos = data.MaskDataset(rows, run_dir, classes, description["transform"])
-    views = [view for view in augment.views(photos, "occluded", VIEWS, SEED) if view is not photos]
     own, lowest = np.array(photos.labels), np.ones(len(photos))
-    for view in (photos, *views):
+    for view in (photos, *augment.changed_views(photos, "occluded", VIEWS, SEED)):
         probabilities = features.outputs(network, view, device).softmax(1).numpy()
         same = np.array(view.labels) == own
         lowest[same] = np.minimum(lowest[same], probabilities[same, own[same]])

@@ -235,10 +235,17 @@ def views(photos: data.Photos, augmentation: str, n: int, seed: int) -> list[dat
     parameters.check({"AUGMENT": augmentation, "VIEWS": n})
     if augmentation == "none":
         return [photos]
+    changed = changed_views(photos, augmentation, n, seed)
+    if isinstance(changed[0], OccludedPhotos):
+        return [part for view in changed for part in (photos, view)]
+    return changed
+
+
+def changed_views(photos: data.Photos, augmentation: str, n: int, seed: int) -> list[data.Photos]:
+    """`n` views of a dataset that all change the photos: those of `views` without the photos as they are."""
     if augmentation == "occluded":
         if set(photos.classes) == set(REPORT_CLASSES):
-            occluded = [OccludedPhotos(photos, photos.transform, seed, index) for index in range(n)]
-            return [part for view in occluded for part in (photos, view)]
+            return [OccludedPhotos(photos, photos.transform, seed, index) for index in range(n)]
         augmentation = "strong"
     return [through(photos, View(photos.transform, augmentation, seed, index)) for index in range(n)]
 

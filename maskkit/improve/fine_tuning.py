@@ -1,6 +1,7 @@
 """Fine-tuning: a network's last stages learn too, after its head, with small steps."""
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from torch.utils.data import TensorDataset
 
 from maskkit import data, features, model, train
 from maskkit.core import parameters
+from maskkit.improve import class_bias
 from maskkit.improve.training_checkpoint import TrainingCheckpoint
 
 
@@ -50,6 +52,7 @@ def fit_tail(
     train_views: list[data.Photos],
     val: data.Photos,
     *,
+    bias_views: Sequence[data.Photos] = (),
     tail_learning_rate: float,
     tail_share: float = 1.0,
     keep: str,
@@ -66,6 +69,7 @@ def fit_tail(
         network: of `model.build`, its head trained; `model.unfreeze`d here, holds the kept epoch afterwards.
         arch: its architecture.
         train_views: datasets of (image, label), such as `augment.views`; val: one such dataset.
+        bias_views: of the validation photos, for `ClassBias`.
         tail_learning_rate: Adam's step size of the last stages; learning_rate: that of the head.
         tail_share: `share` of `WeightInterpolation`, of head and last stages: 1 keeps them as tuned.
         keep: the epoch to keep, "best" or "last".
@@ -81,12 +85,14 @@ def fit_tail(
     """
     parameters.check({"TAIL_LEARNING_RATE": tail_learning_rate, "TAIL_SHARE": tail_share})
     trunk, tail = model.cut(model.unfreeze(network, arch), arch)
-    datasets = [
-        TensorDataset(features.outputs(trunk, photos, device), photos.label_tensor()) for photos in (*train_views, val)
+    pairs = [
+        (features.outputs(trunk, photos, device), photos.label_tensor()) for photos in (*train_views, val, *bias_views)
     ]
+    datasets = [TensorDataset(*pair) for pair in pairs[: len(train_views) + 1]]
     hooks: list[train.Hook] = [WeightInterpolation(tail, tail_share)] if tail_share < 1 else []
+    hooks += class_bias.hooks(pairs[len(train_views) + 1 :])
     if checkpoint:
-        numbers = [*settings.values(), learning_rate, tail_learning_rate, tail_share]
+        numbers = [*settings.values(), learning_rate, tail_learning_rate, tail_share, len(bias_views)]
         hooks.append(TrainingCheckpoint(checkpoint, numbers, datasets))
     rates = tail_rates(tail, learning_rate, tail_learning_rate)
     result = train.fit(tail, datasets[:-1], datasets[-1], learning_rate=rates, device=device, hooks=hooks, **settings)

@@ -10,7 +10,7 @@ import yaml
 
 from maskkit import checkpoint, data, features, model, pretrained, runs, train
 from maskkit.core import paths
-from maskkit.improve import augment, fine_tuning, weight_average
+from maskkit.improve import augment, class_bias, fine_tuning, weight_average
 from maskkit.improve.recipes import Trained
 from maskkit.improve.test_sets import TestSet
 from maskkit.recipe import Recipe, save_training
@@ -34,8 +34,8 @@ def train_recipe(
     """Train a network by a recipe on the photos of a run, and save it there as 02_train does.
 
     First the head learns on cached features, from `recipe.views` augmented views of each training photo, which the
-    epochs take in turn; it may be the mean of the last epochs' weights. Then, with `recipe.tail_epochs`, the last
-    stages learn too.
+    epochs take in turn; it may be the mean of the last epochs' weights, and its bias may be set by views of the
+    validation photos. Then, with `recipe.tail_epochs`, the last stages learn too.
 
     Args:
         run_dir: holds split.csv and data-mask/; gets model.safetensors, model.json, history.csv and metrics.json.
@@ -54,12 +54,13 @@ def train_recipe(
     network = model.build(source, n_classes=len(classes), seed=seed)
     photos, val = (data.MaskDataset(rows, run_dir, classes, transform) for rows in (train_rows, val_rows))
     views = augment.views(photos, recipe.augment, recipe.views, seed)
+    bias_views = augment.changed_views(val, recipe.augment, recipe.bias_views, seed)
+    parts = [*views, val, *bias_views]
     with runs.Stopwatch() as feature_watch:
-        X, n_computed = features.extract_each(
-            network, source.arch, [*views, val], cache=paths.CACHE, device=torch_device
-        )
+        X, n_computed = features.extract_each(network, source.arch, parts, cache=paths.CACHE, device=torch_device)
     settings = {"batch_size": recipe.batch_size, "learning_rate": recipe.learning_rate, "seed": seed}
-    *train_pairs, val_pair = [(x, part.label_tensor()) for x, part in zip(X, [*views, val], strict=True)]
+    pairs = [(x, part.label_tensor()) for x, part in zip(X, parts, strict=True)]
+    train_pairs, val_pair, bias_pairs = pairs[: len(views)], pairs[len(views)], pairs[len(views) + 1 :]
     with runs.Stopwatch() as train_watch:
         result = train.fit_head(
             network,
@@ -68,7 +69,7 @@ def train_recipe(
             val_pair,
             keep=recipe.keep,
             epochs=recipe.epochs,
-            hooks=weight_average.hooks(recipe.average_epochs, recipe.epochs),
+            hooks=weight_average.hooks(recipe.average_epochs, recipe.epochs) + class_bias.hooks(bias_pairs),
             **settings,
         )
     with runs.Stopwatch() as tail_watch:
@@ -78,6 +79,7 @@ def train_recipe(
                 source.arch,
                 views,
                 val,
+                bias_views=bias_views,
                 epochs=recipe.tail_epochs,
                 tail_learning_rate=recipe.tail_learning_rate,
                 tail_share=recipe.tail_share,

@@ -11,7 +11,8 @@ from maskkit.core import audit_file, disk, intervals, paths
 COLUMNS = ("run", "finished", "photos", "network", "score", "checks")
 SETTINGS = (
     "photos", "n_train", "n_val", "split", "network", "weights", "size_px", "augment", "views", "epochs", "batch_size",
-    "learning_rate", "average_epochs", "tail_epochs", "tail_learning_rate", "tail_share", "keep", "seed", "device",
+    "learning_rate", "average_epochs", "bias_views", "tail_epochs", "tail_learning_rate", "tail_share", "keep", "seed",
+    "device",
 )  # fmt: skip
 
 

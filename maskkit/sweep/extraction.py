@@ -32,10 +32,10 @@ def join_photos(
     joined: dict[tuple[Backbone, Any, str, str], tuple[Photos, dict[str, dict[str, str]]]] = {}
     for draw, settings in dict.fromkeys(needed):
         try:
-            views, val = settings.datasets(draw)
+            views, val, bias_views = settings.datasets(draw)
         except ValueError:  # such as an unknown AUGMENT: `fit_recipe` says so
             continue
-        for photos in (*views, val):
+        for photos in (*views, val, *bias_views):
             key = settings.backbone, photos.transform, settings.device, settings.cache
             joined.setdefault(key, (photos, {}))[1].update((row["sha256"], row) for row in photos.rows)
     return joined

@@ -26,11 +26,12 @@ def fit_recipe(recipe: Recipe, draw: Draw, settings: FeatureSettings) -> dict[st
     import torch
 
     from maskkit import data, model, train
-    from maskkit.improve import weight_average
+    from maskkit.improve import class_bias, weight_average
 
-    views, val = load_features(draw, settings)
+    views, val, bias_views = load_features(draw, settings)
     head = model.new_head(val[0].shape[1], len(data.classes(draw.rows)), recipe["SEED"])
-    epochs, hooks = recipe["EPOCHS"], weight_average.hooks(recipe["AVERAGE_EPOCHS"], recipe["EPOCHS"])
+    epochs = recipe["EPOCHS"]
+    hooks = weight_average.hooks(recipe["AVERAGE_EPOCHS"], epochs) + class_bias.hooks(bias_views)
     fit = train.fit_features(head, views, val, epochs=epochs, hooks=hooks, **fit_settings(recipe))
     with torch.inference_mode():
         right = (head(val[0]).argmax(1) == val[1]).numpy()
@@ -52,17 +53,15 @@ def fit_settings(recipe: Recipe) -> dict[str, Any]:
 
 
 @functools.lru_cache(maxsize=4)
-def load_features(draw: Draw, settings: FeatureSettings) -> "tuple[list[Labelled], Labelled]":
-    """(each view of the training photos, the validation photos); computed if the cache lacks them."""
+def load_features(draw: Draw, settings: FeatureSettings) -> "tuple[list[Labelled], Labelled, list[Labelled]]":
+    """The features of `FeatureSettings.datasets`; computed if the cache lacks them."""
     from maskkit import features, model
 
-    views, val = settings.datasets(draw)
-    backbone, device = settings.backbone, model.device(settings.device)
-    X, _ = features.extract_each(
-        backbone.network(), backbone.arch, [*views, val], cache=Path(settings.cache), device=device
-    )
-    *pairs, val_pair = [(x, part.label_tensor()) for x, part in zip(X, [*views, val], strict=True)]
-    return pairs, val_pair
+    views, val, bias_views = settings.datasets(draw)
+    backbone, device, parts = settings.backbone, model.device(settings.device), [*views, val, *bias_views]
+    X, _ = features.extract_each(backbone.network(), backbone.arch, parts, cache=Path(settings.cache), device=device)
+    pairs = [(x, part.label_tensor()) for x, part in zip(X, parts, strict=True)]
+    return pairs[: len(views)], pairs[len(views)], pairs[len(views) + 1 :]
 
 
 def fit_last_stages(recipe: Recipe, draw: Draw, settings: FeatureSettings, head_fit: "Fit") -> "tuple[Fit, np.ndarray]":
@@ -78,12 +77,13 @@ def fit_last_stages(recipe: Recipe, draw: Draw, settings: FeatureSettings, head_
         source, len(data.classes(draw.rows)), recipe["SEED"]
     )  # not the shared one: its weights change
     model.head(network, backbone.arch).load_state_dict(head_fit.state(recipe["KEEP"]))
-    views, val = settings.datasets(draw)
+    views, val, bias_views = settings.datasets(draw)
     tail_fit = fine_tuning.fit_tail(
         network,
         backbone.arch,
         views,
         val,
+        bias_views=bias_views,
         tail_learning_rate=recipe["TAIL_LEARNING_RATE"],
         tail_share=recipe["TAIL_SHARE"],
         keep="last",

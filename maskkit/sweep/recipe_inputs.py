@@ -64,6 +64,7 @@ class FeatureSettings:
     size_px: int
     augment: str
     views: int
+    bias_views: int
     seed: int  # of the views; 0 without augmentation
     device: str
     cache: str
@@ -73,10 +74,19 @@ class FeatureSettings:
         """Those of a recipe, with the network that its ARCH and WEIGHTS came to."""
         backbone = Backbone(arch, weights, recipe["SEED"] if weights == "none" else 0)
         seed = recipe["SEED"] if recipe["AUGMENT"] != "none" else 0
-        return cls(backbone, recipe["SIZE_PX"], recipe["AUGMENT"], recipe["VIEWS"], seed, recipe["DEVICE"], str(cache))
+        return cls(
+            backbone,
+            recipe["SIZE_PX"],
+            recipe["AUGMENT"],
+            recipe["VIEWS"],
+            recipe["BIAS_VIEWS"],
+            seed,
+            recipe["DEVICE"],
+            str(cache),
+        )
 
-    def datasets(self, draw: Draw) -> "tuple[list[Photos], Photos]":
-        """(views of the training photos, validation photos)."""
+    def datasets(self, draw: Draw) -> "tuple[list[Photos], Photos, list[Photos]]":
+        """(views of the training photos, validation photos, their views of parameter BIAS_VIEWS)."""
         from maskkit import data, model
         from maskkit.improve import augment
 
@@ -85,7 +95,8 @@ class FeatureSettings:
             data.Photos([row for row in draw.rows if row["part"] == part], classes, model.Transform(self.size_px))
             for part in data.PARTS
         )
-        return augment.views(train, self.augment, self.views, self.seed), val
+        bias_views = augment.changed_views(val, self.augment, self.bias_views, self.seed)
+        return augment.views(train, self.augment, self.views, self.seed), val, bias_views
 
 
 def draw_photos(source: "Source", settings: dict[str, Any]) -> tuple[list[dict[str, str]], list[dict[str, str]]]:

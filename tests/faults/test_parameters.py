@@ -108,6 +108,8 @@ OUT_OF_RANGE = [
     ("VIEWS=0 AUGMENT=report", "VIEWS must be at least 1, got 0"),
     ("VIEWS=2", "AUGMENT='none' has one view of each photo, so VIEWS must be 1, got 2"),
     ("AVERAGE_EPOCHS=0", "AVERAGE_EPOCHS must be at least 1, got 0"),
+    ("BIAS_VIEWS=-1", "BIAS_VIEWS must be at least 0, got -1"),
+    ("BIAS_VIEWS=4", "AUGMENT='none' makes no views, so BIAS_VIEWS must be 0, got 4"),
     ("TAIL_EPOCHS=-1", "TAIL_EPOCHS must be at least 0, got -1"),
     ("TAIL_LEARNING_RATE=0.01", "TAIL_LEARNING_RATE must be above 0 and at most 0.0001, got 0.01"),
     ("TAIL_SHARE=0", "TAIL_SHARE must be above 0 and at most 1, got 0"),

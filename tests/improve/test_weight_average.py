@@ -12,7 +12,7 @@ def fit(epochs, n, n_val=10):
     head, seen = model.new_head(5, 2, seed=0), []
 
     class Watch(train.Hook):
-        def after_validation(self, training):
+        def end_epoch(self, training):
             seen.append(head.weight.detach().clone())
 
     hooks = [*weight_average.hooks(n, epochs), Watch()]
