@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -131,6 +132,13 @@ class Photos:
     def pick(self, n: int, seed: int) -> list[int]:
         """Indices of up to `n` photos drawn by seed, sorted."""
         return sorted(random.Random(f"pick {seed}").sample(range(len(self)), min(n, len(self))))
+
+    def subset(self, indices: Iterable[int]) -> Photos:
+        """Some of the photos, through the same transform."""
+        other, picked = copy.copy(self), list(indices)
+        other.rows = [self.rows[index] for index in picked]
+        other.labels = [self.labels[index] for index in picked]
+        return other
 
     def image(self, index: int) -> Image.Image:
         """The photo as RGB, untransformed."""

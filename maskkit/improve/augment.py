@@ -10,6 +10,7 @@ import dataclasses
 import hashlib
 import math
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -216,6 +217,14 @@ class OccludedPhotos(data.Photos):
     def path(self, index: int) -> Path:
         """The photo's file."""
         return self.photos.path(index)
+
+    def subset(self, indices: Iterable[int]) -> data.Photos:
+        """Some of the photos, each with what is drawn on it here."""
+        picked = list(indices)
+        other = super().subset(picked)
+        assert isinstance(other, OccludedPhotos)
+        other.photos, other.drawn = self.photos.subset(picked), [self.drawn[index] for index in picked]
+        return other
 
 
 def views(photos: data.Photos, augmentation: str, n: int, seed: int) -> list[data.Photos]:

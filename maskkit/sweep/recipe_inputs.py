@@ -10,8 +10,7 @@ from maskkit.sweep.recipes import Recipe
 if TYPE_CHECKING:
     from torch import nn
 
-    from maskkit.data import Photos
-    from maskkit.model import Transform
+    from maskkit.data import ImageTransform, Photos
     from maskkit.sources.folders import Source
 
 
@@ -35,7 +34,7 @@ class Backbone:
         """The network, built once by each process."""
         return build_network(self)
 
-    def folder(self, cache: str | Path, transform: "Transform") -> Path:
+    def folder(self, cache: str | Path, transform: "ImageTransform") -> Path:
         """Where the cache keeps its features."""
         from maskkit import features
 
