@@ -1,14 +1,15 @@
 """`maskkit predict --not-sure` on photos of another source: how many have no answer, and how many errors are left.
 
-    python benchmarks/not_sure.py DATA WEIGHTS --other FOLDER [--draws 10 11 ...] [--shares 0.1 0.2]
+    python benchmarks/not_sure.py DATA WEIGHTS --other FOLDER [--draws 20 21 ...] [--shares 0.1 0.2] [--views 2 3]
 
 A model of notebooks/best.yaml is trained on each draw of 100 + 100 photos, and calibrated on its validation photos as
-the command does it. VIEWS of `conformal` and the share that the documentation names were chosen on draws 0 to 9; report
-others. Results: results/not_sure.json.
+the command does it, with as many occluded views as `--views` says (without it `conformal.VIEWS`). VIEWS and the
+share that the documentation names were chosen on draws 0 to 19; report others. Results: results/not_sure.json.
 """
 
 import argparse
 import datetime
+import itertools
 import statistics
 import tempfile
 from pathlib import Path
@@ -31,8 +32,10 @@ def main():
     parser.add_argument("data")
     parser.add_argument("weights")
     parser.add_argument("--other", type=Path, required=True, help="a folder of photos of another source")
-    parser.add_argument("--draws", type=int, nargs="+", default=list(range(10, 20)))
+    parser.add_argument("--draws", type=int, nargs="+", default=list(range(20, 30)))
     parser.add_argument("--shares", type=float, nargs="+", default=[0.05, 0.1, 0.15, 0.2, 0.3])
+    parser.add_argument("--views", type=int, nargs="+", default=[conformal.VIEWS])
+    parser.add_argument("--out", type=Path, default=RESULTS)
     given = parser.parse_args()
     source = folders.find(given.data)
     photos = recipes.listed(given.other, None, None)
@@ -44,15 +47,15 @@ def main():
             settings = {"arch": "resnet18", "weights": given.weights, "seed": draw, "device": "cpu"}
             train_recipe.train_recipe(run_dir, train_recipe.read_best(), **settings)
             network, description, device = classifier.load_network(run_dir, "cpu")
-            calibration = conformal.of_run(run_dir, network, description, device)
+            calibrations = {n: calibrate(run_dir, n, network, description, device) for n in given.views}
             model = classifier.of_network(f"draw {draw}", network, description, device)
             probabilities = classify(model, [row["path"] for row in photos.rows])
         labels = np.array([model.classes.index(row["label"]) for row in photos.rows])
         digests = {"drawn_sha256": recipes.digest(row["sha256"] for row in drawn)}
-        rows.append(
-            {"draw": draw, "n": len(labels)} | digests | count(probabilities, labels, calibration, given.shares)
-        )
-        print(rows[-1], flush=True)
+        for n, calibration in calibrations.items():
+            found = count(probabilities, labels, calibration, given.shares)
+            rows.append({"draw": draw, "views": n, "n": len(labels)} | digests | found)
+        print(draw, rows[-1]["errors"], flush=True)
     about = {
         "other": given.other.name,
         "other_sha256": recipes.digest(row["sha256"] for row in photos.rows),
@@ -62,8 +65,17 @@ def main():
         "versions": environment.versions(),
         "date": str(datetime.date.today()),
     }
-    disk.write_json(RESULTS, about | {"rows": rows})
+    disk.write_json(given.out, about | {"rows": rows})
     print(table(rows, given.shares))
+
+
+def calibrate(run_dir, n_views, *model):
+    """The calibration of a run's model by another number of views."""
+    own, conformal.VIEWS = conformal.VIEWS, n_views
+    try:
+        return conformal.of_run(run_dir, *model)
+    finally:
+        conformal.VIEWS = own
 
 
 def classify(model, paths):
@@ -86,16 +98,18 @@ def count(probabilities, labels, calibration, shares):
 
 
 def table(rows, shares):
-    """A line for each share: means over draws, with 95 % intervals, and the range over draws."""
+    """A line for each number of views and share: means over draws, with 95 % intervals, and the range over draws."""
     lines = []
-    for share in map("{:g}".format, shares):
-        unanswered = [100 * row["shares"][share]["unanswered"] / row["n"] for row in rows]
-        ruled_out = [100 * row["shares"][share]["ruled_out"] / row["n"] for row in rows]
-        left = [row["shares"][share]["errors_left"] for row in rows]
-        errors = [row["errors"] for row in rows]
+    for n, share in itertools.product(dict.fromkeys(row["views"] for row in rows), map("{:g}".format, shares)):
+        found = [(row, row["shares"][share]) for row in rows if row["views"] == n]
+        unanswered = [100 * counts["unanswered"] / row["n"] for row, counts in found]
+        ruled_out = [100 * counts["ruled_out"] / row["n"] for row, counts in found]
+        left = [counts["errors_left"] for _, counts in found]
+        errors = [row["errors"] for row, _ in found]
         parts = [100 * part / whole for part, whole in zip(left, errors, strict=True)]
         lines.append(
             [
+                n,
                 share,
                 "{:.1f} ± {:.1f}".format(*recipes.interval(unanswered)),
                 f"{min(unanswered):.1f}-{max(unanswered):.1f}",
@@ -104,7 +118,7 @@ def table(rows, shares):
                 f"{statistics.mean(ruled_out):.1f}",
             ]
         )
-    head = ("share", "not answered, %", "by draw", "errors left", "by draw, %", "right class ruled out, %")
+    head = ("views", "share", "not answered, %", "by draw", "errors left", "by draw, %", "right class ruled out, %")
     return markdown.table(head, lines)
 
 

@@ -103,10 +103,9 @@ def learn(source, rows, run_dir, recipe, seed):
     bias_views = augment.changed_views(val, recipe["augment"], recipe.get("bias_views", 0), seed)
     network = model.build(source, 2, seed)
     settings = FIXED | {"seed": seed, "keep": recipe["keep"]}
-    parts = [*views, val, *bias_views]
-    X, _ = features.extract_each(network, source.arch, parts, cache=paths.CACHE, device=CPU)
-    pairs = [(x, part.label_tensor()) for x, part in zip(X, parts, strict=True)]
-    train_pairs, val_pair, bias_pairs = pairs[: len(views)], pairs[len(views)], pairs[len(views) + 1 :]
+    (train_pairs, (val_pair,), bias_pairs), _ = features.extract_pairs(
+        network, source.arch, views, [val], bias_views, cache=paths.CACHE, device=CPU
+    )
     hooks = weight_average.hooks(recipe.get("average_epochs", 1), recipe["epochs"]) + class_bias.hooks(bias_pairs)
     train.fit_head(network, source.arch, train_pairs, val_pair, epochs=recipe["epochs"], hooks=hooks, **settings)
     if recipe["tail_epochs"]:

@@ -74,6 +74,20 @@ def extract_each(
     return [X for X, _ in extracted], sum(n_computed for _, n_computed in extracted)
 
 
+def extract_pairs(
+    network: nn.Module, arch: str, *groups: list[data.Photos], cache: Path, device: torch.device
+) -> tuple[list[list[tuple[torch.Tensor, torch.Tensor]]], int]:
+    """`extract` for groups of datasets: ([(features, labels int64 (n_photos,)) of each dataset] of each group, number
+    of photos computed now).
+    """
+    found, n_computed = [], 0
+    for group in groups:
+        X, n = extract_each(network, arch, group, cache=cache, device=device)
+        found.append([(x, photos.label_tensor()) for x, photos in zip(X, group, strict=True)])
+        n_computed += n
+    return found, n_computed
+
+
 def outputs(module: nn.Module, dataset: data.Photos, device: torch.device) -> torch.Tensor:
     """A frozen module's outputs for every photo of a dataset, in memory: float32 (n_photos, ...) on the CPU.
 

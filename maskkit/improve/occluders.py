@@ -15,8 +15,9 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-VERSION = 2  # to be raised whenever something is drawn otherwise: cached features depend on it. Of 1 sweeps on a cluster
-# stored features without what was drawn.
+# To be raised whenever something is drawn otherwise: cached features depend on it. With 1, sweeps on a cluster stored
+# features without what was drawn.
+VERSION = 2
 SIDE_PX = 224  # shapes are drawn on a photo of this side
 MOUTH = (0.5, 0.72)  # where a face crop usually has its mouth, as shares of its sides
 FABRICS = ((150, 195, 220), (120, 170, 205), (235, 235, 235), (245, 245, 240), (35, 35, 40))  # usual masks, RGB

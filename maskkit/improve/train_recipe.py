@@ -55,12 +55,11 @@ def train_recipe(
     photos, val = (data.MaskDataset(rows, run_dir, classes, transform) for rows in (train_rows, val_rows))
     views = augment.views(photos, recipe.augment, recipe.views, seed)
     bias_views = augment.changed_views(val, recipe.augment, recipe.bias_views, seed)
-    parts = [*views, val, *bias_views]
     with runs.Stopwatch() as feature_watch:
-        X, n_computed = features.extract_each(network, source.arch, parts, cache=paths.CACHE, device=torch_device)
+        (train_pairs, (val_pair,), bias_pairs), n_computed = features.extract_pairs(
+            network, source.arch, views, [val], bias_views, cache=paths.CACHE, device=torch_device
+        )
     settings = {"batch_size": recipe.batch_size, "learning_rate": recipe.learning_rate, "seed": seed}
-    pairs = [(x, part.label_tensor()) for x, part in zip(X, parts, strict=True)]
-    train_pairs, val_pair, bias_pairs = pairs[: len(views)], pairs[len(views)], pairs[len(views) + 1 :]
     with runs.Stopwatch() as train_watch:
         result = train.fit_head(
             network,

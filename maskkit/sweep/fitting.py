@@ -58,10 +58,11 @@ def load_features(draw: Draw, settings: FeatureSettings) -> "tuple[list[Labelled
     from maskkit import features, model
 
     views, val, bias_views = settings.datasets(draw)
-    backbone, device, parts = settings.backbone, model.device(settings.device), [*views, val, *bias_views]
-    X, _ = features.extract_each(backbone.network(), backbone.arch, parts, cache=Path(settings.cache), device=device)
-    pairs = [(x, part.label_tensor()) for x, part in zip(X, parts, strict=True)]
-    return pairs[: len(views)], pairs[len(views)], pairs[len(views) + 1 :]
+    backbone, cache, device = settings.backbone, Path(settings.cache), model.device(settings.device)
+    (train_pairs, (val_pair,), bias_pairs), _ = features.extract_pairs(
+        backbone.network(), backbone.arch, views, [val], bias_views, cache=cache, device=device
+    )
+    return train_pairs, val_pair, bias_pairs
 
 
 def fit_last_stages(recipe: Recipe, draw: Draw, settings: FeatureSettings, head_fit: "Fit") -> "tuple[Fit, np.ndarray]":
