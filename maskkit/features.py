@@ -96,7 +96,7 @@ def outputs(module: nn.Module, dataset: data.Photos, device: torch.device) -> to
     another training (losses 2e-4 apart after three epochs).
     """
     parts = []
-    with bar(total=len(dataset), desc="trunk", unit=" photos") as progress:
+    with bar(total=len(dataset), desc="network", unit=" photos") as progress:
         for batch in passes(module, dataset, range(len(dataset)), device):
             parts.append(torch.from_numpy(batch))
             progress.update(len(batch))
