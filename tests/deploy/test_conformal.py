@@ -196,12 +196,13 @@ def test_an_exported_file_holds_it(command, many, run_dir, trained, tmp_path, ca
 
 def test_partitions_count_them_and_record_the_rule(command, many, run_dir, tmp_path):
     out = tmp_path / "out"
-    code, _, _ = command(many, "--model", run_dir, "--not-sure", 0.3, "--out", out)
+    code, _, told = command(many, "--model", run_dir, "--not-sure", 0.3, "--out", out)
     _, rows, _ = command(many, "--model", run_dir, "--not-sure", 0.3)
     manifest = json.loads((out / partitions.MANIFEST).read_text())
     (entry,) = manifest["partitions"]
     unsure = sum(row["label"] == "" for row in rows)
-    assert code == 0 and (entry["not_sure"], entry["photos"], entry["skipped"]) == (unsure, 30, 0)
+    assert code == 0 and f"30 photos, {unsure} not sure, 0 files skipped, 1 partitions in " in told
+    assert (entry["not_sure"], entry["photos"], entry["skipped"]) == (unsure, 30, 0)
     assert manifest["not_sure"] == 0.3 and manifest["not_sure_rule"] == conformal.describe_rule()
     code, _, told = command(many, "--model", run_dir, "--not-sure", 0.4, "--out", out)
     assert code == 2 and "(not_sure differ)" in told
