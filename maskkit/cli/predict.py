@@ -219,8 +219,9 @@ def write_partitions(arguments: argparse.Namespace) -> None:
         )
     tables = manifest["partitions"]
     photos, skipped = (sum(table[name] for table in tables) for name in ("photos", "skipped"))
-    unsure = f", {sum(table['not_sure'] for table in tables):,} not sure" if arguments.not_sure is not None else ""
-    print_message(
-        f"{photos:,} photos{unsure}, {skipped:,} files skipped, {len(tables):,} partitions in {arguments.out}"
-    )
+    counts = [f"{photos:,} photos"]
+    if arguments.not_sure is not None:
+        counts.append(f"{sum(table['not_sure'] for table in tables):,}{' faces' * arguments.faces} not sure")
+    counts += [f"{skipped:,} files skipped", f"{len(tables):,} partitions in {arguments.out}"]
+    print_message(", ".join(counts))
     print_message(f"next: read {arguments.out}/{partitions.MANIFEST}, which lists the tables")
