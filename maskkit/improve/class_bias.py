@@ -12,7 +12,7 @@ PASS = 64  # inputs that pass the network at a time
 class ClassBias(train.Hook):
     """Validates and keeps the network with its head's bias shifted; learning itself is the same.
 
-    A head trained on few photos errs to one side on photos of another source: of bare faces 93 % were right, of masked
+    A head trained on few photos errs to one side on photos of another source: of bare faces 92 % were right, of masked
     ones 98 % (benchmarks/README.md). The photos it is validated on are too easy to show that, augmented views of them
     do. The shift minimises the cross-entropy on these views, each class weighed equally. It has one number per class,
     too few to learn the photos by heart. Logits shifted by class are also what Menon et al. (ICLR 2021, arXiv
