@@ -9,7 +9,6 @@ import socket
 import struct
 import subprocess
 import sys
-import types
 import zlib
 
 import numpy as np
@@ -24,6 +23,7 @@ from maskkit.audit import survey
 from maskkit.audit.checks import files
 from maskkit.core import disk
 from maskkit.deploy import photo_files, predict
+from maskkit.deploy.classifier import Classifier
 from maskkit.sources import decoding, folders
 from maskkit.sources.decoding_error import DecodingError
 
@@ -70,10 +70,9 @@ def audit(folder, tmp_path):
 
 
 def classify(folder, tmp_path):
-    shape = types.SimpleNamespace(classes=("a", "b"), prepare=np.asarray, batch=4)
-    shape.classify = lambda images: np.full((len(images), 2), 0.5, np.float32)
+    unsure = Classifier(("a", "b"), np.asarray, lambda images: np.full((len(images), 2), 0.5, np.float32), 4, {})
     files, _ = photo_files.find_files([str(folder)], None)
-    rows = list(predict.predict(files, shape))
+    rows = list(predict.predict(files, unsure))
     assert [row["file"] for row in rows] == files
     return {os.path.relpath(row["file"], folder): row["note"] for row in rows}
 
