@@ -4,7 +4,7 @@ from PIL import Image
 
 from maskkit.sources.face_finder import Face
 
-MARGIN = -0.05  # added to the longer side of the box; measured (docs/faces.md): with more, bare faces are called masked
+MARGIN = 0.05  # added to the longer side of the box; measured (docs/faces.md): with more, bare faces are called masked
 
 
 def crop(picture: Image.Image, face: Face, margin: float = MARGIN) -> Image.Image:
