@@ -39,10 +39,10 @@ def test_no_other_shift_has_a_lower_loss_on_the_views(n_classes):
     assert shift[0] < -0.5 and found == pytest.approx(best.fun, abs=1e-3) and shift.mean() == pytest.approx(0, abs=1e-5)
 
 
-def test_a_class_without_views_and_perfect_answers_have_a_finite_shift():
-    logits, labels = torch.eye(3)[torch.arange(30) % 2] * 50, torch.arange(30) % 2
-    shift = class_bias.find_shift(logits, labels)
-    assert torch.isfinite(shift).all() and shift[:2].abs().max() < 10
+def test_a_class_without_views_and_perfect_answers_have_a_small_shift():
+    labels = torch.arange(30) % 2
+    assert class_bias.find_shift(torch.zeros(30, 3), labels).abs().max() < 8  # without RIDGE over 10
+    assert class_bias.find_shift(torch.eye(3)[labels] * 50, labels)[:2].abs().max() < 10
 
 
 def test_only_the_bias_changes_and_learning_stays_the_same():
