@@ -315,12 +315,12 @@ def uploaded(picture):
 
 def test_each_face_of_an_uploaded_scene_is_answered_by_its_crop(explorer, monkeypatch):
     scene = Image.new("RGB", (600, 300))
-    pasted = [explorer.image(place).resize((57, 57)) for place in (0, 1)]
+    pasted = [explorer.image(place).resize((63, 63)) for place in (0, 1)]
     for place, photo in enumerate(pasted):
-        scene.paste(photo, (100 + 200 * place, 100))
+        scene.paste(photo, (96 + 200 * place, 96))
     seen, explain = [], explorer.explain
     monkeypatch.setattr(explorer, "explain", lambda crop: seen.append(crop) or explain(crop))
-    faces = faces_at((98, 98), (298, 98))  # the crops are squares of 57 px in their middle
+    faces = faces_at((98, 98), (298, 98))  # the crops are squares of 63 px around their middle
     said = widgets.answer_html(explorer, uploaded(scene), lambda picture: faces)
     assert "2 faces found." in said and said.count("data:image/png;base64,") == 2
     assert "face 1 of scene.png: with" in said and "face 2 of scene.png: with" in said
