@@ -49,7 +49,7 @@ def main():
     parser.add_argument("--except", dest="omitted", type=Path, metavar="FILE", help="names in FOLDER to leave out")
     parser.add_argument("--scenes", type=Path, metavar="FOLDER", help="find and judge the faces of N scenes")
     parser.add_argument("--model", metavar="RUN")
-    parser.add_argument("--margins", default="-0.1,-0.05,0,0.15,0.3")
+    parser.add_argument("--margins", default="-0.1,-0.05,0,0.05,0.1")
     parser.add_argument("--n", type=int, default=100)
     given, find = parser.parse_args(), face_finder.load()
     about = {"min_score": face_finder.MIN_SCORE, "onnxruntime": onnxruntime.__version__, "setting": measure.machine()}

@@ -7,7 +7,6 @@ the command does it, with as many occluded views as `--views` says (without it `
 share that the documentation names were chosen on draws 0 to 19; report others. Results: results/not_sure.json.
 """
 
-import argparse
 import datetime
 import itertools
 import statistics
@@ -28,11 +27,7 @@ RESULTS = Path(__file__).parent / "results" / "not_sure.json"
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data")
-    parser.add_argument("weights")
-    parser.add_argument("--other", type=Path, required=True, help="a folder of photos of another source")
-    parser.add_argument("--draws", type=int, nargs="+", default=list(range(20, 30)))
+    parser = recipes.make_parser(__doc__, range(20, 30))
     parser.add_argument("--shares", type=float, nargs="+", default=[0.05, 0.1, 0.15, 0.2, 0.3])
     parser.add_argument("--views", type=int, nargs="+", default=[conformal.VIEWS])
     parser.add_argument("--out", type=Path, default=RESULTS)

@@ -216,12 +216,18 @@ def table(rows, baseline):
     return markdown.table(head, lines)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def make_parser(description, draws):
+    """The arguments of a benchmark over draws."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data")
     parser.add_argument("weights")
     parser.add_argument("--other", type=Path, required=True, help="a folder of photos of another source")
-    parser.add_argument("--draws", type=int, nargs="+", default=list(range(10, 20)))
+    parser.add_argument("--draws", type=int, nargs="+", default=list(draws))
+    return parser
+
+
+def main():
+    parser = make_parser(__doc__, range(10, 20))
     parser.add_argument("--photos", type=int, default=50, help="of each class of Validation and of Test")
     parser.add_argument("--only", nargs="+", default=list(RECIPES), help="names of recipes")
     parser.add_argument("--baseline", default="160 px, 6 occluded views, frozen", help="what gains are over")

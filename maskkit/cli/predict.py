@@ -44,8 +44,8 @@ def add(commands: shared.Commands) -> None:
         "--not-sure",
         type=float,
         metavar="SHARE",
-        help='no label, but the note "not sure", where two classes are possible or none; for so large a share of hard '
-        "versions of the validation photos the right class may be ruled out; start with 0.1 (docs/models.md)",
+        help='give no label, but the note "not sure", where two classes are possible, or none. SHARE is how often the '
+        "right class may be ruled out in hard versions of the validation photos; start with 0.1 (docs/models.md)",
     )
     command.add_argument("--device", default="auto", help="auto, cpu or cuda; for --model")
     command.add_argument("--out", metavar="DIR", help="a folder or address: a table per partition, manifest.json")
@@ -96,7 +96,7 @@ def write_table(arguments: argparse.Namespace) -> None:
         answers, columns = judge_photos(listed, classifier, summary), predict.COLUMNS
     with open_table(arguments.csv) as table:
         for row in predict.write_csv(answers, table, columns):
-            if row["probability"] is None and row["note"] != predict_faces.NO_FACE and summary.skipped <= MAX_SKIPPED:
+            if predict_faces.is_skipped(row) and summary.skipped <= MAX_SKIPPED:
                 print_message(f"skipped {row['file']}: {row['note']}")
     if summary.skipped > MAX_SKIPPED:
         print_message(f"... and {summary.skipped - MAX_SKIPPED:,} more skipped files, named in the table")

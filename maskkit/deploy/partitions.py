@@ -237,7 +237,7 @@ def write_partition(
     labels = collections.Counter(dict.fromkeys(model.classes, 0))
     labels.update(row["label"] for row in rows if row["label"] is not None)
     unsure = sum(row["label"] is None and row["probability"] is not None for row in rows)
-    skipped = sum(row["probability"] is None and row["note"] != predict_faces.NO_FACE for row in rows)
+    skipped = sum(map(predict_faces.is_skipped, rows))
     photos = len({(row["file"], row.get("time")) for row in rows}) - skipped if faces else labels.total() + unsure
     entry = {"files": len(names), "photos": photos, "skipped": skipped, "labels": dict(labels)}
     return entry if not_sure is None else entry | {"not_sure": unsure}

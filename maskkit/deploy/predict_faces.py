@@ -3,8 +3,8 @@
 import dataclasses
 import functools
 import math
-from collections.abc import Iterable, Iterator
-from typing import TypedDict
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypedDict
 
 from PIL import Image
 
@@ -87,6 +87,11 @@ class JudgedPicture:
                 height=round(face.height * down),
                 **cells(judged.answer),
             )
+
+
+def is_skipped(row: Mapping[str, Any]) -> bool:
+    """Whether a row, of `predict` too, is of a file that is no picture."""
+    return row["probability"] is None and row["note"] != NO_FACE
 
 
 def empty_row(picture: Picture, note: str) -> FaceRow:

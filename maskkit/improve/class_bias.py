@@ -1,4 +1,4 @@
-"""The head's bias set on hard versions of the validation photos, so that no class pays for the other's certainty."""
+"""The head's bias, set on augmented views of the validation photos, with each class weighed equally."""
 
 import torch
 from torch import nn
@@ -51,8 +51,7 @@ def last_layer(network: nn.Module) -> nn.Linear:
 def find_shift(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """What to add to logits (n, C) for the lowest cross-entropy, each class weighed equally: float32 (C,)."""
     logits, n_classes = logits.double(), logits.shape[1]
-    counts = torch.bincount(labels, minlength=n_classes)
-    weights = torch.where(counts > 0, 1 / counts.clamp(min=1), 0.0).double()
+    weights = 1 / torch.bincount(labels, minlength=n_classes).clamp(min=1).double()
     shift = torch.zeros(n_classes, dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.LBFGS([shift], max_iter=100, line_search_fn="strong_wolfe")
 

@@ -85,12 +85,13 @@ def fit_tail(
     """
     parameters.check({"TAIL_LEARNING_RATE": tail_learning_rate, "TAIL_SHARE": tail_share})
     trunk, tail = model.cut(model.unfreeze(network, arch), arch)
-    pairs = [
-        (features.outputs(trunk, photos, device), photos.label_tensor()) for photos in (*train_views, val, *bias_views)
-    ]
-    datasets = [TensorDataset(*pair) for pair in pairs[: len(train_views) + 1]]
+
+    def pair(photos: data.Photos) -> train.Pair:
+        return features.outputs(trunk, photos, device), photos.label_tensor()
+
+    datasets = [TensorDataset(*pair(photos)) for photos in (*train_views, val)]
     hooks: list[train.Hook] = [WeightInterpolation(tail, tail_share)] if tail_share < 1 else []
-    hooks += class_bias.hooks(pairs[len(train_views) + 1 :])
+    hooks += class_bias.hooks([pair(photos) for photos in bias_views])
     if checkpoint:
         numbers = [*settings.values(), learning_rate, tail_learning_rate, tail_share, len(bias_views)]
         hooks.append(TrainingCheckpoint(checkpoint, numbers, datasets))
