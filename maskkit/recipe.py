@@ -20,7 +20,8 @@ class Recipe:
         epochs, batch_size, learning_rate: of the head, as `train.fit`.
         size_px: side of the network's input, pixels.
         augment, views: as `augment.views`.
-        average_epochs: of the head, the last epochs whose weights are averaged, as `WeightAverage`; 1 averages none.
+        average_epochs: the last epochs whose weights are averaged, of the head as of the last stages, as
+            `WeightAverage`; 1 averages none.
         bias_views: views of each validation photo that set the head's bias, as `ClassBias`; 0 leaves it as learned.
         tail_epochs: further epochs in which the last stages learn too; 0 leaves them frozen.
         tail_learning_rate, tail_share: as `fine_tuning.fit_tail`.

@@ -61,6 +61,7 @@ class Training:
     history: list[Row] = dataclasses.field(default_factory=list)
     best: Row = dataclasses.field(default_factory=dict)
     best_state: dict[str, torch.Tensor] = dataclasses.field(default_factory=dict)
+    mean_state: dict[str, torch.Tensor] = dataclasses.field(default_factory=dict)  # of a `WeightAverage`
 
     def add(self, row: Row, n_val: int) -> None:
         """Add an epoch that has been validated on `n_val` photos; keep the weights if it is the best so far."""
@@ -79,6 +80,7 @@ class Training:
             "history": self.history,
             "best": self.best,
             "best_state": self.best_state,
+            "mean_state": self.mean_state,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -86,7 +88,8 @@ class Training:
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.order.set_state(state["order"])
-        self.history, self.best, self.best_state = state["history"], state["best"], state["best_state"]
+        self.history, self.best = state["history"], state["best"]
+        self.best_state, self.mean_state = state["best_state"], state["mean_state"]
 
 
 class Hook:

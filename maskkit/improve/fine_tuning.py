@@ -11,7 +11,7 @@ from torch.utils.data import TensorDataset
 
 from maskkit import data, features, model, train
 from maskkit.core import parameters
-from maskkit.improve import class_bias
+from maskkit.improve import class_bias, weight_average
 from maskkit.improve.training_checkpoint import TrainingCheckpoint
 
 
@@ -53,6 +53,8 @@ def fit_tail(
     val: data.Photos,
     *,
     bias_views: Sequence[data.Photos] = (),
+    epochs: int,
+    average_epochs: int = 1,
     tail_learning_rate: float,
     tail_share: float = 1.0,
     keep: str,
@@ -70,12 +72,13 @@ def fit_tail(
         arch: its architecture.
         train_views: datasets of (image, label), such as `augment.views`; val: one such dataset.
         bias_views: of the validation photos, for `ClassBias`.
+        epochs: passes over the photos; average_epochs: the last of them whose weights are averaged, as `WeightAverage`.
         tail_learning_rate: Adam's step size of the last stages; learning_rate: that of the head.
         tail_share: `share` of `WeightInterpolation`, of head and last stages: 1 keeps them as tuned.
         keep: the epoch to keep, "best" or "last".
         device: where both parts run.
         checkpoint: the file of a `TrainingCheckpoint`, from which an interrupted training goes on; None for none.
-        settings: epochs, batch_size and seed, as `train.fit`.
+        settings: batch_size and seed, as `train.fit`.
 
     Returns:
         the `Fit`.
@@ -90,13 +93,17 @@ def fit_tail(
         return features.outputs(trunk, photos, device), photos.label_tensor()
 
     datasets = [TensorDataset(*pair(photos)) for photos in (*train_views, val)]
-    hooks: list[train.Hook] = [WeightInterpolation(tail, tail_share)] if tail_share < 1 else []
+    hooks = weight_average.hooks(average_epochs, epochs)
+    hooks += [WeightInterpolation(tail, tail_share)] if tail_share < 1 else []
     hooks += class_bias.hooks([pair(photos) for photos in bias_views])
     if checkpoint:
-        numbers = [*settings.values(), learning_rate, tail_learning_rate, tail_share, len(bias_views)]
+        numbers = [*settings.values(), epochs, average_epochs, len(bias_views)]
+        numbers += [learning_rate, tail_learning_rate, tail_share]
         hooks.append(TrainingCheckpoint(checkpoint, numbers, datasets))
     rates = tail_rates(tail, learning_rate, tail_learning_rate)
-    result = train.fit(tail, datasets[:-1], datasets[-1], learning_rate=rates, device=device, hooks=hooks, **settings)
+    result = train.fit(
+        tail, datasets[:-1], datasets[-1], epochs=epochs, learning_rate=rates, device=device, hooks=hooks, **settings
+    )
     tail.load_state_dict(result.state(keep))
     return result
 

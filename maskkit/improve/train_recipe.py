@@ -80,6 +80,7 @@ def train_recipe(
                 val,
                 bias_views=bias_views,
                 epochs=recipe.tail_epochs,
+                average_epochs=recipe.average_epochs,
                 tail_learning_rate=recipe.tail_learning_rate,
                 tail_share=recipe.tail_share,
                 keep=recipe.keep,

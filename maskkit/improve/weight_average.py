@@ -19,25 +19,23 @@ class WeightAverage(train.Hook):
 
     def __init__(self, n: int, epochs: int) -> None:
         self.first = max(1, epochs - n + 1)
-        self.n_added = 0
-        self.mean: dict[str, torch.Tensor] = {}
         self.learned: dict[str, torch.Tensor] = {}
 
     @torch.no_grad()
     def before_validation(self, training: train.Training) -> None:
-        if len(training.history) + 1 < self.first:
+        n_added = len(training.history) + 2 - self.first
+        if n_added < 1:
             return
-        self.n_added += 1
         for name, weight in train.learning(training.network):
             self.learned[name] = weight.detach().clone()
-            mean = self.mean.setdefault(name, weight.detach().clone())
-            weight.copy_(mean.lerp_(weight, 1 / self.n_added))
+            mean = training.mean_state.setdefault(name, weight.detach().clone())
+            weight.copy_(mean.lerp_(weight, 1 / n_added))
 
     def after_validation(self, training: train.Training) -> None:
         training.network.load_state_dict(self.learned, strict=False)
 
     def end(self, training: train.Training) -> None:
-        training.network.load_state_dict(self.mean, strict=False)
+        training.network.load_state_dict(training.mean_state, strict=False)
 
 
 def hooks(n: int, epochs: int) -> list[train.Hook]:

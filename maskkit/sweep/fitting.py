@@ -90,6 +90,7 @@ def fit_last_stages(recipe: Recipe, draw: Draw, settings: FeatureSettings, head_
         keep="last",
         device=device,
         epochs=recipe["TAIL_EPOCHS"],
+        average_epochs=recipe["AVERAGE_EPOCHS"],
         **fit_settings(recipe),
     )
     loader: DataLoader[Any] = DataLoader(val, recipe["BATCH_SIZE"])  # type: ignore[arg-type]  # has the methods of a Dataset

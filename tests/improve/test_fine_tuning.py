@@ -88,6 +88,21 @@ def test_a_tail_s_share_reaches_its_weights(photos):
     assert not torch.equal(kept[0.25][name], kept[1][name])
 
 
+def test_a_tail_s_last_epochs_are_averaged(photos):
+    train_photos, val_photos = photos
+    seen, kept = augment.views(train_photos, "report", 2, seed=0), {}
+    settings = SETTINGS | {"tail_learning_rate": 1e-4, "keep": "last", "device": CPU}
+    for epochs, average_epochs in ((1, 1), (2, 1), (2, 2)):
+        network = model.build(RANDOM, 2, seed=0)
+        of = {"epochs": epochs, "average_epochs": average_epochs}
+        fine_tuning.fit_tail(network, "resnet18", seen, val_photos, **settings | of)
+        kept[epochs, average_epochs] = network.state_dict()
+    for name in ("layer4.0.conv1.weight", "fc.weight"):
+        mean = (kept[1, 1][name] + kept[2, 1][name]) / 2
+        assert torch.allclose(kept[2, 2][name], mean, atol=1e-6)
+        assert not torch.allclose(kept[2, 2][name], kept[2, 1][name], atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [

@@ -6,6 +6,7 @@ from torch import nn
 from torch.utils.data import TensorDataset
 
 from maskkit import train
+from maskkit.improve import weight_average
 from maskkit.improve.fine_tuning import WeightInterpolation
 from maskkit.improve.training_checkpoint import TrainingCheckpoint
 from tests.test_train import CPU, SETTINGS
@@ -29,12 +30,12 @@ def run():
     chance = torch.Generator().manual_seed(0)
     parts = [TensorDataset(torch.randn(20, 4, generator=chance), torch.arange(20) % 2) for _ in range(3)]
 
-    def run(checkpoint=None, share=1, hooks=(), **changes):
+    def run(checkpoint=None, share=1, hooks=(), average=1, **changes):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             network = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
         settings = SETTINGS | {"epochs": 5, "learning_rate": [(network[0], 1e-3), (network[2], 0.01)]} | changes
-        own = [WeightInterpolation(network, share)]
+        own = [*weight_average.hooks(average, settings["epochs"]), WeightInterpolation(network, share)]
         if checkpoint:
             own.append(TrainingCheckpoint(checkpoint, [settings["epochs"], settings["seed"], share], parts))
         return train.fit(network, parts[:2], parts[2], **settings, device=CPU, hooks=[*own, *hooks])
@@ -42,13 +43,13 @@ def run():
     return run
 
 
-@pytest.mark.parametrize("share", [1, 0.5])
-def test_a_training_cut_short_ends_as_the_unbroken_one_to_the_last_bit(run, tmp_path, share):
-    unbroken, checkpoint, interruption = run(share=share), tmp_path / "checkpoint.pt", Interruption()
+@pytest.mark.parametrize(("share", "average"), [(1, 1), (0.5, 1), (1, 4), (0.5, 4)])
+def test_a_training_cut_short_ends_as_the_unbroken_one_to_the_last_bit(run, tmp_path, share, average):
+    unbroken, checkpoint, interruption = run(share=share, average=average), tmp_path / "checkpoint.pt", Interruption()
     with pytest.raises(KeyboardInterrupt):
-        run(checkpoint, share, [interruption])
+        run(checkpoint, share, [interruption], average)
     assert checkpoint.is_file()
-    resumed = run(checkpoint, share, [interruption])
+    resumed = run(checkpoint, share, [interruption], average)
     assert interruption.epochs == [1, 2, 3, 4, 5]
     assert (resumed.history, resumed.best, resumed.last) == (unbroken.history, unbroken.best, unbroken.last)
     for mine, theirs in ((resumed.best_state, unbroken.best_state), (resumed.last_state, unbroken.last_state)):
