@@ -61,6 +61,12 @@ def test_each_notebook_begins_with_nothing_defined_and_torch_imported(tmp_path, 
     assert cell.outputs[0]["data"]["text/plain"] == "(False, True)"
 
 
+def test_a_kernel_collects_its_own_garbage_but_not_the_modules(tmp_path, warm):
+    cell = "import gc; gc.isenabled(), gc.get_freeze_count() > 100_000"
+    (cell,) = execute(tmp_path, warm.manager_class, cell).cells
+    assert cell.outputs[0]["data"]["text/plain"] == "(True, True)"
+
+
 def wait_until(condition, seconds=20):
     end = time.monotonic() + seconds
     while not condition() and time.monotonic() < end:
