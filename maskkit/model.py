@@ -135,7 +135,8 @@ def build(source: Pretrained, n_classes: int, seed: int) -> nn.Module:
     network = skeleton(source.arch, n_classes, seed, empty=True)
     head_state = head(network, source.arch).state_dict(prefix=architecture(source.arch).head + ".")
     counters = {name: torch.tensor(0) for name in network.state_dict() if name.endswith("num_batches_tracked")}
-    network.load_state_dict(counters | source.state | head_state, assign=True)
+    state = {name: values.clone() for name, values in source.state.items()}  # training must not change the source
+    network.load_state_dict(counters | state | head_state, assign=True)
     return freeze(network, source.arch)
 
 

@@ -3,7 +3,7 @@
 usage: python tests/check_readme.py FILE      what it printed, standard error included
 
 Times aside, and where Kaggle and torchvision cannot be reached. The tables of README.md and benchmarks/README.md are
-held against benchmarks/results/report.json.
+held against benchmarks/results/commands.json and report.json.
 """
 
 import json
@@ -14,10 +14,13 @@ from pathlib import Path
 COMMAND = "$ make reproduce\n"
 ROOT = Path(__file__).parents[1]
 README, BENCHMARKS = ROOT / "README.md", ROOT / "benchmarks" / "README.md"
-REPORT = ROOT / "benchmarks" / "results" / "report.json"
+RESULTS = ROOT / "benchmarks" / "results"
+WHOLE = {  # a row of README's table of whole commands: those whose medians it shows
+    "`make reproduce`, features cached / not yet": ("make reproduce, warm", "make reproduce, cold"),
+    "the report as a plain script": ("plain script",),
+}
 SHOWN = {  # a row of README's table: the ways whose medians it shows
     "maskkit, one process, features cached / not yet": ("maskkit, warm", "maskkit, cold"),
-    "maskkit, `make reproduce`, features cached / not yet": ("maskkit, papermill, warm", "maskkit, papermill, cold"),
     "the loop as Kaggle notebooks have it": ("plain loop",),
     "fastai, `vision_learner` frozen": ("fastai, frozen",),
     "scikit-learn's LogisticRegression on ResNet18's features": ("LogisticRegression on features",),
@@ -45,14 +48,16 @@ def is_it(line, printed):
     return printed == line or (line.endswith(" ...") and printed.startswith(line[:-3]))
 
 
-def tables(report):
-    """{path: lines that must stand there} for what benchmarks/report.py measured."""
+def tables(report, commands):
+    """{path: lines that must stand there} for what benchmarks/report.py and commands.py measured."""
     rows, ratios = {row["name"]: row for row in report["rows"]}, report["ratios"]
     middle = {name: f"{row['median_seconds']:.{1 if row['median_seconds'] < 20 else 0}f}" for name, row in rows.items()}
     readme = [
         f"| {label} | {' / '.join(middle[way] for way in ways)} | {scores(rows[ways[0]])} |"
         for label, ways in SHOWN.items()
     ]
+    whole = {row["name"]: f"{row['median_seconds']:.1f}" for row in commands["rows"]}
+    readme += [f"| {label} | {' / '.join(whole[name] for name in names)} |" for label, names in WHOLE.items()]
     benchmarks = [
         f"| {name} | {row['median_seconds']:.1f} ({row['spread'][0]:.1f}-{row['spread'][1]:.1f}) | {scores(row)} |"
         for name, row in rows.items()
@@ -70,18 +75,19 @@ def scores(row):
     return " | ".join(f"{100 * found[exam]:.1f} %" for exam in ("Test", "elsewhere")) if found else UNSCORED
 
 
-def untrue(report):
-    """What the tables do not show of a report.json, one line each."""
+def untrue(report, commands):
+    """What the tables do not show of a report.json and a commands.json, one line each."""
     return [
         f"{path.name} has no line that reads: {line}"
-        for path, lines in tables(report).items()
+        for path, lines in tables(report, commands).items()
         for line in lines
         if line not in path.read_text(encoding="utf-8").splitlines()
     ]
 
 
 def main(path):
-    wrong = untrue(json.loads(REPORT.read_text(encoding="utf-8")))
+    measured = [json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8")) for name in ("report", "commands")]
+    wrong = untrue(*measured)
     print("\n".join(wrong) if wrong else "the speed tables show what was measured")
     return 1 if unprinted(path) or wrong else 0
 

@@ -30,6 +30,17 @@ def test_packaged_mobilenet_has_imagenet_statistics():
     assert variance.shape == (1280,) and not torch.equal(variance, torch.ones(1280))  # ones are what "none" has
 
 
+def test_training_a_network_leaves_the_next_one_of_its_source_as_it_was():
+    source = pretrained.find("mobilenet_v2", "packaged")
+    first, before = model.build(source, 2, seed=0), model.build(source, 2, seed=0).state_dict()
+    with torch.no_grad():
+        for weight in model.unfreeze(first, "mobilenet_v2").parameters():
+            weight.add_(1)
+    after = model.build(source, 2, seed=0).state_dict()
+    assert all(torch.equal(values, before[name]) for name, values in after.items())
+    assert not torch.equal(first.state_dict()["features.18.0.weight"], before["features.18.0.weight"])
+
+
 def test_seed_draws_the_head_and_leaves_the_global_state_alone():
     state = torch.get_rng_state()
     first, same, other = (model.build(RANDOM, 2, seed=seed).fc.weight for seed in (0, 0, 1))
