@@ -197,7 +197,7 @@ def has_ended(pid: int) -> bool:
 def serve(line: socket.socket) -> None:
     """Import what notebooks need, and fork a kernel for each request, until the line or a SIGTERM ends it."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-    gc.disable()  # modules are kept: to look for garbage among them takes a fifth of their import
+    gc.disable()  # collecting would take a fifth of the time to import, and the modules stay anyway
     os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")  # as a kernel does for itself
     for name in FIRST:
         importlib.import_module(name)
@@ -249,7 +249,7 @@ def tell(line: socket.socket, message: dict[str, int]) -> None:
 
 def fork(line: socket.socket, kernels: set[int], number: int, **request: Any) -> None:
     """Fork a kernel or a call as `Connection.ask` asks for it, add its pid to `kernels` and report it."""
-    gc.freeze()  # what was imported so far is no garbage in the forks either, and stays in memory they share
+    gc.freeze()  # the forks need not look through what was imported so far, and go on sharing its memory
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # else a kernel could be forked and not be known
     pid = os.fork()
     if pid:
