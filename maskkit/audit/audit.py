@@ -267,9 +267,9 @@ def find_frozen_hidden_features(run_dir: str | Path, arch: str, weights: str, se
 def extract_hidden(run_dir: Path, classifier: Classifier, classes: Sequence[str], device: str) -> None:
     """Compute the features of the validation photos with each region hidden."""
     _, rows = data.read_split(run_dir)
-    for hidden in regions.hidden_at_once(classifier.transform):
-        photos = data.MaskDataset(rows, run_dir, tuple(classes), hidden)
-        classifier.extract(photos, model.device(device))
+    whole = data.MaskDataset(rows, run_dir, tuple(classes), classifier.transform)
+    for hidden in regions.hidden_at_once(whole):
+        classifier.extract(hidden, model.device(device))
 
 
 def measure_run(

@@ -46,11 +46,9 @@ class Classifier:
         """Why there is no network, in a few words for a table; "" where there is one."""
         return "" if self.network else UNAVAILABLE["sentence"]
 
-    def features(
-        self, rows: Iterable[dict[str, Any]], classes: Sequence[str], device: torch.device, transform: Any = None
-    ) -> torch.Tensor:
+    def features(self, rows: Iterable[dict[str, Any]], classes: Sequence[str], device: torch.device) -> torch.Tensor:
         """Features of photos, from the cache where they are known."""
-        return self.extract(data.Photos(rows, classes, transform or self.transform), device)
+        return self.extract(data.Photos(rows, classes, self.transform), device)
 
     def extract(self, dataset: data.Photos, device: torch.device) -> torch.Tensor:
         """Features of a dataset, from the cache where they are known."""

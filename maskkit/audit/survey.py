@@ -5,6 +5,7 @@ these.
 """
 
 import dataclasses
+import functools
 import importlib.metadata
 import itertools
 import json
@@ -229,15 +230,27 @@ def colour_histogram(pixels: np.ndarray) -> np.ndarray:
         pixels: float32 (H, W, 3) in 0..1.
     """
     red, green, blue = np.moveaxis(pixels, 2, 0)
-    colours = np.stack([pixels.mean(2), red - green + 0.5, (red + green) / 2 - blue + 0.5], axis=-1)
+    colours = np.stack([pixels.mean(2), red - green + 0.5, (red + green) / 2 - blue + 0.5])
     place = colours.clip(0, 0.9999) * (COLOUR_BINS - 1)
     low = place.astype(int)
-    above = place - low
-    y, x = (np.linspace(-1, 1, size) for size in pixels.shape[:2])
-    middle = np.exp(-(y[:, None] ** 2 + x**2) / 0.8)
+    shares = (1 - (place - low), place - low)
+    weight, first = middle_weights(*pixels.shape[:2]), bin_number(low)
     counts = np.zeros(COLOUR_BINS**3)
     for corner in itertools.product((0, 1), repeat=3):
-        share = middle * np.where(corner, above, 1 - above).prod(-1)
-        bins = np.ravel_multi_index(np.moveaxis(low + corner, 2, 0), (COLOUR_BINS,) * 3)
-        counts += np.bincount(bins.ravel(), share.ravel(), minlength=len(counts))
+        brightness, red_green, blue_yellow = (shares[above][axis] for axis, above in enumerate(corner))
+        bins = first + bin_number(corner)
+        counts += np.bincount(bins.ravel(), (weight * brightness * red_green * blue_yellow).ravel(), len(counts))
     return np.sqrt(counts / counts.sum()).astype(np.float32)
+
+
+def bin_number(place: Any) -> Any:
+    """The number of a bin of the colour histogram by its place on each axis."""
+    brightness, red_green, blue_yellow = place
+    return (brightness * COLOUR_BINS + red_green) * COLOUR_BINS + blue_yellow
+
+
+@functools.cache
+def middle_weights(height: int, width: int) -> np.ndarray:
+    """How much each pixel of a photo counts in the colour histogram, float64 (height, width)."""
+    y, x = (np.linspace(-1, 1, size) for size in (height, width))
+    return np.exp(-(y[:, None] ** 2 + x**2) / 0.8)

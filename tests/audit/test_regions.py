@@ -9,6 +9,7 @@ from torch import nn
 
 from maskkit import model, pretrained
 from maskkit.audit import regions
+from maskkit.sources import decoding
 
 pytestmark = pytest.mark.numeric
 
@@ -61,16 +62,33 @@ def test_exchanged_photos_are_named_by_both_photos(tmp_path):
         path = tmp_path / f"{index}.png"
         Image.new("RGB", (40, 40), colour).save(path)
         rows.append({"path": path, "label": "ab"[index % 2], "sha256": hashlib.sha256(path.read_bytes()).hexdigest()})
-    found = regions.Exchanged(rows, rows[1:] + rows[:1], "ab", model.Transform())
-    whole = torch.stack([found.whole[index][0] for index in range(3)])
+    photos = regions.KeptPhotos(rows, "ab", model.Transform())
+    found = regions.Exchanged(photos, [1, 2, 0])
+    whole = torch.stack([photos[index][0] for index in range(3)])
     image, label = found[0]
     assert (
         label == 0
         and torch.equal(image[:, 0, 0], whole[1, :, 0, 0])
         and torch.equal(image[:, -1, 0], whole[0, :, -1, 0])
     )
-    same = regions.Exchanged(rows, rows, "ab", model.Transform())
+    same = regions.Exchanged(photos, [0, 1, 2])
     assert len({row["sha256"] for row in (*found.rows, *same.rows, *rows)}) == 9
+
+
+def test_hidden_photos_are_the_photos_with_a_part_hidden_and_decoded_once(tmp_path, monkeypatch):
+    path = tmp_path / "a.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)).save(path)
+    rows = [{"path": path, "label": "a", "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}]
+    decoded, decode = [], decoding.decode
+    monkeypatch.setattr(decoding, "decode", lambda given: decoded.append(given) or decode(given))
+    photos = regions.KeptPhotos(rows, "ab", model.Transform())
+    for region in regions.REGIONS:
+        for fill in regions.FILLS:
+            hidden = regions.HiddenPhotos(photos, region, fill)
+            image, label = hidden[0]
+            assert label == 0 and torch.equal(image, regions.hide(photos[0][0], region, fill))
+            assert torch.equal(image, hidden.transform(decode(path)))
+    assert decoded == [path]
 
 
 class Corner(nn.Module):

@@ -101,17 +101,19 @@ def measure(audited: Audited, context: Context) -> Measured:
     places = draw_evenly(audited.judged, labels, REGION_PHOTOS, context.seed)
     rows = [photos.rows[place] for place in places]
     donors = regions.donors(labels[places], context.seed)
+    kept: dict[model.Transform, regions.KeptPhotos] = {}  # both networks mostly take the same
     for classifier in audited.classifiers.values():
         if classifier.network is None:
             continue
+        transform = classifier.transform
+        whole = kept.setdefault(transform, regions.KeptPhotos(rows, photos.classes, transform))
         answers = {("whole", ""): classifier.probabilities(classifier.X[places])}
-        for region, fill in HIDDEN_AT_ONCE if context.is_sample else HIDDEN_HALVES:
-            hidden = regions.Hidden(classifier.transform, region, fill)
-            X = classifier.features(rows, photos.classes, context.device, hidden)
-            answers[region, fill] = classifier.probabilities(X)
-        for key, chosen in zip(() if context.is_sample else EXCHANGED, donors, strict=False):
-            others = [rows[place] for place in chosen]
-            dataset = regions.Exchanged(rows, others, photos.classes, classifier.transform)
+        changed: dict[tuple[str, str], data.Photos] = {
+            key: regions.HiddenPhotos(whole, *key) for key in (HIDDEN_AT_ONCE if context.is_sample else HIDDEN_HALVES)
+        }
+        if not context.is_sample:
+            changed |= {key: regions.Exchanged(whole, own) for key, own in zip(EXCHANGED, donors, strict=True)}
+        for key, dataset in changed.items():
             answers[key] = classifier.probabilities(classifier.extract(dataset, context.device))
         measured.entries |= entries_of(classifier.arch, answers, labels[places], audited.groups[places], context.seed)
         measured.names |= entry_names(classifier.arch)
@@ -129,9 +131,9 @@ def judge_regions(arch: str, measured: Measured) -> Measured:
     return measured
 
 
-def hidden_at_once(transform: model.Transform) -> list[regions.Hidden]:
-    """What the photos of a run pass before the network in its own audit: both halves hidden."""
-    return [regions.Hidden(transform, region, fill) for region, fill in HIDDEN_AT_ONCE]
+def hidden_at_once(whole: data.Photos) -> list[regions.HiddenPhotos]:
+    """What passes the network in the audit of a run's own photos: the photos with either half hidden."""
+    return [regions.HiddenPhotos(whole, *key) for key in HIDDEN_AT_ONCE]
 
 
 def no_model(audited: Audited) -> Entry:
