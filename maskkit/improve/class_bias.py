@@ -42,9 +42,8 @@ class ClassBias(train.Hook):
 
 
 def last_layer(network: nn.Module) -> nn.Linear:
-    """A head, or the head of a tail of `model.cut`."""
-    layer = network[-1] if isinstance(network, nn.Sequential) else network
-    assert isinstance(layer, nn.Linear)
+    """A head, or the head's layer in a tail of `model.cut`, which MobileNetV2 has behind a dropout."""
+    *_, layer = (module for module in network.modules() if isinstance(module, nn.Linear))
     return layer
 
 

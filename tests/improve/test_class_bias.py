@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy import optimize
 
-from maskkit import model, train
+from maskkit import model, pretrained, train
 from maskkit.improve import class_bias, weight_average
 
 EPOCHS = 4
@@ -63,6 +63,13 @@ def test_the_kept_heads_are_those_that_were_validated():
         assert int((logits.argmax(1) == y).sum()) == score["correct"]
         loss = torch.nn.functional.cross_entropy(logits, y).item()
         assert result.history[score["epoch"] - 1]["val_loss"] == pytest.approx(loss, abs=1e-5)
+
+
+@pytest.mark.parametrize("arch", model.ARCHITECTURES)
+def test_in_a_tail_the_head_s_bias_is_set(arch):
+    network = model.build(pretrained.Pretrained(arch, "none", None, ""), 2, seed=0)
+    head = model.head(network, arch)
+    assert class_bias.last_layer(model.cut(network, arch)[1]) is head is class_bias.last_layer(head)
 
 
 def test_with_averaged_weights_the_mean_is_shifted():
