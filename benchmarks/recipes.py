@@ -41,19 +41,20 @@ REPORT = {"size_px": 224, "augment": "none", "views": 1, "epochs": 10, "tail_epo
           "keep": "best"}  # fmt: skip
 STRONG = {"size_px": 160, "augment": "strong", "views": 8, "epochs": 16, "tail_epochs": 16, "tail_share": 0.5,
           "keep": "last"}  # fmt: skip
-OCCLUDED = STRONG | {"augment": "occluded", "plain": False}  # plain: whether the photos come before each view
-IN_TURN = OCCLUDED | {"views": 8, "epochs": 48, "tail_epochs": 0, "average_epochs": 16, "plain": True}
+OCCLUDED = STRONG | {"augment": "occluded", "tail_epochs": 0}
+SIX_VIEWS = OCCLUDED | {"views": 6, "epochs": 30, "plain": False}  # plain: whether the photos come before each view
+IN_TURN = OCCLUDED | {"epochs": 48, "average_epochs": 16, "plain": True}
+BIAS = IN_TURN | {"bias_views": 8}
 RECIPES = {
     "the report's": REPORT,
     "the report's, last epoch": REPORT | {"keep": "last"},
     "100 epochs": REPORT | {"epochs": 100, "keep": "last"},
     "160 px, 8 strong views, layer4 by half": STRONG,  # best.yaml until 26 November 2026
-    "160 px, 6 occluded views, frozen": OCCLUDED | {"views": 6, "epochs": 30, "tail_epochs": 0},  # until 27 November
+    "160 px, 6 occluded views, frozen": SIX_VIEWS,  # until 27 November
     "160 px, 8 occluded views and the photos in turn, mean of the last round": IN_TURN,
-    "the same, bias set by 8 views of the validation photos": IN_TURN | {"bias_views": 8},
-    "160 px, 8 occluded views, layer4 by half": OCCLUDED,
-    "160 px, 8 occluded views, layer4 by a quarter": OCCLUDED | {"tail_share": 0.25},
-    "160 px, 16 occluded views, layer4 by half": OCCLUDED | {"views": 16},
+    "the same, bias set by 8 views of the validation photos": BIAS,  # until 28 November
+    "the same with 3 views instead of 8: quick.yaml": BIAS | {"views": 3, "bias_views": 3, "average_epochs": 18},
+    "with 8 views, and layer4 by half: best.yaml": BIAS | {"tail_epochs": 24},
 }
 FIXED = {"batch_size": 16, "learning_rate": 0.001}
 TAIL_LEARNING_RATE = 3e-5

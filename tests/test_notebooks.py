@@ -95,8 +95,9 @@ def test_the_files_of_follow_up_notebooks_name_every_parameter(name):
     assert set(settings) == set(notebook_parameters.read_defaults(notebook))
 
 
-def test_best_yaml_fits_the_notebooks_and_names_every_parameter():
-    settings = yaml.safe_load((paths.NOTEBOOKS / "best.yaml").read_text())
+@pytest.mark.parametrize("name", ["best.yaml", "quick.yaml"])
+def test_a_recipe_s_file_fits_the_notebooks_and_names_every_parameter(name):
+    settings = yaml.safe_load((paths.NOTEBOOKS / name).read_text())
     checked = notebook_parameters.check_run(settings, {})
     assert [path.name for path in checked] == ["01_prepare.ipynb", notebooks.TRAIN_RECIPE, "03_evaluate.ipynb"]
     assert set(settings) == {name for own in checked.values() for name in own}

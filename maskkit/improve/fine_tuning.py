@@ -92,17 +92,20 @@ def fit_tail(
     def pair(photos: data.Photos) -> train.Pair:
         return features.outputs(trunk, photos, device), photos.label_tensor()
 
-    datasets = [TensorDataset(*pair(photos)) for photos in (*train_views, val)]
+    datasets = [*train_views, val]
+    once = {id(photos): photos for photos in datasets}  # `augment.views` has the photos as they are before each view
+    passed = {key: TensorDataset(*pair(photos)) for key, photos in once.items()}
+    examples = [passed[id(photos)] for photos in datasets]
     hooks = weight_average.hooks(average_epochs, epochs)
     hooks += [WeightInterpolation(tail, tail_share)] if tail_share < 1 else []
     hooks += class_bias.hooks([pair(photos) for photos in bias_views])
     if checkpoint:
         numbers = [*settings.values(), epochs, average_epochs, len(bias_views)]
         numbers += [learning_rate, tail_learning_rate, tail_share]
-        hooks.append(TrainingCheckpoint(checkpoint, numbers, datasets))
+        hooks.append(TrainingCheckpoint(checkpoint, numbers, examples))
     rates = tail_rates(tail, learning_rate, tail_learning_rate)
     result = train.fit(
-        tail, datasets[:-1], datasets[-1], epochs=epochs, learning_rate=rates, device=device, hooks=hooks, **settings
+        tail, examples[:-1], examples[-1], epochs=epochs, learning_rate=rates, device=device, hooks=hooks, **settings
     )
     tail.load_state_dict(result.state(keep))
     return result

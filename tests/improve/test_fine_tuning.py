@@ -30,6 +30,19 @@ def test_a_tail_on_its_trunk_s_outputs_learns_as_the_whole_network_on_the_photos
     assert moved == {name for name, weight in cut.named_parameters() if weight.requires_grad}  # no batch norm
 
 
+def test_photos_given_twice_pass_the_trunk_once(photos, monkeypatch):
+    train_photos, val_photos = photos
+    passed, outputs = [], features.outputs
+    monkeypatch.setattr(features, "outputs", lambda module, *given: passed.append(given[0]) or outputs(module, *given))
+    (view,) = augment.changed_views(train_photos, "report", 1, seed=0)
+    network = model.build(RANDOM, 2, seed=0)
+    options = {"tail_learning_rate": 1e-4, "keep": "last", "device": CPU}
+    fine_tuning.fit_tail(
+        network, "resnet18", [train_photos, view, train_photos, view], val_photos, **options, **SETTINGS
+    )
+    assert passed == [train_photos, view, val_photos]
+
+
 def test_a_share_keeps_part_of_the_first_weights_and_is_what_is_validated():
     chance = torch.Generator().manual_seed(0)
     inputs, labels = torch.randn(20, 4, generator=chance), torch.arange(20) % 2
