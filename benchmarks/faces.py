@@ -2,13 +2,14 @@
 
 usage: python benchmarks/faces.py                                         speed
        python benchmarks/faces.py --no-face N [--photos FOLDER [--except FILE]]    pictures without a face
-       python benchmarks/faces.py --scenes FOLDER --model RUN [--n N] [--margins 0,0.15]
+       python benchmarks/faces.py --scenes FOLDER --model RUN [--n N] [--margins 0,0.15]    and each face alone, reduced
 
 Speed is measured in a scene of synthetic faces. FOLDER has the sub-folders with_mask and without_mask, photos of mostly
 one person each. Faces are located in each photo alone, searched at five sizes; the photos are then reduced, so that the
 face has 24 to 150 px, and pasted into pictures of 640 x 480. A face is found where its box overlaps the known one by
 0.4 (intersection over union), and right where the model then gives the photo's class. A face that no size finds is
-not in the scenes. Each writes its part of results/faces.json.
+not in the scenes. Then each face is cropped alone with its known box and each margin, from its photo reduced and
+blurred as REDUCED says. Each writes its part of results/faces.json.
 
 Pictures without a face are N drawn ones, 20 photographs of scikit-image and scikit-learn, whole and in 29 crops each,
 and those of FOLDER, without the names listed in FILE. Of https://github.com/EliSchwartz/imagenet-sample-images,
@@ -19,6 +20,7 @@ import argparse
 import contextlib
 import functools
 import importlib.util
+import io
 import json
 import math
 import statistics
@@ -40,6 +42,7 @@ FACE_PX = 24, 150  # longer side of a face in a scene, drawn evenly on a logarit
 BANDS = (40, 80, 1000)  # faces below so many pixels are counted apart
 FOUND = 0.4  # intersection over union
 LOCATE_PX = 96, 128, 192, 256, 384  # longer side of a photo in which its face is located
+REDUCED = ((40, 0, 90), (28, 0, 90), (28, 1, 50), (50, 2, 50))  # longer side of a face, blur, px; JPEG quality
 
 
 def main():
@@ -59,7 +62,9 @@ def main():
     elif given.scenes:
         model = classifier.from_run(runs.find(given.model), "cpu")
         margins = [float(margin) for margin in given.margins.split(",")]
-        publish("scenes", score_scenes(find, model, given.scenes, given.n, margins) | about)
+        photos = locate_all(given.scenes)
+        publish("scenes", score_scenes(find, model, photos, given.n, margins) | about)
+        publish("reduced", score_reduced(model, photos, margins) | about)
     else:
         publish("speed", speed(find) | about)
 
@@ -341,16 +346,20 @@ def compose(photos, seed):
     return scene, faces
 
 
-def score_scenes(find, model, folder, n, margins):
-    """Faces found, and right with each margin, by class and by the face's size."""
-    session = face_finder.open_session(face_finder.packaged_file())
-    photos = []
+def locate_all(folder):
+    """[(label, photo, box of its face)] of a folder's photos, without those in which no face is located."""
+    session, photos = face_finder.open_session(face_finder.packaged_file()), []
     for label in face_drawing.LABELS:
         for path in sorted((folder / label).iterdir()):
             photo = decoding.decode(path)
             box = locate(session, photo)
             if box is not None:
                 photos.append((label, photo, box))
+    return photos
+
+
+def score_scenes(find, model, photos, n, margins):
+    """Faces found, and right with each margin, by class and by the face's size."""
     counts = {}
     for seed in range(n):
         scene, known = compose(photos, seed)
@@ -380,6 +389,36 @@ def score_scenes(find, model, folder, n, margins):
     all_faces = {name: counts[f"{name}, all"] for name in face_drawing.LABELS}
     found = {name: intervals.wilson(entry["found"], entry["faces"]) for name, entry in all_faces.items()}
     return {"model": model.about, "photos": len(photos), "scenes": n, "counts": counts, "found_interval": found}
+
+
+def score_reduced(model, photos, margins):
+    """Faces that are right with each margin, by class: each cropped alone from its photo, reduced and blurred."""
+    rows = []
+    for longer, blur, quality in REDUCED:
+        right = {label: dict.fromkeys(margins, 0) for label in face_drawing.LABELS}
+        for label, photo, box in photos:
+            image, face = reduce(photo, box, longer, blur, quality)
+            crops = [model.prepare(face_crops.crop(image, face, margin)) for margin in margins]
+            for margin, answer in zip(margins, model.classify(crops).argmax(1), strict=True):
+                right[label][margin] += bool(model.classes[answer] == label)
+        rows.append({"face_px": longer, "blur_px": blur, "jpeg_quality": quality, "right": right})
+        totals = {label: sum(label == other for other, _, _ in photos) for label in right}
+        for label, found in right.items():
+            shares = " ".join(f"{margin:g}: {100 * count / totals[label]:.1f} %" for margin, count in found.items())
+            print(f"{longer} px, blur {blur} px, JPEG {quality}, {label}: {shares}")
+    return {"model": model.about, "photos": totals, "rows": rows}
+
+
+def reduce(photo, box, longer, blur, quality):
+    """(the photo reduced so that the longer side of a face has so many pixels, blurred and saved as JPEG; the face)."""
+    scale = longer / max(box[2] - box[0], box[3] - box[1])
+    small = photo.resize([max(1, round(side * scale)) for side in photo.size], Image.Resampling.LANCZOS)
+    if blur:
+        small = small.filter(ImageFilter.GaussianBlur(blur))
+    file = io.BytesIO()
+    small.save(file, "JPEG", quality=quality)
+    left, top, right, bottom = (round(side * scale) for side in box)
+    return Image.open(file).convert("RGB"), face_finder.Face(left, top, right - left, bottom - top, 1.0)
 
 
 if __name__ == "__main__":
