@@ -20,7 +20,6 @@ import argparse
 import contextlib
 import functools
 import importlib.util
-import io
 import json
 import math
 import statistics
@@ -31,6 +30,7 @@ import measure
 import numpy as np
 import onnxruntime
 from PIL import Image, ImageDraw, ImageFilter
+from planting import versions
 
 from maskkit import runs
 from maskkit.core import disk, intervals
@@ -415,10 +415,8 @@ def reduce(photo, box, longer, blur, quality):
     small = photo.resize([max(1, round(side * scale)) for side in photo.size], Image.Resampling.LANCZOS)
     if blur:
         small = small.filter(ImageFilter.GaussianBlur(blur))
-    file = io.BytesIO()
-    small.save(file, "JPEG", quality=quality)
     left, top, right, bottom = (round(side * scale) for side in box)
-    return Image.open(file).convert("RGB"), face_finder.Face(left, top, right - left, bottom - top, 1.0)
+    return versions.jpeg(small, quality), face_finder.Face(left, top, right - left, bottom - top, 1.0)
 
 
 if __name__ == "__main__":
