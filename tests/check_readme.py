@@ -8,11 +8,11 @@ held against benchmarks/results/commands.json, report.json and recipes.json.
 
 import json
 import re
-import statistics
 import sys
 from pathlib import Path
 
-from scipy import stats
+sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
+import recipes
 
 COMMAND = "$ make reproduce\n"
 ROOT = Path(__file__).parents[1]
@@ -60,7 +60,7 @@ def is_it(line, printed):
     return printed == line or (line.endswith(" ...") and printed.startswith(line[:-3]))
 
 
-def tables(report, commands, recipes):
+def tables(report, commands, trained):
     """{path: lines that must stand there} for what benchmarks/report.py, commands.py and recipes.py measured."""
     rows, ratios = {row["name"]: row for row in report["rows"]}, report["ratios"]
     middle = {name: f"{row['median_seconds']:.{1 if row['median_seconds'] < 20 else 0}f}" for name, row in rows.items()}
@@ -71,7 +71,7 @@ def tables(report, commands, recipes):
     whole = {row["name"]: f"{row['median_seconds']:.1f}" for row in commands["rows"]}
     readme += [f"| {label} | {' / '.join(whole[name] for name in names)} |" for label, names in WHOLE.items()]
     readme += [
-        recipe_line(label, [row for row in recipes["rows"] if row["recipe"] == RECIPES[label]]) for label in RECIPES
+        recipe_line(label, [row for row in trained["rows"] if row["recipe"] == RECIPES[label]]) for label in RECIPES
     ]
     benchmarks = [
         f"| {name} | {row['median_seconds']:.1f} ({row['spread'][0]:.1f}-{row['spread'][1]:.1f}) | {scores(row)} |"
@@ -86,18 +86,9 @@ def tables(report, commands, recipes):
 
 def recipe_line(label, rows):
     """README's row of a recipe: on another source, there in the worst draw, under simulated changes, on hard photos."""
-    kinds = {kind: [recall_of_sets(row[kind]) for row in rows] for kind in ("other", "shifts", "hard")}
-    half = {
-        kind: stats.t.ppf(0.975, len(found) - 1) * statistics.stdev(found) / len(found) ** 0.5
-        for kind, found in kinds.items()
-    }
-    other, shifts, hard = (f"{statistics.mean(found):.1f} ± {half[kind]:.1f} %" for kind, found in kinds.items())
+    kinds = {kind: [recipes.score(row, kind) for row in rows] for kind in ("other", "shifts", "hard")}
+    other, shifts, hard = ("{:.1f} ± {:.1f} %".format(*recipes.interval(found)) for found in kinds.values())
     return f"| {label} | {other} | {min(kinds['other']):.1f} % | {shifts} | {hard} |"
-
-
-def recall_of_sets(sets):
-    """The mean over sets of photos of both classes' recall, %; a class without photos counts not."""
-    return 100 * statistics.mean(statistics.mean(r for r in recalls if r is not None) for recalls in sets.values())
 
 
 def scores(row):
