@@ -51,16 +51,31 @@ def framed(*steps: v2.Transform) -> v2.Compose:
     return v2.Compose([v2.Resize([FRAME_PX, FRAME_PX]), *steps])
 
 
+class Turn(v2.RandomAffine):
+    """`v2.RandomAffine` and a cut of the middle, FRAME_PX a side, in one step: what is cut off is never computed."""
+
+    def transform(self, image: Image.Image, params: dict[str, Any]) -> Image.Image:
+        shear_x, shear_y = (math.radians(degrees) for degrees in params["shear"])
+        turned = params["scale"] * rotation(math.radians(params["angle"]))
+        sheared = np.array([[1, 0], [-math.tan(shear_y), 1]]) @ np.array([[1, -math.tan(shear_x)], [0, 1]])
+        inverse = np.linalg.inv(turned @ sheared)
+        # A pixel of the result lies at `pixel - middle` from its centre; so far, through the inverse, from the photo's.
+        middle = np.full(2, FRAME_PX / 2) + params["translate"]
+        offset = np.array(image.size) / 2 - inverse @ middle
+        coefficients = np.column_stack([inverse, offset]).ravel()
+        return image.transform(
+            (FRAME_PX, FRAME_PX), Image.Transform.AFFINE, tuple(coefficients), Image.Resampling.BILINEAR
+        )
+
+
+def rotation(angle: float) -> np.ndarray:
+    """The matrix (2, 2) that turns by an angle in radians, clockwise where y points down."""
+    return np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+
+
 def moved(**affine: Any) -> v2.Compose:
     """Turned, shifted and zoomed (`v2.RandomAffine`'s arguments) before a mirrored border."""
-    bilinear = v2.InterpolationMode.BILINEAR
-    return v2.Compose(
-        [
-            v2.Pad(MARGIN_PX, padding_mode="reflect"),
-            v2.RandomAffine(interpolation=bilinear, **affine),
-            v2.CenterCrop(FRAME_PX),
-        ]
-    )
+    return v2.Compose([v2.Pad(MARGIN_PX, padding_mode="reflect"), Turn(**affine)])
 
 
 def either(*steps: v2.Transform) -> v2.RandomChoice:

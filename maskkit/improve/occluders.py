@@ -63,20 +63,20 @@ def skin(photo: Image.Image, generator: Generator) -> np.ndarray:
 
 def texture(generator: Generator, colour: Colour | None = None) -> np.ndarray:
     """A made surface, float (side, side, 3): noise, stripes, blotches or a gradient; colour: its mean, else drawn."""
-    pixels = np.ones((SIDE_PX, SIDE_PX, 3)) * (generator.integers(20, 235, 3) if colour is None else np.array(colour))
-    y, x = np.mgrid[:SIDE_PX, :SIDE_PX]
+    mean = generator.integers(20, 235, 3) if colour is None else np.array(colour)
+    y, x = np.ogrid[:SIDE_PX, :SIDE_PX]
     kind = generator.integers(4)
     if kind == 0:
-        return pixels + generator.normal(0, 6, (SIDE_PX, SIDE_PX, 1))
+        return mean + generator.normal(0, 6, (SIDE_PX, SIDE_PX, 1))
     if kind == 1:
         angle, period = generator.uniform(0, math.pi), generator.uniform(4, 14)
         wave = np.sign(np.sin((x * math.cos(angle) + y * math.sin(angle)) * 2 * math.pi / period))
-        return pixels + 30 * wave[..., None] * generator.choice([-1, 1], 3)
+        return mean + wave[..., None] * (30 * generator.choice([-1, 1], 3))
     if kind == 2:
         blotches = (generator.normal(0, 25, (SIDE_PX // 8, SIDE_PX // 8, 3)) + 128).clip(0, 255).astype(np.uint8)
-        return pixels + np.asarray(Image.fromarray(blotches).resize((SIDE_PX, SIDE_PX)), dtype=float) - 128
+        return np.asarray(Image.fromarray(blotches).resize((SIDE_PX, SIDE_PX))) + (mean - 128.0)
     slope = generator.uniform(-50, 50, 2)
-    return pixels + ((x * slope[0] + y * slope[1]) / SIDE_PX)[..., None] - slope.sum() / 2
+    return ((x * slope[0] + y * slope[1]) / SIDE_PX)[..., None] + (mean - slope.sum() / 2)
 
 
 def near_mouth(generator: Generator) -> tuple[float, float]:
@@ -207,7 +207,7 @@ def mask(photo: Image.Image, generator: Generator) -> Image.Image:
             ends = (x + side * half, top + cheek), (x + 0.48 * side * SIDE_PX, top - 0.08 * SIDE_PX)
             shape.line(*ends, 2)
     cloth = texture(generator, fabric(generator))
-    rows, columns = np.mgrid[:SIDE_PX, :SIDE_PX]
+    rows, columns = np.ogrid[:SIDE_PX, :SIDE_PX]
     across = (columns - x) / half
     cloth *= 1 - 0.2 * np.minimum(across**2, 1)[..., None]  # darker towards the cheeks
     if generator.random() < 0.6:

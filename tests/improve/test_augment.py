@@ -5,6 +5,7 @@ import pytest
 import torch
 from conftest import TOLERANCE, draw_photo
 from PIL import Image
+from torchvision.transforms import v2
 
 from maskkit import data, model
 from maskkit.core import parallel
@@ -18,6 +19,20 @@ def gradient():
     """A smooth photo 60 x 48, different at each of its corners."""
     y, x = np.mgrid[0:48, 0:60]
     return Image.fromarray(np.stack([4 * x, 5 * y, 2 * x + 2 * y], 2).astype(np.uint8))
+
+
+def test_a_turn_is_the_middle_of_torchvisions_affine():
+    affine = {"degrees": 25, "translate": (0.08, 0.08), "scale": (0.7, 1.4), "shear": (-8, 8, -8, 8)}
+    bilinear = v2.InterpolationMode.BILINEAR
+    whole = v2.Compose([v2.RandomAffine(interpolation=bilinear, **affine), v2.CenterCrop(augment.FRAME_PX)])
+    photo = draw_photo(0).resize((448, 448))
+    for seed in range(20):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            expected = np.asarray(whole(photo), dtype=int)
+            torch.manual_seed(seed)
+            turned = np.asarray(augment.Turn(**affine)(photo), dtype=int)
+        assert np.abs(turned - expected).max() <= 1  # a level of 255, where the rounding of a float decides
 
 
 @pytest.mark.parametrize("name", augment.AUGMENTATIONS)
