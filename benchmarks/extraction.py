@@ -4,10 +4,10 @@ usage: python benchmarks/extraction.py [--data DATA] [--weights W] [--photos N] 
                                        [--only steps tricks files] [--slow] [--device cpu|cuda]
 
 steps: reading and hashing, decoding, resizing and normalising, on one thread. tricks: the network alone, plain and with
-each trick, for each batch size. files: from files to features, with 0, 1 and more threads reading ahead, and from a
-uint8 cache of resized photos. The limit: the network's multiply-adds at the rate of this machine's float32 matrix
-product. Every trick's outputs are compared with the plain network's. Writes results/extraction.json
-and a figure; of CUDA, extraction-cuda.json.
+each trick, for each batch size. files: from files to features, with 0, 1 and more threads reading ahead, as maskkit
+does (on the CPU a batch on each core), and from a uint8 cache of resized photos. The limit: the network's multiply-adds
+at the rate of this machine's float32 matrix product. Every trick's outputs are compared with the plain network's.
+Writes results/extraction.json and a figure; of CUDA, extraction-cuda.json.
 """
 
 import argparse
@@ -179,7 +179,7 @@ def check(name, run, network, images):
 
 def files(network, arch, photos, repeats, device):
     """From files to features; the package's own loop with other numbers of reading threads."""
-    backbone = model.Backbone(model.for_inference(network), arch).to(device)
+    backbone = model.Backbone(model.for_inference(network), arch).eval().to(device)
     small = torch.stack([resized(photos.image(index)) for index in range(len(photos))])  # the uint8 cache
 
     def ahead(workers):
@@ -195,6 +195,7 @@ def files(network, arch, photos, repeats, device):
     threads = sorted({1, 2, parallel.WORKERS})
     ways = {"from files, no thread ahead": lambda: consume(photos[index][0] for index in range(len(photos)))}
     ways |= {f"from files, {n} threads ahead": functools.partial(ahead, n) for n in threads}
+    ways["from files, as maskkit does"] = lambda: list(features.passes(backbone, photos, range(len(photos)), device))
     ways["from a uint8 cache"] = lambda: consume((pixels / 255 - mean) / std for pixels in small)
     return per_photo(ways, repeats, len(photos))
 

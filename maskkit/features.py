@@ -143,14 +143,18 @@ def compute(
 def passes(
     module: nn.Module, dataset: data.Photos, indices: Iterable[int], device: torch.device
 ) -> Iterator[np.ndarray]:
-    """A frozen module's outputs for some photos of a dataset, pass by pass: arrays (n, ...), n at most BATCH.
-
-    Threads read, decode and resize the next photos while the module works on these.
-    """
+    """A frozen module's outputs for some photos of a dataset, pass by pass: arrays (n, ...), n at most BATCH."""
     module = module.eval().to(device)
-    with contextlib.closing(parallel.in_threads(lambda index: dataset[index][0], indices)) as photos:
-        while batch := list(itertools.islice(photos, BATCH[device.type])):
-            yield pass_images(module, batch, device)
+    with contextlib.closing(
+        parallel.read_and_pass(
+            lambda index: dataset[index][0],
+            lambda images: pass_images(module, images, device),
+            indices,
+            BATCH[device.type],
+            core_each=device.type == "cpu",
+        )
+    ) as passed:
+        yield from passed
 
 
 @torch.inference_mode()

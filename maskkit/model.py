@@ -205,17 +205,12 @@ class Backbone(nn.Module):
 
     def __init__(self, network: nn.Module, arch: str) -> None:
         super().__init__()
-        self.network = network
-        self._head = head(network, arch)
+        shared = {id(tensor): tensor for tensor in (*network.parameters(), *network.buffers())}
+        self.network = copy.deepcopy(network, shared)
+        self.network.set_submodule(architecture(arch).head, nn.Identity())
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        head_inputs: list[torch.Tensor] = []
-        hook = self._head.register_forward_pre_hook(lambda _, inputs: head_inputs.append(inputs[0]))
-        try:
-            self.network(images)
-        finally:
-            hook.remove()
-        return head_inputs[0]
+        return self.network(images)
 
 
 def for_inference(network: nn.Module) -> nn.Module:

@@ -1,11 +1,10 @@
-import time
 from collections import Counter
 
 import pytest
 from conftest import draw_photo, fill
 
 from maskkit import data, split
-from maskkit.core import disk, parallel, paths
+from maskkit.core import disk, paths
 from maskkit.sources import decoding, faces, folders, kaggle, listing
 
 
@@ -214,28 +213,6 @@ def test_a_removed_photo_and_a_changed_one_are_named(curated, dwarf):
         data.read_split(run_dir)
     with pytest.raises(FileNotFoundError, match="run 01_prepare.ipynb with the same RUN first"):
         data.read_split(run_dir / "elsewhere")
-
-
-def test_threads_give_results_in_order_and_run_only_a_few_ahead():
-    started = []
-
-    def work(item):
-        started.append(item)
-        time.sleep(0.001 * (item % 3))
-        return item * 10
-
-    taken = parallel.in_threads(work, range(100), workers=2)
-    assert [next(taken) for _ in range(10)] == [item * 10 for item in range(10)]
-    time.sleep(0.1)  # long enough for all 100, if nothing held the threads back
-    taken.close()
-    assert max(started) < 10 + 2 * 2
-
-
-def test_an_item_that_fails_in_a_thread_fails_where_it_is_taken():
-    taken = parallel.in_threads(lambda item: 1 // item, [2, 1, 0, 1], workers=2)
-    assert [next(taken), next(taken)] == [0, 1]
-    with pytest.raises(ZeroDivisionError):
-        next(taken)
 
 
 def test_a_sample_may_be_of_the_first_classes_by_name(curated):

@@ -33,6 +33,7 @@ class Classifier:
     classify: a list of up to `batch` of these to probabilities float32 (n, C), columns as `classes`.
     about: {name: value}, what a page says of the model.
     is_sure: whether a photo's probabilities (C,) are an answer; without it all are.
+    core_each: as `parallel.read_and_pass`.
     """
 
     classes: tuple[str, ...]
@@ -41,6 +42,7 @@ class Classifier:
     batch: int
     about: dict[str, str]
     is_sure: Callable[[np.ndarray], bool] = lambda probabilities: True
+    core_each: bool = False
 
     def answer(self, images: list[Any]) -> list[Answer]:
         """The answers to what `classify` takes."""
@@ -107,7 +109,8 @@ def of_network(name: str, network: "nn.Module", description: dict[str, Any], dev
         "network": description["arch"],
         "model_sha256": description.get("model_sha256", "not recorded"),
     }
-    return Classifier(tuple(description["classes"]), description["transform"], classify, BATCH[device.type], about)
+    classes, prepare, on_cpu = tuple(description["classes"]), description["transform"], device.type == "cpu"
+    return Classifier(classes, prepare, classify, BATCH[device.type], about, core_each=on_cpu)
 
 
 def from_onnx(path: Path, not_sure: float | None = None) -> Classifier:

@@ -1,7 +1,7 @@
 """Photos through a trained model: one row each, as they come, so that memory stays flat; written as CSV."""
 
+import contextlib
 import csv
-import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TextIO, TypedDict, TypeVar
 
@@ -35,20 +35,27 @@ def predict(files: Iterable[str], classifier: Classifier) -> Iterator[Row]:
         except ValueError as error:
             return name, None, str(error)
 
-    prepared = parallel.in_threads(prepare, files, min(4, parallel.WORKERS))  # a phone's photo takes 150 MB meanwhile
-    while batch := list(itertools.islice(prepared, classifier.batch)):
-        yield from make_rows(batch, classifier)
+    def make_rows(batch: list[tuple[str, Any, str]]) -> list[Row]:
+        answers = iter(classifier.answer([image for _, image, _ in batch if image is not None]))
+        return [
+            Row(file=name, label=None, probability=None, note=note)
+            if image is None
+            else Row(file=name, **cells(next(answers)))
+            for name, image, note in batch
+        ]
 
-
-def make_rows(batch: list[tuple[str, Any, str]], classifier: Classifier) -> Iterator[Row]:
-    """Rows of some (name, prepared image or None, note)."""
-    images = [image for _, image, _ in batch if image is not None]
-    answers = iter(classifier.answer(images))
-    for name, image, note in batch:
-        if image is None:
-            yield Row(file=name, label=None, probability=None, note=note)
-        else:
-            yield Row(file=name, **cells(next(answers)))
+    with contextlib.closing(
+        parallel.read_and_pass(
+            prepare,
+            make_rows,
+            files,
+            classifier.batch,
+            core_each=classifier.core_each,
+            workers=min(4, parallel.WORKERS),  # a phone's photo takes 150 MB meanwhile
+        )
+    ) as done:
+        for rows in done:
+            yield from rows
 
 
 class Cells(TypedDict):

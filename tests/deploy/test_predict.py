@@ -121,7 +121,7 @@ def test_bytes_that_are_not_utf8_survive(command, tmp_path, trained):
 def test_the_table_appears_whole_or_not_at_all(command, photos, trained, tmp_path, monkeypatch):
     target = tmp_path / "out.csv"
     target.write_text("earlier")
-    monkeypatch.setattr(predict, "make_rows", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    monkeypatch.setattr(predict, "cells", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
     code, _, told = command(photos, "--model", trained, "--csv", target)
     assert code == 1 and "disk full" in told and target.read_text() == "earlier"
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".out")] == []
