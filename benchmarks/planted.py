@@ -14,7 +14,8 @@ usage: python benchmarks/planted.py --quick
 A clean 12K folder holds one photo of each original. The whole run goes through all cells in rounds of ROUND folders
 and can be stopped at any time: the same command goes on where it stopped. --quick measures a few cells on synthetic
 faces in minutes and ends with exit code 1 if a check misses what benchmarks/results/planted.json states of it.
---table writes benchmarks/results/planted.json and prints the tables. All of it lies in runs/planted/.
+--table writes what was measured here into benchmarks/results/planted.json, where other cells stay, and into
+docs/audit.md. All of it lies in runs/planted/.
 """
 
 import argparse
@@ -80,7 +81,7 @@ def main():
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a few cells on synthetic faces, in minutes")
-    parser.add_argument("--table", action="store_true", help="only the tables of what was measured so far")
+    parser.add_argument("--table", action="store_true", help="write the tables, with what was measured so far")
     parser.add_argument("--data", help="folder of the 12K set; without it only synthetic faces")
     parser.add_argument("--truth", help="table of the 12K photos' originals (default: source_groups.csv above)")
     parser.add_argument("--arch", default="mobilenet_v2")
@@ -94,27 +95,35 @@ def parse():
 
 
 def write_results(found):
-    """benchmarks/results/planted.json, the audit's own sensitivity.json, and the tables of docs/audit.md."""
-    measured = {"date": runs.now()[:10], "processor": processor(), "versions": environment.versions()}
-    listed = [dict(zip(("check", "fault", "pool", "dose"), key, strict=True)) | cell for key, cell in found.items()]
-    disk.write_json(RESULTS, {"measured": measured, "cells": listed})
-    disk.write_json(sensitivity.PATH, {"measured": measured, "sections": tables.statements(found)})
+    """benchmarks/results/planted.json, the audit's own sensitivity.json, and the tables of docs/audit.md.
+
+    Cells that were not measured here stay as they stand in planted.json.
+    """
+    here = {"date": runs.now()[:10], "processor": processor(), "torch": environment.versions()["torch"]}
+    stated = {tables.key_of(cell): cell for cell in disk.read_json(RESULTS)["cells"]} if RESULTS.exists() else {}
+    merged = stated | {key: cell | {"measured": here} for key, cell in found.items()}
+    merged = {key: merged[key] for key in sorted(merged)}
+    listed = [dict(zip(tables.KEY, key, strict=True)) | cell for key, cell in merged.items()]
+    disk.write_json(RESULTS, {"cells": listed})
+    measured = tables.measured(merged)
+    disk.write_json(sensitivity.PATH, {"measured": measured, "sections": tables.statements(merged)})
     text = DOCS.read_text(encoding="utf-8")
     before, rest = text.split(tables.BEGIN)
     _, after = rest.split(tables.END)
-    disk.write_text(DOCS, before + tables.document(found, measured) + after)
+    disk.write_text(DOCS, before + tables.document(merged, measured) + after)
 
 
 def processor():
     """The processor's name and number of cores."""
     lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines() if Path("/proc/cpuinfo").exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{os.cpu_count()} cores of {names[0] if names else platform.processor()}"
+    name = names[0] if names else platform.processor()
+    return f"{os.cpu_count()} cores of {name.replace('(R)', '').removesuffix(' Processor')}"
 
 
 def compare(found, stated):
     """What the cells of a quick run miss of those stated, a line each; prints a line per check and a summary."""
-    stated = {tuple(cell[name] for name in ("check", "fault", "pool", "dose")): cell for cell in stated["cells"]}
+    stated = {tables.key_of(cell): cell for cell in stated["cells"]}
     missed = []
     for key, cell in found.items():
         if key in stated:

@@ -251,15 +251,29 @@ def test_a_quick_run_misses_only_beyond_both_intervals():
 
 
 def stored_cells():
-    stored = disk.read_json(planted.RESULTS)
-    return stored, {tuple(cell[name] for name in ("check", "fault", "pool", "dose")): cell for cell in stored["cells"]}
+    return {tables.key_of(cell): cell for cell in disk.read_json(planted.RESULTS)["cells"]}
 
 
 def test_docs_and_pages_state_what_the_benchmark_measured():
-    stored, found = stored_cells()
+    found = stored_cells()
     text = (paths.ROOT / "docs" / "audit.md").read_text(encoding="utf-8")
-    assert tables.document(found, stored["measured"]) in text
-    assert sensitivity.read() == {"measured": stored["measured"], "sections": tables.statements(found)}
+    assert tables.document(found, tables.measured(found)) in text
+    assert sensitivity.read() == {"measured": tables.measured(found), "sections": tables.statements(found)}
+
+
+def test_what_was_measured_anew_replaces_its_cells_and_no_others(tmp_path, monkeypatch):
+    for name, path in (("RESULTS", planted.RESULTS), ("DOCS", planted.DOCS)):
+        monkeypatch.setattr(planted, name, tmp_path / path.name)
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    monkeypatch.setattr(sensitivity, "PATH", tmp_path / "sensitivity.json")
+    before = stored_cells()
+    key = ("leaks", "clean", "synthetic", 0.0)
+    assert before[key]["n"] == 100
+    planted.write_results({key: before[key] | {"n": 7, "alarms": 7}})
+    after = stored_cells()
+    assert after.pop(key)["n"] == 7 and before.pop(key) and after == before
+    assert "| leaks | clean | synthetic | 0 | 0 of 7 " in planted.DOCS.read_text(encoding="utf-8")
+    assert json.loads(sensitivity.PATH.read_text())["sections"]["leaks"]["clean"] == 7
 
 
 def test_each_section_says_how_often_its_check_is_right():

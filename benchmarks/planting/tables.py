@@ -6,6 +6,7 @@ from collections import defaultdict
 from maskkit.core.intervals import wilson
 
 ALARMS = ("warning", "fail")
+KEY = ("check", "fault", "pool", "dose")  # of a cell
 FOUND = 0.95  # of the planted folders: the probability that "the smallest dose found" is asked for
 
 
@@ -20,11 +21,16 @@ def read(path):
     return rows
 
 
+def key_of(row):
+    """(check, fault, pool, dose) of a row or a cell."""
+    return tuple(row[name] for name in KEY)
+
+
 def cells(rows):
     """{(check, fault, pool, dose): cell}, sorted; see `cell_of`."""
     grouped = defaultdict(list)
     for row in rows:
-        grouped[row["check"], row["fault"], row["pool"], row["dose"]].append(row)
+        grouped[key_of(row)].append(row)
     return {key: cell_of(grouped[key]) for key in sorted(grouped)}
 
 
@@ -152,13 +158,21 @@ def dose_words(found, largest):
 BEGIN, END = "<!-- begin of the tables that benchmarks/planted.py writes -->", "<!-- end of the tables -->"
 
 
+def measured(found):
+    """When and where cells were measured: {"first", "last": dates; "processors", "torch": each once}."""
+    places = [cell["measured"] for cell in found.values()]
+    dates = [place["date"] for place in places]
+    processors, versions = (sorted({place[name] for place in places}) for name in ("processor", "torch"))
+    return {"first": min(dates), "last": max(dates), "processors": processors, "torch": versions}
+
+
 def document(found, measured):
-    """The tables of docs/audit.md, between BEGIN and END."""
+    """The tables of docs/audit.md, between BEGIN and END; measured: as the function returns it."""
     return "\n\n".join(
         [
             BEGIN,
-            f"Measured until {measured['date']} on {measured['processor']}, torch {measured['versions']['torch']}, "
-            "MobileNetV2 with ImageNet weights.",
+            f"Measured from {measured['first']} to {measured['last']} on {', '.join(measured['processors'])}, "
+            f"torch {', '.join(measured['torch'])}, MobileNetV2 with ImageNet weights.",
             smallest(found),
             markdown(found),
             END,

@@ -63,7 +63,7 @@ FAULTS = {
 
 @functools.cache
 def read() -> dict[str, Any]:
-    """{section: numbers} of sensitivity.json, with "measured": {date, processor}."""
+    """{section: numbers} of sensitivity.json, with "measured": {first, last, processors, torch}."""
     measured: dict[str, Any] = json.loads(PATH.read_text(encoding="utf-8"))
     return measured
 
