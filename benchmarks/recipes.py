@@ -54,6 +54,7 @@ RECIPES = {
     "160 px, 8 occluded views and the photos in turn, mean of the last round": IN_TURN,
     "the same, bias set by 8 views of the validation photos": BIAS,  # until 28 November
     "the same with 3 views instead of 8: quick.yaml": BIAS | {"views": 3, "bias_views": 3, "average_epochs": 18},
+    "with 2 views, and 3 of the validation photos": BIAS | {"views": 2, "bias_views": 3},
     "with 8 views, and layer4 by half: best.yaml": BIAS | {"tail_epochs": 24},
 }
 FIXED = {"batch_size": 16, "learning_rate": 0.001}
