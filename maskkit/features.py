@@ -145,16 +145,13 @@ def passes(
 ) -> Iterator[np.ndarray]:
     """A frozen module's outputs for some photos of a dataset, pass by pass: arrays (n, ...), n at most BATCH."""
     module = module.eval().to(device)
-    with contextlib.closing(
-        parallel.read_and_pass(
-            lambda index: dataset[index][0],
-            lambda images: pass_images(module, images, device),
-            indices,
-            BATCH[device.type],
-            core_each=device.type == "cpu",
-        )
-    ) as passed:
-        yield from passed
+    return parallel.read_and_pass(
+        lambda index: dataset[index][0],
+        lambda images: pass_images(module, images, device),
+        indices,
+        BATCH[device.type],
+        core_each=device.type == "cpu",
+    )
 
 
 @torch.inference_mode()

@@ -61,7 +61,7 @@ def read_and_pass(
 
         workers = min(workers, torch.get_num_threads())
         done = in_threads(lambda batch: run([read(item) for item in batch]), in_batches(items, size), workers)
-        with torch_threads(1), contextlib.closing(done):
+        with torch_threads(1):
             yield from done
     else:
         with contextlib.closing(in_threads(read, items, workers)) as ready:

@@ -1,6 +1,5 @@
 """Photos through a trained model: one row each, as they come, so that memory stays flat; written as CSV."""
 
-import contextlib
 import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TextIO, TypedDict, TypeVar
@@ -44,18 +43,11 @@ def predict(files: Iterable[str], classifier: Classifier) -> Iterator[Row]:
             for name, image, note in batch
         ]
 
-    with contextlib.closing(
-        parallel.read_and_pass(
-            prepare,
-            make_rows,
-            files,
-            classifier.batch,
-            core_each=classifier.core_each,
-            workers=min(4, parallel.WORKERS),  # a phone's photo takes 150 MB meanwhile
-        )
-    ) as done:
-        for rows in done:
-            yield from rows
+    workers = min(4, parallel.WORKERS)  # a phone's photo takes 150 MB meanwhile
+    for rows in parallel.read_and_pass(
+        prepare, make_rows, files, classifier.batch, core_each=classifier.core_each, workers=workers
+    ):
+        yield from rows
 
 
 class Cells(TypedDict):
