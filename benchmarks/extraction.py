@@ -13,7 +13,6 @@ Writes results/extraction.json and a figure; of CUDA, extraction-cuda.json.
 import argparse
 import copy
 import functools
-import itertools
 import tempfile
 from pathlib import Path
 
@@ -179,7 +178,7 @@ def check(name, run, network, images):
 
 def files(network, arch, photos, repeats, device):
     """From files to features; the package's own loop with other numbers of reading threads."""
-    backbone = model.Backbone(model.for_inference(network), arch).eval().to(device)
+    backbone = model.Backbone(model.for_inference(network), arch).to(device)
     small = torch.stack([resized(photos.image(index)) for index in range(len(photos))])  # the uint8 cache
 
     def ahead(workers):
@@ -187,8 +186,7 @@ def files(network, arch, photos, repeats, device):
         consume(taken)
 
     def consume(images):
-        size = features.BATCH[device.type]
-        while batch := list(itertools.islice(images, size)):
+        for batch in parallel.in_batches(images, features.BATCH[device.type]):
             features.pass_images(backbone, batch, device)
 
     mean, std = (torch.tensor(values)[:, None, None] for values in (photos.transform.mean, photos.transform.std))

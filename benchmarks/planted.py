@@ -101,8 +101,8 @@ def write_results(found):
     """
     here = {"date": runs.now()[:10], "processor": processor(), "torch": environment.versions()["torch"]}
     stated = {tables.key_of(cell): cell for cell in disk.read_json(RESULTS)["cells"]} if RESULTS.exists() else {}
-    merged = stated | {key: cell | {"measured": here} for key, cell in found.items()}
-    merged = {key: merged[key] for key in sorted(merged)}
+    new = {key: cell | {"measured": here} for key, cell in found.items()}
+    merged = dict(sorted((stated | new).items()))
     listed = [dict(zip(tables.KEY, key, strict=True)) | cell for key, cell in merged.items()]
     disk.write_json(RESULTS, {"cells": listed})
     measured = tables.measured(merged)

@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from maskkit.core import parallel
 from maskkit.sweep.recipe_inputs import Backbone, Draw, FeatureSettings
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def extraction_jobs(needed: Iterable[tuple[Draw, FeatureSettings]]) -> Iterator[
     for (backbone, _, device, cache), places in join_photos(needed).items():
         for photos, indices in itertools.groupby(find_missing(backbone, cache, places), key=lambda place: place[0]):
             missing = (index for _, index in indices)
-            while some := list(itertools.islice(missing, CHUNK)):
+            for some in parallel.in_batches(missing, CHUNK):
                 yield backbone, photos.subset(some), device, cache
 
 
