@@ -187,7 +187,7 @@ BELOW_SHARE, MASK_SHARE, ABOVE_SHARE = 0.5, 0.2, 0.3
 
 @dataclasses.dataclass(frozen=True)
 class OccludedView(View):
-    """The `View` of `OccludedPhotos`; labels: a hash of the photos' labels, which decide what is drawn."""
+    """The `View` of `OccludedPhotos`; labels: a hash of the label of each photo, which decides what is drawn on it."""
 
     labels: str = ""
 
@@ -204,8 +204,9 @@ class OccludedPhotos(data.Photos):
     """
 
     def __init__(self, photos: data.Photos, transform: data.ImageTransform, seed: int, index: int) -> None:
-        labels = hashlib.sha256(repr(photos.labels).encode()).hexdigest()
-        super().__init__(photos.rows, photos.classes, OccludedView(transform, "strong", seed, index, labels))
+        labels = sorted((row["sha256"], label) for row, label in zip(photos.rows, photos.labels, strict=True))
+        digest = hashlib.sha256(repr(labels).encode()).hexdigest()
+        super().__init__(photos.rows, photos.classes, OccludedView(transform, "strong", seed, index, digest))
         self.photos, self.tag = photos, f"occluded {seed} {index}"
         self.drawn = [self.choose(index) for index in range(len(self))]
         masked = self.classes.index(WITH_MASK)
