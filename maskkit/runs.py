@@ -36,12 +36,12 @@ def find(run: str) -> Path:
     """
     given = Path(os.path.expanduser(run))
     if os.path.isfile(given):  # os.path's, as a Path's own raise where the name is longer than the system takes
-        raise ValueError(f"--model: {run} is a file; give a run's name, or the folder with model.json")
+        raise ValueError(f"{run} is a file; give a run's name, or the folder with model.json")
     named = paths.RUNS / run
     if given.name == run and os.path.isdir(named) and not (given / "model.json").is_file():
         return named
     if not os.path.isdir(given):
-        raise FileNotFoundError(f"--model: there is no run {run}; `maskkit reproduce` makes one")
+        raise FileNotFoundError(f"there is no run {run}; `maskkit reproduce` makes one")
     return given
 
 
@@ -182,6 +182,9 @@ def start(run_dir: Path) -> None:
         "groups.csv",
         "MODEL_CARD.md",
         "conflicts.csv",
+        "improve.json",
+        "not_sure.json",
+        "sweep.json",
     ):
         (run_dir / name).unlink(missing_ok=True)
     for figure in (run_dir / "figures").glob("*.*"):

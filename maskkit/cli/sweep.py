@@ -35,6 +35,7 @@ def run(arguments: argparse.Namespace) -> None:
             print_line=print_message,
         )
     print(f"read {short_path((result.folder / 'sweep.html').resolve())}")
-    print_next("predict", "YOUR_PHOTOS", "--model", f"{result.name}-best")
+    if result.of("done"):
+        print_next("predict", "YOUR_PHOTOS", "--model", f"{result.name}-best")
     if broken := result.of("broken"):
         raise OSError(f"{len(broken)} of {len(result.rows)} recipes broke; --retry {broken[0]} tries that one again")
