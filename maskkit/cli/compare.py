@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from maskkit.cli.output import print_next, short_path
+from maskkit.cli.output import print_next_trust, short_path
 from maskkit.cli.shared import Commands
 
 
@@ -37,4 +37,4 @@ def run(arguments: argparse.Namespace) -> None:
     histories = dict(zip(names, map(train.read_history, (first, second)), strict=True))
     plots.save(plots.curves_compared(histories), out, "curves")
     print(f"see {short_path((out / 'figures' / 'curves.png').resolve())}")
-    print_next("trust", "--set", f"RUN={names[0]}")
+    print_next_trust(first)

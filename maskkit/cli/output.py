@@ -18,6 +18,14 @@ def print_next(*words: str) -> None:
     print(f"next: {shlex.join([*call, *words])}")
 
 
+def print_next_trust(run_dir: Path) -> None:
+    """`maskkit trust` of a run, as the next command; a run elsewhere than in runs/ has no name to give it."""
+    from maskkit.core import paths
+
+    if run_dir.resolve().parent == paths.RUNS.resolve():
+        print_next("trust", "--set", f"RUN={run_dir.resolve().name}")
+
+
 def short_path(path: Path) -> Path:
     """The path, relative to the caller's folder if it lies below it."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from maskkit.cli.output import print_next, short_path
+from maskkit.cli.output import print_next, print_next_trust, short_path
 from maskkit.cli.shared import Commands
 
 MOST_WIDTH = 50.0  # points
@@ -45,7 +45,10 @@ def run(arguments: argparse.Namespace) -> None:
     out = Path(arguments.out) if arguments.out else run_dir or paths.RUNS / f"plan-{name}"
     plan.save(entries, out, arguments.what, arch)
     print(f"see {short_path((out / 'figures' / 'plan.png').resolve())}")
-    print_next("trust", *(["--set", f"RUN={run_dir.name}"] if run_dir else ["--set", f"DATA={arguments.what}"]))
+    if run_dir:
+        print_next_trust(run_dir)
+    else:
+        print_next("trust", "--set", f"DATA={arguments.what}")
 
 
 def check(arguments: argparse.Namespace) -> None:

@@ -19,7 +19,10 @@ def test_runs_of_one_name_are_told_apart_by_their_folders(project, capsys, monke
     monkeypatch.chdir(project)
     shutil.copytree(make_run("a"), project / "elsewhere" / "a")
     assert main.main(["compare", "a", "elsewhere/a", "--out", "out"]) == 0
-    assert capsys.readouterr().out.splitlines()[0].split() == ["runs/a", "elsewhere/a"]
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["runs/a", "elsewhere/a"] and lines[-1].endswith("trust --set RUN=a")
+    assert main.main(["compare", "elsewhere/a", "a", "--out", "out"]) == 0
+    assert "RUN=" not in capsys.readouterr().out  # no RUN names a folder elsewhere
     assert (project / "out" / "figures" / "curves.png").is_file()
 
 
