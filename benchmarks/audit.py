@@ -85,7 +85,7 @@ def time_splits(run_dir, rows, weights, repeats, cache):
     parts = [torch.from_numpy(np.stack(part)) for part in zip(*places, strict=True)]
 
     def at_once():
-        splits.fit_many(X, y, *parts, n_classes=len(classes), seeds=range(N_SPLITS), **RECIPE)
+        splits.fit_many(X, y, *parts, seeds=range(N_SPLITS), **RECIPE)
         return 1
 
     def one_by_one():

@@ -31,7 +31,7 @@ def main():
     rows = []
     for name, features in photos_needed.tasks(X, photos.hog).items():
         rows += measure_task(name, answer_heads, features, photos.labels, groups, given)
-    rows += measure_task("thumbnails, a line", answer_line, photos.thumbnails, photos.labels, groups, given)
+    rows += measure_task("thumbnails, a line", answer_line, photos.thumbnail, photos.labels, groups, given)
     X, labels = clouds(20_000)
     rows += measure_task("synthetic", answer_heads, X, labels, np.arange(len(labels)), given)
     content = {"rows": rows, "draws": given.draws, "photos": given.photos, "seed": given.seed}

@@ -18,6 +18,7 @@ import torch
 from maskkit import data, features, model, pretrained, runs
 from maskkit.audit import leaks, survey
 from maskkit.core import disk, environment, memory, paths
+from maskkit.core.groups import components
 from maskkit.sources import folders
 
 
@@ -54,7 +55,7 @@ def detectors(photos, backbone):
     keep(
         "alignment",
         (0.99, 0.985, 0.98, 0.97, 0.96, 0.95, 0.93),
-        lambda: leaks.correlations(photos.small, photos.colours, usable, backbone),
+        lambda: leaks.compare(photos.small, leaks.candidates(photos.colours, usable, backbone)),
     )
     if backbone is not None:
         own = leaks.directions(backbone)
@@ -86,7 +87,7 @@ def curve(pairs, score, thresholds, truth, seen):
     """Recall and precision of the groups that each threshold makes, among the photos marked in `seen`."""
     rows = []
     for threshold in thresholds:
-        groups = leaks.components(len(truth), pairs[score >= threshold])
+        groups = components(len(truth), pairs[score >= threshold])
         recall, precision = agreement(groups[seen], truth[seen])
         rows.append({"threshold": threshold, "recall": recall, "precision": precision})
     return rows
@@ -117,7 +118,7 @@ def main():
     tuning = np.random.default_rng(0).permutation(names)[: len(names) // 2]
     tuned_on, measured_on = np.isin(truth, tuning) | (truth == ""), ~np.isin(truth, tuning)
     together = [pairs[score >= IN_USE[name]] for name, (pairs, score, _) in found.items() if name in IN_USE]
-    recall, precision = agreement(leaks.components(len(truth), *together)[measured_on], truth[measured_on])
+    recall, precision = agreement(components(len(truth), *together)[measured_on], truth[measured_on])
     result = {
         "n": len(photos),
         "groups": len(names),

@@ -91,7 +91,7 @@ def true_error(X, labels, groups, size):
     ]
     learned, nobody = torch.from_numpy(np.stack(drawn)), torch.zeros((N_TRUTH, 0), dtype=torch.long)
     settings = fit_settings(REPORT_RECIPE)
-    heads = splits.fit_many(X, y, learned, nobody, n_classes=len(classes), seeds=range(N_TRUTH), **settings).last
+    heads = splits.fit_many(X, y, learned, nobody, seeds=range(N_TRUTH), **settings).last
     right = splits.right(heads, X, y)
     rest = [~np.isin(groups, groups[subset]) for subset in drawn]
     return float(np.mean([[1 - right[i][r & (labels == c)].mean() for c in classes] for i, r in enumerate(rest)]))

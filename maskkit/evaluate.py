@@ -167,7 +167,7 @@ def mistakes(
             "file": rows[index]["file"],
             "label": classes[labels[index]],
             "predicted": classes[predicted[index]],
-            "probability": round(float(probabilities[index].max()), 4),
+            "probability": float(probabilities[index].max()),
         }
         for index in mistake_indices(labels, probabilities)
     ]

@@ -220,15 +220,20 @@ def picture(axis: Axes, image: Image.Image, colour: str, width: float = 1.0, das
 
 
 def verdict(
-    axis: Axes, image: Image.Image, true: int, probability: np.ndarray, classes: Sequence[str], file: str | None = None
+    axis: Axes,
+    image: Image.Image,
+    true: int,
+    predicted: int,
+    probability: float,
+    classes: Sequence[str],
+    file: str | None = None,
 ) -> None:
     """A picture above its predicted class and probability; a wrong one has a thick dashed frame and ✗."""
-    predicted = int(probability.argmax())
     wrong = predicted != true
     styles = class_styles(classes)
     picture(axis, image, INK if wrong else styles[predicted][0], 3.2 if wrong else 1.4, dashed=wrong)
     sign, weight = ("✗", "bold") if wrong else ("✓", "normal")
-    lines = [f"{sign} {class_labels(classes, 15)[predicted]}, {percent(probability[predicted])}"]
+    lines = [f"{sign} {class_labels(classes, 15)[predicted]}, {percent(probability)}"]
     if wrong:
         lines.append(phrase("is {name}", name=class_labels(classes, 20)[int(true)]))
     if file is not None:

@@ -6,7 +6,7 @@ right and wrong by sign and frame; rates carry their Wilson 95 % interval.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -42,6 +42,7 @@ from maskkit.plot_style import (
     localize,
     of_classes,
     other_classes,
+    percent,
     phrase,
     phrase_plural,
     picture,
@@ -228,9 +229,10 @@ def training_curves(history: list[dict[str, Any]], photos: str, arch: str, *, la
             right.vlines(epochs, *band.T, color=ACCENT, lw=5, alpha=0.3)
     handles, names = right.get_legend_handles_labels()
     fig.legend(handles, names, loc="outside lower center", ncols=4)  # below: curves may run anywhere
+    score = format_rate(best["val_correct"], n_val) if n_val else percent(best["val_accuracy"])
     heading(
         fig,
-        phrase("Training: best validation accuracy {score}", score=format_rate(best["val_correct"], n_val)),
+        phrase("Training: best validation accuracy {score}", score=score),
         f"{phrase('epoch {n} of {of}', n=best['epoch'], of=max(epochs))} · {title_label(arch)} · {title_label(photos)}",
     )
     return fig
@@ -386,11 +388,12 @@ def predictions(
     if not n:
         raise ValueError("there is no photo to show; run 01_prepare.ipynb and 02_train.ipynb first")
     probabilities = np.asarray(probabilities)
+    predicted = probabilities.argmax(1)
     shown = np.unique(np.linspace(0, n - 1, min(n, MAX_PREDICTIONS)).round().astype(int))
     fig, cells = tiles(len(shown), caption_lines=2)
     for axis, i in zip(cells, shown, strict=True):
-        verdict(axis, images[i], labels[i], probabilities[i], classes)
-    right = int((probabilities[shown].argmax(axis=1) == np.asarray(labels)[shown]).sum())
+        verdict(axis, images[i], labels[i], predicted[i], probabilities[i].max(), classes)
+    right = int((predicted[shown] == np.asarray(labels)[shown]).sum())
     heading(
         fig,
         phrase("Predictions: {right} right (✓), {wrong} wrong (✗)", right=right, wrong=len(shown) - right),
@@ -402,10 +405,8 @@ def predictions(
 
 @styled
 def mistakes(
-    images: list[Image.Image],
-    labels: np.ndarray,
-    probabilities: np.ndarray,
-    files: Sequence[str],
+    images: Sequence[Image.Image],
+    wrong: Sequence[Mapping[str, Any]],
     classes: Sequence[str],
     photos: str,
     arch: str,
@@ -415,21 +416,16 @@ def mistakes(
     """Every wrongly classified photo, the most confident mistake first; at most 40, the title counts the rest.
 
     Args:
-        images: PIL RGB images (N), of which only those shown are used; labels: int (N,); probabilities: float
-            (N, C), right ones are ignored; files: N names; classes: C names.
+        wrong: what `evaluate.mistakes` returned; images: PIL RGB images, of the first 40 of them at least.
     """
-    probabilities, n = np.asarray(probabilities), len(labels)
-    wrong = [i for i in range(n) if probabilities[i].argmax() != labels[i]]
-    wrong.sort(key=lambda i: -probabilities[i].max())
     shown = wrong[:MAX_MISTAKES]
     fig, cells = tiles(len(shown), caption_lines=3)
-    for axis, i in zip(cells, shown, strict=True):
-        verdict(axis, images[i], labels[i], probabilities[i], classes, file=files[i])
+    for axis, image, row in zip(cells, images[: len(shown)], shown, strict=True):
+        true, predicted = (classes.index(row[name]) for name in ("label", "predicted"))
+        verdict(axis, image, true, predicted, row["probability"], classes, file=row["file"])
     if not wrong:
         fig.text(0.04, 0.3, phrase("No photo was classified wrongly."), fontsize=11)
     title = phrase_plural(len(wrong), "{n:,} mistake", "{n:,} mistakes")
-    if n > len(wrong):
-        title += phrase_plural(n, " in {n:,} validation photo", " in {n:,} validation photos")
     if len(wrong) > len(shown):
         title += phrase(", {n} more not shown", n=len(wrong) - len(shown))
     heading(

@@ -71,7 +71,7 @@ def test_other_classes_sizes_and_networks_are_not_comparable():
 def test_what_is_made_of_a_template_carries_its_message():
     for row in claims.compare(metrics(), history()):
         for name, message in row.get("messages", {}).items():
-            assert messages.in_english(message["id"], message["values"]) == row[name]
+            assert messages.in_english(message) == row[name]
     best = claims.compare(metrics(), history())[2]
     assert best["messages"].keys() == {"report", "here", "rule"} and best["messages"]["here"]["values"]["n"] == 39
 

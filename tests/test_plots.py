@@ -81,8 +81,9 @@ def draw(name, classes=REPORT, n=12, photos="demo", epochs=3):
         )
     if name == "predictions":
         return plots.predictions(images, labels, probabilities, classes, photos, "resnet18")
-    files = [f"{'x' * 60}{i}$_$.png" for i in range(n)]
-    return plots.mistakes(images, labels, probabilities, files, classes, photos, "resnet18")
+    rows = [{"file": f"{'x' * 60}{i}$_$.png"} for i in range(n)]
+    wrong = evaluate.mistakes(rows, labels, probabilities, classes)
+    return plots.mistakes(images, wrong, classes, photos, "resnet18")
 
 
 def words(fig):
@@ -100,7 +101,7 @@ def test_figure_says_what_how_many_and_which_photos(name):
     assert isinstance(fig, Figure)
     assert fig.get_suptitle()
     assert "holiday snaps" in heading(fig)
-    assert re.search(r"\d+ (of|photos|validation photos)", heading(fig) + fig.get_suptitle())
+    assert re.search(r"\d+ (of|photos|validation photos|mistake)", heading(fig) + fig.get_suptitle())
 
 
 @pytest.mark.parametrize("name", ["split", "training_curves", "confusion", "scores"])
@@ -207,17 +208,18 @@ def test_predictions_tell_right_from_wrong_without_colour():
     assert "with_mask, 90.0 %" in right[0].get_xlabel()
 
 
-def test_mistakes_shows_only_the_wrong_ones_surest_first_and_says_how_many_more():
-    n = 60
-    images = [Image.new("RGB", (8, 8))] * n
-    labels = np.array([0] * 50 + [1] * 10)
-    probabilities = np.array([[0.01, 0.99]] * 50 + [[0.1, 0.9]] * 10)
-    probabilities[7] = [0.0, 1.0]
-    fig = plots.mistakes(images, labels, probabilities, [f"{i}.png" for i in range(n)], REPORT, "demo", "resnet18")
-    assert fig.get_suptitle() == "50 mistakes in 60 validation photos, 10 more not shown"
+def test_mistakes_are_shown_surest_first_and_the_title_says_how_many_more():
+    n = plots.MAX_MISTAKES + 10
+    wrong = [
+        {"file": f"{i}.png", "label": "with_mask", "predicted": "without_mask", "probability": 0.9} for i in range(n)
+    ]
+    wrong[0] |= {"file": "7.png", "probability": 0.99996}
+    fig = plots.mistakes([Image.new("RGB", (8, 8))] * plots.MAX_MISTAKES, wrong, REPORT, "demo", "resnet18")
+    assert fig.get_suptitle() == f"{n} mistakes, 10 more not shown"
     shown = [axes for axes in fig.axes if axes.axison]
     assert len(shown) == plots.MAX_MISTAKES
     assert [text.get_text() for text in shown[0].texts] == ["is with_mask", "7.png"]
+    assert shown[0].get_xlabel() == "✗ without_mask, > 99.9 %"  # what is not certain is not 100 %
 
 
 def test_long_names_are_cut_in_the_middle():
@@ -381,14 +383,6 @@ def test_a_hundred_classes_look_different():
 def test_names_from_right_to_left_turn_nothing_else():
     names = plot_style.class_labels(("كمامة", "بدون كمامة", "a\u202eb"))
     assert names[:2] == ["\u200eكمامة\u200e", "\u200eبدون كمامة\u200e"] and names[2] == "a□b"
-
-
-def test_mistakes_take_only_the_images_that_are_shown():
-    n = 60
-    probabilities = np.array([[0.1, 0.9]] * n)
-    images = [Image.new("RGB", (8, 8))] * plots.MAX_MISTAKES
-    fig = plots.mistakes(images, np.zeros(n, int), probabilities, [f"{i}" for i in range(n)], REPORT, "demo", "a")
-    assert "60 mistakes, 20 more not shown" in fig.get_suptitle()
 
 
 def test_chance_draws_each_samples_shares_and_shorter_intervals_for_more_photos():

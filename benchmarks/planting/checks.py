@@ -100,7 +100,7 @@ def judged(name, audited, context):
     """(result of a check, its entries with their results) as the page states them."""
     result = {"results": {}, "checks": []}
     check = checks.find(name)
-    audit.measure_check(result, check, audited, context)
+    audit.add_to(result, check, check.measure(audited, context))
     return result["results"].get(check.name), result[check.section]
 
 
@@ -231,7 +231,6 @@ def measure_split_variance(store, folder, audited, context):
         torch.from_numpy(labels),
         groups,
         drawn,
-        n_classes=len(CLASSES),
         seed=1,
         **recipes.fit_settings(audited.recipe),
     )

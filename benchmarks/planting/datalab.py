@@ -12,7 +12,7 @@ import time
 import numpy as np
 
 from maskkit.audit import calibration
-from maskkit.audit.checks.files import LABEL_LIMITS, judge_share
+from maskkit.audit.checks.files import LABEL_LIMITS
 from maskkit.audit.checks.leaks import LIMITS
 from maskkit.audit.entries import judge
 from maskkit.core.intervals import wilson
@@ -105,7 +105,7 @@ def labels(folder, issues):
     n, k = len(flagged), int(flagged.sum())
     truth = float(folder.planted.mean())
     return row(
-        "label", judge_share(k / n, LABEL_LIMITS), k / n, wilson(k, n), n, truth, **agreement(folder.planted, flagged)
+        "label", judge([k / n] * 2, *LABEL_LIMITS), k / n, wilson(k, n), n, truth, **agreement(folder.planted, flagged)
     )
 
 

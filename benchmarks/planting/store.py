@@ -127,7 +127,7 @@ class Store:
     # --- pairs ----------------------------------------------------------------------------------
 
     def align(self, small, colours, usable, backbone):
-        """`leaks.aligned`, with pairs of photos that were compared before taken from the store."""
+        """`leaks.aligned_once`, with pairs of photos that were compared before taken from the store."""
         candidates = leaks.candidates(colours, usable, backbone)
         photo = np.array([fingerprint(one) for one in small], dtype=np.uint64)
         ids = photo[candidates[:, 0]] * np.uint64(3) + photo[candidates[:, 1]]  # ordered: the first is aligned to

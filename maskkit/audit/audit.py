@@ -18,23 +18,19 @@ from maskkit import checkpoint, data, model, plots, pretrained, runs
 from maskkit.audit import checks, overview, recipes, survey
 from maskkit.audit.audited import Align, Audited, align_once, find_versions, fit_heads, parts_of_run, read_run_photos
 from maskkit.audit.checks import regions
-from maskkit.audit.checks.check import Audit, Check, Context
+from maskkit.audit.checks.check import Audit, Check, Context, Measured
 from maskkit.audit.checks.files import suspect_rows
 from maskkit.audit.classifiers import Classifier, classifier_of_run, find_classifiers
 from maskkit.audit.entries import Message
 from maskkit.core import disk, environment, markdown, mutes, paths
 from maskkit.core.audit_file import RESULTS, VERSION
 from maskkit.core.cache import cached
-from maskkit.core.messages import in_english, message
+from maskkit.core.messages import fields, in_english, message
 from maskkit.sources import folders
 
 GROUP_COLUMNS = ("file", "sha256", "group")
 SIGNS = {result: f"{sign} {word}" for (result, word), sign in zip(RESULTS.items(), "✓!✗?–", strict=True)}
 SUSPECT_COLUMNS = ("file", "label", "part", "problem", "detail")
-
-
-def no_log(line: str) -> None:
-    """Write nothing about a step."""
 
 
 # --- the whole audit ----------------------------------------------------------------------------
@@ -58,13 +54,17 @@ class Examination:
     def measure(self, name: str) -> str:
         """Measure a check; name: of its file in `checks`. Returns its result and entries as a Markdown table."""
         check = checks.find(name)
-        measure_check(self.result, check, self.audited, self.context)
+        add_to(self.result, check, check.measure(self.audited, self.context))
         mutes.apply(self.result, self.muted)
         return format_check(self.result, check)
 
     def draw(self, name: str) -> list[plots.Saved]:
-        """Draw the figures of a measured check, figures/trust_*.png and .svg."""
-        figures = checks.find(name).figures(self.result, self.audited, self.context)
+        """Draw the figures of a measured check, figures/trust_*.png and .svg; those of an earlier audit go."""
+        check = checks.find(name)
+        for figure_name in check.look_for:
+            for earlier in (self.out / "figures").glob(f"trust_{figure_name}.*"):
+                earlier.unlink()
+        figures = check.figures(self.result, self.audited, self.context)
         return [plots.save(figure, self.out, f"trust_{figure_name}") for figure_name, figure in figures]
 
     def draw_overview(self) -> plots.Saved:
@@ -285,13 +285,10 @@ def measure_run(
     audited = prepare(photos, classifiers, classifier.arch, recipe, message("of this run"), run_dir, context)
     result = head(audited, "run", metrics["photos"], metrics["source"], model_sha256)
     # Hidden regions last: another process may be computing their features, see `find_hidden_features`.
-    for check in sorted(checks.CHECKS, key=lambda check: check is regions.CHECK):
-        measure_check(result, check, audited, context)
-    order = [check.section for check in checks.CHECKS]
-    result["checks"].sort(key=lambda described: order.index(described["section"]))
-    result["results"] = {
-        described["name"]: result["results"][described["name"]] for described in result["checks"] if described["name"]
-    }
+    in_turn = sorted(checks.CHECKS, key=lambda check: check is regions.CHECK)
+    measured = {check.section: check.measure(audited, context) for check in in_turn}
+    for check in checks.CHECKS:
+        add_to(result, check, measured[check.section])
     return result
 
 
@@ -306,7 +303,7 @@ def prepare(
     origin: Message,
     run: Path | None,
     context: Context,
-    log: Callable[[str], object] = no_log,
+    log: Callable[[str], object] = lambda line: None,
     align: Align = align_once,
 ) -> Audited:
     """What the checks measure: the photos with their versions, and each network with its features and head.
@@ -323,9 +320,8 @@ def prepare(
     return audited
 
 
-def measure_check(result: Audit, check: Check, audited: Audited, context: Context) -> None:
-    """Measure a check, and add what it finds to the content of audit.json, in place of an earlier measurement."""
-    measured = check.measure(audited, context)
+def add_to(result: Audit, check: Check, measured: Measured) -> None:
+    """Add what a check found to the content of audit.json, in place of an earlier measurement."""
     judged = check.result(measured)
     if check.name:
         result["results"][check.name] = judged
@@ -348,11 +344,10 @@ def head(audited: Audited, scope: str, photos: str, source: str, sha256: str) ->
         "classes": list(audited.photos.classes),
         "n": len(audited.photos),
         "arch": audited.arch,
-        "model": in_english(audited.origin["id"], audited.origin["values"]),
+        **fields(model=audited.origin),
         "model_sha256": sha256,
         "recipe": audited.recipe,
         "networks": networks,
-        "messages": {"model": audited.origin},
         "results": {},
         "checks": [],
     }
@@ -374,8 +369,7 @@ def format_check(result: Audit, check: Check) -> str:
         judged = result["results"][check.name]
         rows.append((f"result: {check.title} ({check.code})", SIGNS[judged["result"]], judged["sentence"]))
     for key, entry in result[check.section].items():
-        name = described["entries"][key]
-        rows.append((in_english(name["id"], name["values"]), SIGNS[entry["result"]], entry["sentence"]))
+        rows.append((in_english(described["entries"][key]), SIGNS[entry["result"]], entry["sentence"]))
     table = markdown.table(("what", "result", "what was found"), rows)
     more = [f"{check.code} is muted: {described['muted']}"] if described["muted"] else []
     return "\n\n".join([table, *more, *([described["sensitivity"]] if "sensitivity" in described else [])])

@@ -14,9 +14,10 @@ from maskkit.audit.classifiers import Classifier
 from maskkit.audit.entries import Message
 from maskkit.audit.recipes import Recipe
 from maskkit.core import disk, paths
+from maskkit.core.groups import components
 from maskkit.core.messages import message, reason_of
 
-# `leaks.aligned`: small, colours, usable, features to pairs; a benchmark that audits thousands of folders keeps pairs.
+# As `leaks.aligned_once`, without its cache; a benchmark that audits thousands of folders keeps pairs itself.
 Align = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None], np.ndarray]
 ENOUGH = 100  # unseen photos, from which on a rate of them is worth more than the 40 of the validation part
 
@@ -112,10 +113,10 @@ def find_versions(photos: survey.Survey, X: torch.Tensor | None, align: Align = 
         "perceptual_hash": leaks.alike(photos.column("hash"), photos.column("hash_mirrored"), usable),
         "alignment": align(photos.small, photos.colours, usable, None if X is None else X.numpy()),
     }
-    versions = {name: leaks.components(len(photos), found) for name, found in pairs.items()}
+    versions = {name: components(len(photos), found) for name, found in pairs.items()}
     if "group" in photos.rows[0]:
         pairs["known"] = leaks.exact(photos.column("group"))
-    return versions | {"all": leaks.components(len(photos), *pairs.values())}
+    return versions | {"all": components(len(photos), *pairs.values())}
 
 
 def parts_of_run(run: Path | None, photos: survey.Survey) -> tuple[np.ndarray, np.ndarray]:
@@ -171,4 +172,4 @@ def read_run_photos(run_dir: Path, rows: data.Rows, classes: Sequence[str]) -> s
 
 def same_name(names: np.ndarray) -> np.ndarray:
     """Groups int (n,) of photos with the same name, or hash."""
-    return leaks.components(len(names), leaks.exact(names))
+    return components(len(names), leaks.exact(names))

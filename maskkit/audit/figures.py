@@ -5,7 +5,6 @@ drawn. A result, a class, a kind is told apart by shape and word as well as by c
 """
 
 import functools
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,15 +13,13 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
-from maskkit.audit.entries import UNAVAILABLE, Entry, unknown
-from maskkit.core import messages, mutes
+from maskkit.audit.entries import Entry
+from maskkit.core import messages
 from maskkit.core.intervals import wilson
 from maskkit.plot_style import (
     GREY,
     INK,
     STYLE,
-    figure,
-    heading,
     label,
     localize,
     percent,
@@ -31,7 +28,6 @@ from maskkit.plot_style import (
     ranges,
     stored,
     title_label,
-    translate,
 )
 
 RED, BROWN = "#8c1d3f", "#8a5a00"  # the second: the report's line, as in `plots.scores`
@@ -45,29 +41,11 @@ Audit = dict[str, Any]  # what audit.json holds
 
 def is_measured(entry: Entry | None) -> bool:
     """Whether an entry holds a value that can be drawn."""
-    return entry is not None and entry.get("value") is not None and math.isfinite(entry["value"])
+    return entry is not None and entry["value"] is not None
 
 
-def entry_of(audit: Audit, section: str, key: str, arch: str | None = None) -> Entry:
-    """An entry, or in its place one that says why it is missing; arch: the network it is about."""
-    return audit[section].get(key) or missing_entry(audit, section, arch)
-
-
-def missing_entry(audit: Audit, section: str, arch: str | None = None) -> Entry:
-    """An unknown entry: the network's weights are not available, or the reason of the section's result."""
-    network = audit["networks"].get(arch, {})
-    if network and not network["weights"]:
-        return unknown(UNAVAILABLE) | {"result": "unknown"}
-    names = {check["section"]: check["name"] for check in audit["checks"]}
-    result = audit["results"].get(names.get(section), {"result": "pass"})
-    words = {name: result[name] for name in ("sentence", "message") if name in result}
-    return unknown(words if mutes.measured_result(result) == "unknown" else "") | {"result": "unknown"}
-
-
-def share_of(share: float | None, whole: Entry) -> Entry:
+def share_of(share: float, whole: Entry) -> Entry:
     """A share of the photos of another entry, as an entry with its Wilson interval."""
-    if share is None:
-        return {**whole, "value": None, "sentence": ""}
     return {**whole, "value": share, "interval": wilson(round(share * whole["n"]), whole["n"])}
 
 
@@ -80,8 +58,6 @@ def why_unknown(entry: Entry) -> str:
 
 def format_interval(entry: Entry) -> str:
     """An entry's interval in words."""
-    if entry["interval"] is None:
-        return phrase("no interval")
     return localize(messages.format_interval(entry["interval"]))
 
 
@@ -134,14 +110,6 @@ def draw_reason(axis: Any, text: str, inches: float) -> None:
     """Words in place of an axis."""
     axis.set_axis_off()
     axis.text(0, 0.5, wrap(text, inches, 10), transform=axis.transAxes, va="center", color=GREY, style="italic")
-
-
-def without_data(title: str, audit: Audit, section: str, entry: Entry | None = None) -> Figure:
-    """The figure of a section that was not measured: its reason in words; title: a message id."""
-    fig, [[axis]] = figure(8, 0.8, 1, 1)
-    draw_reason(axis, why_unknown(entry or missing_entry(audit, section)), 7.4)
-    heading(fig, translate(title), photos_and_model(audit))
-    return fig
 
 
 def spanning(fig: Figure, grid: np.ndarray, cells: Any) -> Any:

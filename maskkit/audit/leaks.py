@@ -10,7 +10,6 @@ import torch
 from torch import nn
 
 from maskkit.core.cache import cached
-from maskkit.core.groups import components as components  # of the detectors' pairs
 from maskkit.core.progress import bar
 
 ALIGNMENT = 3  # raise it if the same photos would be aligned differently: cached results are then not used
@@ -57,19 +56,13 @@ def alike(hashes: np.ndarray, mirrored: np.ndarray, usable: np.ndarray, distance
     return np.concatenate(pairs) if pairs else np.zeros((0, 2), dtype=int)
 
 
-def aligned(
-    small: np.ndarray, colours: np.ndarray, usable: np.ndarray, features: np.ndarray | None = None
-) -> np.ndarray:
-    """Pairs int (m, 2) of photos that an affine map makes alike, mirrored or not: see `correlations`."""
-    return agreeing(small, candidates(colours, usable, features))
-
-
 def aligned_once(
     small: np.ndarray, colours: np.ndarray, usable: np.ndarray, features: np.ndarray | None = None, *, cache: Path
 ) -> np.ndarray:
-    """`aligned`, from the cache's folder if the same pairs were aligned before.
+    """Pairs int (m, 2) of photos that an affine map makes alike, mirrored or not: `candidates` that are `agreeing`.
 
-    Pairs that colours propose are kept apart from those that only features do: they can be aligned without a network.
+    From the cache's folder if the same pairs were aligned before. Pairs that colours propose are kept apart from those
+    that only features do: they can be aligned without a network.
     """
 
     def find(pairs: np.ndarray) -> np.ndarray:
@@ -85,26 +78,14 @@ def aligned_once(
     return np.unique(np.concatenate([found, find(every[is_new])]), axis=0)
 
 
-def correlations(
-    small: np.ndarray, colours: np.ndarray, usable: np.ndarray, features: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """How well the photos of each promising pair agree after an affine map of one of them: `candidates`, compared.
-
-    Args:
-        small: uint8 (n, px, px, 3); colours: float32 (n, d) of unit length; usable: bool (n,).
-        features: float32 (n, d), a backbone's; may be None.
-
-    Returns:
-        as `compare`.
-    """
-    return compare(small, candidates(colours, usable, features))
-
-
 def candidates(colours: np.ndarray, usable: np.ndarray, features: np.ndarray | None = None) -> np.ndarray:
-    """Pairs int (m, 2), a < b, that may be versions of one photo; arguments as of `correlations`.
+    """Pairs int (m, 2), a < b, that may be versions of one photo.
 
     Neighbours in colour, which affine maps hardly change, and, if given, in backbone features, which change little with
     the light.
+
+    Args:
+        colours: float32 (n, d) of unit length; usable: bool (n,); features: float32 (n, d), a backbone's.
     """
     pairs = neighbours(colours, usable, NEIGHBOURS, ALIKE)
     if features is None:

@@ -149,7 +149,6 @@ def margins_of(
         y,
         torch.from_numpy(np.stack(subsets)),
         nobody,
-        n_classes=int(labels.max()) + 1,
         seeds=range(seed, seed + len(subsets)),
         **fit_settings(recipe),
     ).last

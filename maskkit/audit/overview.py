@@ -25,7 +25,7 @@ WIDTH, FOOT = 11, 1.0  # inches
 
 @styled
 def draw(audit: dict[str, Any], *, language: str = "en") -> Figure:
-    """The results of all checks, audit.json's "results", one below the other; language: of its words and numbers."""
+    """The results of all checks, audit.json's "results", one below the other."""
     results = list(audit["results"].values())
     texts = [
         figures.wrap(stored(row) if figures.is_measured(row) else figures.why_unknown(row), 4.75, 9.5)

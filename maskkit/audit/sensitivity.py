@@ -15,7 +15,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from maskkit.core.messages import in_english, message, translatable
+from maskkit.core.messages import fields, message, translatable
 
 PATH = Path(__file__).with_name("sensitivity.json")
 IN_ONE_CLASS = translatable(
@@ -69,17 +69,9 @@ def read() -> dict[str, Any]:
 
 
 def describe(section: str) -> dict[str, Any]:
-    """The sentence of a section as fields of a record in audit.json; {} where its check was not measured so.
-
-    Returns:
-        {"sensitivity": in English, "messages": {"sensitivity": as a message}}.
-    """
+    """The sentence of a section as a field of a record in audit.json; {} where its check was not measured so."""
     numbers = read()["sections"].get(section)
     if numbers is None:
         return {}
     values = numbers | ({"fault": FAULTS[numbers["fault"]]} if numbers["fault"] in FAULTS else {})
-    template = STATEMENTS[section]
-    return {
-        "sensitivity": in_english(template, values),
-        "messages": {"sensitivity": {"id": template, "values": values}},
-    }
+    return fields(sensitivity=message(STATEMENTS[section], **values))

@@ -49,24 +49,20 @@ def values(photos: Survey, name: str) -> np.ndarray:
         return np.stack([photos.column("width"), photos.column("height")], 1).astype(np.float32)
     if name == "file_size":
         return photos.column("bytes")[:, None].astype(np.float32)
-    return {
-        "metadata": lambda: photos.metadata,
-        "border": lambda: photos.border,
-        "sharpness": lambda: photos.sharpness,
-        "thumbnail": lambda: photos.thumbnails,
-        "hog": lambda: photos.hog,
-    }[name]()
+    measured: np.ndarray = getattr(photos, name)
+    return measured
 
 
 @dataclasses.dataclass(frozen=True)
 class Protocol:
-    """Training and test photos: pairs (train, test) of int arrays, and words for the test photos.
+    """Training and test photos: pairs (train, test) of int arrays.
 
-    is_sample: whether they are drawn from more.
+    part: of the set, whose photos are tested; "" where they are tested in folds. is_sample: whether they are drawn from
+    more.
     """
 
     pairs: list[tuple[np.ndarray, np.ndarray]]
-    measured_on: str
+    part: str = ""
     is_sample: bool = False
 
     @property
@@ -88,7 +84,7 @@ class Protocol:
         if len(np.intersect1d(self.used, kept)) == len(self.used):
             return self
         pairs = [(train[np.isin(train, kept)], test[np.isin(test, kept)]) for train, test in self.pairs]
-        return Protocol(pairs, self.measured_on, is_sample=True)
+        return Protocol(pairs, self.part, is_sample=True)
 
     def predict(self, learn: Learn, X: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Predicted classes of `tested`; `learn(X, y, X_test)` returns predictions int."""
@@ -112,10 +108,10 @@ def protocol(labels: np.ndarray, groups: np.ndarray, parts: np.ndarray, seed: in
     train = np.flatnonzero((parts == "Train") & ~np.isin(groups, groups[test]))
     large = len(test) >= ENOUGH and has_enough(labels, test, 1)
     if large and has_enough(labels, train, parameters.MIN_PER_CLASS):
-        return Protocol([(train, test)], f"the {name} part, learned from Train photos without a version in it")
+        return Protocol([(train, test)], name)
     fold = splits.folds(labels, groups, N_FOLDS, seed)
     pairs = [(np.flatnonzero(fold != index), np.flatnonzero(fold == index)) for index in range(N_FOLDS)]
-    return Protocol(pairs, f"{N_FOLDS} folds")
+    return Protocol(pairs)
 
 
 def has_enough(labels: np.ndarray, places: np.ndarray, least: int) -> bool:

@@ -34,15 +34,6 @@ class Heads:
 
 
 @dataclasses.dataclass(frozen=True)
-class Examples:
-    """What all heads learn from: features float32 (n, n_features), labels int64 (n,), and the number of classes."""
-
-    X: torch.Tensor
-    y: torch.Tensor
-    n_classes: int
-
-
-@dataclasses.dataclass(frozen=True)
 class Many:
     """The result of `fit_many`: val_correct int (S, epochs), best_epoch int (S,) from 1, and two `Heads`."""
 
@@ -58,7 +49,6 @@ def fit_many(
     train: torch.Tensor,
     val: torch.Tensor,
     *,
-    n_classes: int,
     seeds: Sequence[int],
     **settings: Any,
 ) -> Many:
@@ -68,7 +58,7 @@ def fit_many(
     arithmetic is element by element, so the heads do not influence one another.
 
     Args:
-        X, y, n_classes: as `Examples`.
+        X: features float32 (n, n_features); y: labels int64 (n,), the largest class among them.
         train, val: rows of X, int64 (S, n_train) and (S, n_val); n_val may be 0.
         seeds: S ints, of each head's weights and the order of its photos, as `train.fit` uses them.
         settings: epochs, batch_size and learning_rate, as `train.fit`.
@@ -76,10 +66,9 @@ def fit_many(
     Returns:
         without validation photos the best epoch is the last.
     """
-    examples = Examples(X, y, n_classes)
     chunks = [slice(at, at + CHUNK) for at in range(0, len(train), CHUNK)]
     parts = [
-        fit_chunk(examples, train[chunk], val[chunk], seeds[chunk], **settings)
+        fit_chunk(X, y, train[chunk], val[chunk], seeds[chunk], **settings)
         for chunk in bar(chunks, desc="splits", unit=f" x {CHUNK}")
     ]
     return Many(
@@ -97,7 +86,8 @@ def join(heads: Sequence[Heads]) -> Heads:
 
 @torch.inference_mode()
 def fit_chunk(
-    examples: Examples,
+    X: torch.Tensor,
+    y: torch.Tensor,
     train: torch.Tensor,
     val: torch.Tensor,
     seeds: Sequence[int],
@@ -107,7 +97,7 @@ def fit_chunk(
     learning_rate: float,
 ) -> Many:
     """`fit_many` for a few heads."""
-    X, y, n_classes = examples.X, examples.y, examples.n_classes
+    n_classes = int(y.max()) + 1
     new = [model.new_head(X.shape[1], n_classes, seed) for seed in seeds]
     weight, bias = (torch.stack([getattr(head, name).detach() for head in new]) for name in ("weight", "bias"))
     orders = [torch.Generator().manual_seed(seed) for seed in seeds]
@@ -244,14 +234,13 @@ def repeat(
     groups: np.ndarray,
     parts: Sequence[Split],
     *,
-    n_classes: int,
     seed: int,
     **settings: Any,
 ) -> Repeated:
     """Train the recipe on each of `parts`, splits of `draw`; heads of splits of one size train together.
 
     Args:
-        X, y, n_classes, settings: as `fit_many`; groups: (n,); split number i trains with seed + i.
+        X, y, settings: as `fit_many`; groups: (n,); split number i trains with seed + i.
 
     Returns:
         rows in the order of `parts`.
@@ -265,7 +254,7 @@ def repeat(
     for members in sizes.values():
         train, val = (torch.from_numpy(np.stack([parts[index][side] for index in members])) for side in (0, 1))
         seeds = [seed + index for index in members]
-        fitted = fit_many(X, y, train, val, n_classes=n_classes, seeds=seeds, **settings)
+        fitted = fit_many(X, y, train, val, seeds=seeds, **settings)
         last[members], best[members] = fitted.val_correct[:, -1], fitted.val_correct.max(1)
         last_right[members] = right(fitted.last, X, y)
         best_right[members] = right(fitted.best, X, y)

@@ -68,8 +68,8 @@ class Survey:
         return self.small[:, ~inner].reshape(len(self), -1) / np.float32(255)
 
     @property
-    def thumbnails(self) -> np.ndarray:
-        """16 x 16 colour copies, float32 (n, 768) in 0..1."""
+    def thumbnail(self) -> np.ndarray:
+        """Each photo at 16 x 16, in colour, float32 (n, 768) in 0..1."""
         blocks = self.small.reshape(len(self), 16, SMALL_PX // 16, 16, SMALL_PX // 16, 3)
         return blocks.mean((2, 4), dtype=np.float32).reshape(len(self), -1) / np.float32(255)
 
@@ -96,7 +96,7 @@ def read(files: list[dict[str, Any]], *, cache: Path | None = None) -> Survey:
         cache: a folder that keeps the measures for the next time these files are read; None: no cache.
 
     Raises:
-        ValueError: no photo could be decoded, or fewer than two classes have one.
+        ValueError: no photo of a class can be decoded, or there are fewer than two classes.
     """
     classes = tuple(sorted({row["label"] for row in files}))
     if cache is None:
@@ -111,11 +111,11 @@ def read(files: list[dict[str, Any]], *, cache: Path | None = None) -> Survey:
         else:
             broken.append(row | {"reason": measures})
     seen = sorted({row["label"] for row in rows})
-    if len(seen) < 2:
+    if len(seen) < max(2, len(classes)):
         first = f"; the first that failed: {broken[0]['file']}: {broken[0]['reason']}" if broken else ""
         raise ValueError(
             f"{len(rows)} of {len(files)} files can be decoded as photos, of class {', '.join(seen) or 'none'}; "
-            f"an audit needs photos of two classes or more{first}"
+            f"an audit needs photos of two classes or more, and of each class{first}"
         )
     return Survey(classes, rows, broken, **arrays)
 

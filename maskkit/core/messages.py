@@ -18,7 +18,13 @@ def said(template: str, **values: Any) -> dict[str, Any]:
         values: numbers, lists of two numbers, text that stays as it is (names of files, classes, networks), or
             another message, as `message` gives it, where a part of the sentence is to be translated too.
     """
-    return {"sentence": in_english(template, values), "message": message(template, **values)}
+    words = message(template, **values)
+    return {"sentence": in_english(words), "message": words}
+
+
+def fields(**messages: dict[str, Any]) -> dict[str, Any]:
+    """Fields of a record in a JSON file, in English, beside their messages: {name: words, ..., "messages": {...}}."""
+    return {name: in_english(words) for name, words in messages.items()} | {"messages": messages}
 
 
 def message(template: str, **values: Any) -> dict[str, Any]:
@@ -26,9 +32,9 @@ def message(template: str, **values: Any) -> dict[str, Any]:
     return {"id": template, "values": values}
 
 
-def in_english(template: str, values: dict[str, Any]) -> str:
-    """The sentence in English."""
-    return format_message(template, values, translate=str, localize=str)
+def in_english(words: dict[str, Any]) -> str:
+    """A message in English."""
+    return format_message(words["id"], words["values"], translate=str, localize=str)
 
 
 def format_message(

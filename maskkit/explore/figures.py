@@ -47,12 +47,11 @@ def doubts(
 
     Args:
         images: PIL RGB images (n); labels: int (n,); probabilities: float (n, C), out of fold; files: n names;
-            n_suspects: how many labels are likely wrong in all; classes: C names; photos: for the title;
-            language: of the words and numbers.
+            n_suspects: how many labels are likely wrong in all; classes: C names; photos: for the title.
     """
     fig, cells = tiles(len(labels), caption_lines=3)
     for axis, image, at, shares, file in zip(cells, images, labels, np.asarray(probabilities), files, strict=True):
-        verdict(axis, image, at, shares, classes, file=file)
+        verdict(axis, image, at, shares.argmax(), shares.max(), classes, file=file)
     title = phrase_plural(
         n_suspects, "Labels in doubt: {n:,} label likely wrong", "Labels in doubt: {n:,} labels likely wrong"
     )
@@ -77,8 +76,7 @@ def explained(
     Of more than five classes the four most probable, and the others together.
 
     Args:
-        image: PIL RGB; heat: float (h, w), 0 or more; probabilities: float (C,); classes: C names;
-            language: of the words and numbers.
+        image: PIL RGB; heat: float (h, w), 0 or more; probabilities: float (C,); classes: C names.
     """
     height = max(2.9, 0.68 * min(len(classes), MAX_BARS))
     fig, [[photo, over, bars]] = figure(9.6, height, 1, 3, width_ratios=(1, 1, 1.3))

@@ -5,7 +5,7 @@ from typing import Any
 
 from maskkit.core import audit_file, class_names, mutes
 from maskkit.core.audit_file import Audit, Entry
-from maskkit.core.messages import in_english
+from maskkit.core.messages import fields
 from maskkit.html import render
 from maskkit.html.markup import Figure, read_figure
 
@@ -91,10 +91,7 @@ def described(entry: Entry, title: Entry, measure: str) -> dict[str, Any]:
 
 def name_of(names: dict[str, Entry], key: str) -> Entry:
     """An entry's name as a record that `Language.stored` takes."""
-    if key not in names:
-        return {"title": key.replace("_", " ")}
-    name = names[key]
-    return {"title": in_english(name["id"], name["values"]), "messages": {"title": name}}
+    return fields(title=names[key])
 
 
 def lists(audit: Audit, check: Entry, key: str) -> dict[str, Any]:

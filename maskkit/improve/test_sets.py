@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from maskkit import data, model
 from maskkit.audit import leaks, splits, survey
 from maskkit.audit.audited import find_versions
 from maskkit.audit.splits import draw_evenly
+from maskkit.core.groups import components
 from maskkit.improve import augment
 from maskkit.sources import decoding, folders, listing
 
@@ -42,10 +42,6 @@ class Drawn:
 
     photos: data.Photos
     parts: list[tuple[np.ndarray, np.ndarray]]
-
-    @property
-    def y(self) -> torch.Tensor:
-        return self.photos.label_tensor()
 
 
 def draw(run_dir: Path, *, n_seeds: int, seed: int) -> Drawn:
@@ -94,7 +90,7 @@ def find(drawn: Drawn, source: folders.Source, against: folders.Source | None, *
     known = {row["sha256"] for row in drawn.photos.rows}
     others = survey.read(sample(files, n, seed))
     new = [row for row in others.rows if row["sha256"] not in known]
-    groups = leaks.components(len(new), leaks.exact(np.array([row["sha256"] for row in new])))
+    groups = components(len(new), leaks.exact(np.array([row["sha256"] for row in new])))
     return [*both, TestSet("other_source", f"photos of another source ({against.photos})", new, groups)]
 
 

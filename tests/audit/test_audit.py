@@ -94,9 +94,9 @@ def test_every_sentence_is_a_message_and_every_entry_has_a_name(whole):
         entries = result[check["section"]]
         assert check["entries"].keys() == entries.keys() and set(check["look_for"]) == set(check["figures"])
         for name in check["entries"].values():
-            assert messages.in_english(name["id"], name["values"])
+            assert messages.in_english(name)
         for entry in (*entries.values(), *([result["results"][check["name"]]] if check["name"] else ())):
-            assert messages.in_english(entry["message"]["id"], entry["message"]["values"]) == entry["sentence"]
+            assert messages.in_english(entry["message"]) == entry["sentence"]
     assert [check["section"] for check in result["checks"]] == [check.section for check in CHECKS]
 
 
@@ -165,6 +165,17 @@ def test_every_figure_is_there_and_the_page_holds_them(whole):
     } <= names
     text = page.write(result, out).read_text()
     assert text.count("data:image/png") >= 10 and "<b>" not in text.split("<body>")[1].replace("<b>", "", 0)
+
+
+def test_a_figure_of_an_earlier_audit_goes(tmp_path):
+    """No photo is odd any more: the page must not show the earlier sheet of odd photos."""
+    examination = audit.Examination(audited(*features(40, 1)), CONTEXT, tmp_path, {"files": {}}, 0.0)
+    earlier = [tmp_path / "figures" / f"trust_files.{kind}" for kind in ("png", "svg")]
+    kept = tmp_path / "figures" / "trust_splits.png"
+    kept.parent.mkdir()
+    for path in (*earlier, kept):
+        path.touch()
+    assert examination.draw("files") == [] and not any(path.exists() for path in earlier) and kept.exists()
 
 
 def test_the_network_that_cannot_be_had_is_unknown(drawn, tmp_path, monkeypatch):
@@ -259,9 +270,9 @@ def test_flat_is_what_shows_nothing():
 
 
 def test_a_check_measured_again_takes_the_place_of_its_first_measurement():
-    subject, result = audited(*features(60, 6.0)), {"results": {}, "checks": []}
+    check, subject, result = checks.find("calibration"), audited(*features(60, 6.0)), {"results": {}, "checks": []}
     for _ in range(2):
-        audit.measure_check(result, checks.find("calibration"), subject, CONTEXT)
+        audit.add_to(result, check, check.measure(subject, CONTEXT))
     assert [described["section"] for described in result["checks"]] == ["calibration"]
 
 

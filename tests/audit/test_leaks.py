@@ -5,6 +5,7 @@ import pytest
 from PIL import Image, ImageEnhance, ImageOps
 
 from maskkit.audit import leaks, survey
+from maskkit.core.groups import components
 from maskkit.sources import folders
 
 CHANGES = {
@@ -36,6 +37,11 @@ def usable(faces):
     return faces.column("deviation") >= leaks.FLAT
 
 
+def aligned(small, colours, usable, features=None):
+    """The pairs of `leaks.aligned_once`, without its cache."""
+    return leaks.agreeing(small, leaks.candidates(colours, usable, features))
+
+
 def family(faces, groups, name):
     """File names in the group of a class's first face."""
     files = [row["file"] for row in faces.rows]
@@ -44,7 +50,7 @@ def family(faces, groups, name):
 
 
 def test_aligned_versions_are_found_and_nothing_else(faces, usable):
-    groups = leaks.components(len(faces), leaks.aligned(faces.small, faces.colours, usable))
+    groups = components(len(faces), aligned(faces.small, faces.colours, usable))
     for name in folders.REPORT_CLASSES:
         assert family(faces, groups, name) == {f"{name}/00.png"} | {f"{name}/00 {change}.png" for change in CHANGES}
     assert leaks.in_company(groups).sum() == 2 * (1 + len(CHANGES))
@@ -53,7 +59,7 @@ def test_aligned_versions_are_found_and_nothing_else(faces, usable):
 def test_photos_are_aligned_once(faces, usable, tmp_path, monkeypatch):
     few = faces.small[:20], faces.colours[:20], usable[:20]
     found = leaks.aligned_once(*few, cache=tmp_path)
-    assert np.array_equal(found, leaks.aligned(*few)) and len(found)
+    assert np.array_equal(found, aligned(*few)) and len(found)
     (path,) = tmp_path.iterdir()
     calls, compare = [], leaks.compare
     monkeypatch.setattr(leaks, "compare", lambda *given: calls.append(given) or compare(*given))
@@ -78,12 +84,12 @@ def test_pairs_that_only_features_propose_are_aligned_by_themselves(faces, usabl
     ((_, pairs),) = calls
     proposed = {tuple(pair) for pair in leaks.candidates(*few[1:]).tolist()}
     assert len(pairs) and not proposed & {tuple(pair) for pair in pairs.tolist()}
-    assert np.array_equal(found, leaks.aligned(*few, features))
+    assert np.array_equal(found, aligned(*few, features))
 
 
 def test_the_perceptual_hash_finds_mirrored_copies_but_not_turned_ones(faces, usable):
     pairs = leaks.alike(faces.column("hash"), faces.column("hash_mirrored"), usable)
-    groups = leaks.components(len(faces), pairs)
+    groups = components(len(faces), pairs)
     assert family(faces, groups, "with_mask") == {"with_mask/00.png", "with_mask/00 mirrored.png"}
 
 
@@ -97,14 +103,14 @@ def test_features_propose_photos_in_another_light(faces, usable):
     features[-1] = features[0] * 0.9
     everyone = np.append(usable, True)
     last = len(small) - 1
-    assert [0, last] not in leaks.aligned(small, colours, everyone).tolist()
-    assert [0, last] in leaks.aligned(small, colours, everyone, features).tolist()
+    assert [0, last] not in aligned(small, colours, everyone).tolist()
+    assert [0, last] in aligned(small, colours, everyone, features).tolist()
 
 
 def test_flat_photos_are_equal_only_by_their_bytes():
     small = np.zeros((4, 32, 32, 3), dtype=np.uint8)
     colours = np.stack([survey.colour_histogram(pixels / np.float32(255)) for pixels in small])
-    assert not len(leaks.aligned(small, colours, np.zeros(4, dtype=bool)))
+    assert not len(aligned(small, colours, np.zeros(4, dtype=bool)))
     assert leaks.exact(np.array(["a", "b", "a", "a"])).tolist() == [[0, 2], [0, 3]]
 
 
@@ -117,7 +123,7 @@ def test_hamming_distances_by_hand():
 
 
 def test_groups_pairs_and_who_was_seen_before():
-    groups = leaks.components(7, np.array([[0, 1], [1, 2]]), np.array([[4, 5]]))
+    groups = components(7, np.array([[0, 1], [1, 2]]), np.array([[4, 5]]))
     assert len(set(groups[:3])) == 1 and len(set(groups)) == 4
     parts = np.array(["train", "train", "val", "val", "train", "val", "val"])
     assert leaks.pairs_within(groups, parts, np.zeros(7)) == (4, 3, 0)

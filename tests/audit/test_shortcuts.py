@@ -12,7 +12,7 @@ def test_a_test_part_is_measured_without_its_versions_in_train():
     groups[80:90] = np.arange(10)
     way = shortcuts.protocol(labels, groups, parts, 0)
     ((train, test),) = way.pairs
-    assert len(test) == 400 and set(train) == set(range(10, 80)) and way.measured_on.startswith("the Test part")
+    assert len(test) == 400 and set(train) == set(range(10, 80)) and way.part == "Test"
     assert len(shortcuts.protocol(labels, groups, np.full(480, ""), 0).pairs) == 5
 
 

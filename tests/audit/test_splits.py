@@ -24,7 +24,7 @@ def test_many_heads_at_once_are_fit_head_by_head(photos, n_train):
     X, y = photos
     orders = [torch.randperm(60, generator=torch.Generator().manual_seed(100 + seed)) for seed in range(5)]
     places = torch.stack(orders)
-    found = splits.fit_many(X, y, places[:, :n_train], places[:, n_train:], n_classes=2, seeds=range(5), **RECIPE)
+    found = splits.fit_many(X, y, places[:, :n_train], places[:, n_train:], seeds=range(5), **RECIPE)
     for seed, order in enumerate(orders):
         head = model.new_head(24, 2, seed)
         parts = [torch.utils.data.TensorDataset(X[part], y[part]) for part in (order[:n_train], order[n_train:])]
@@ -42,7 +42,7 @@ def test_among_equal_accuracies_many_heads_keep_what_one_head_keeps(photos):
     X = X + 3 * y[:, None]
     places = torch.stack([torch.randperm(60, generator=torch.Generator().manual_seed(seed)) for seed in range(8)])
     recipe = RECIPE | {"epochs": 12, "learning_rate": 0.05}
-    found = splits.fit_many(X, y, places[:, :48], places[:, 48:], n_classes=2, seeds=range(8), **recipe)
+    found = splits.fit_many(X, y, places[:, :48], places[:, 48:], seeds=range(8), **recipe)
     equals = 0
     for seed, order in enumerate(places):
         parts = [torch.utils.data.TensorDataset(X[part], y[part]) for part in (order[:48], order[48:])]
@@ -60,7 +60,7 @@ def test_it_leaves_the_random_state_alone(photos):
     expected = torch.rand(1)
     torch.manual_seed(3)
     places = torch.arange(60)[None]
-    splits.fit_many(*photos, places[:, :40], places[:, 40:], n_classes=2, seeds=[0], **RECIPE)
+    splits.fit_many(*photos, places[:, :40], places[:, 40:], seeds=[0], **RECIPE)
     assert torch.equal(torch.rand(1), expected)
 
 
@@ -97,7 +97,7 @@ def test_unseen_photos_have_no_version_in_the_split(photos):
     labels = y.numpy()
     groups = np.arange(60) // 4 * 2 + labels  # pairs of one class
     parts = splits.draw(labels, groups, labels >= 0, per_class=12, n_splits=6, seed=0)
-    found = splits.repeat(X, y, groups, parts, n_classes=2, seed=0, **RECIPE)
+    found = splits.repeat(X, y, groups, parts, seed=0, **RECIPE)
     for index, (train_places, val) in enumerate(parts):
         drawn = np.concatenate([train_places, val])
         assert not set(groups[found.unseen[index]]) & set(groups[drawn])

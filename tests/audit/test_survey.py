@@ -23,7 +23,7 @@ def test_every_photo_is_measured_and_the_broken_are_listed(photo_folder, read):
     assert photos.rows[0]["file"] == "with_mask/000.png" and photos.rows[0]["width"] == 48
     shapes = [a.shape for a in (photos.metadata, photos.sharpness, photos.small, photos.colours, photos.hog)]
     assert shapes == [(30, 9), (30, 5), (30, 32, 32, 3), (30, 512), (30, 1764)]
-    assert photos.border.shape == (30, (32**2 - 28**2) * 3) and photos.thumbnails.shape == (30, 768)
+    assert photos.border.shape == (30, (32**2 - 28**2) * 3) and photos.thumbnail.shape == (30, 768)
     assert all(np.isfinite(a).all() for a in (photos.metadata, photos.sharpness, photos.colours, photos.hog))
 
 
@@ -56,12 +56,19 @@ def test_too_little_is_an_error(photo_folder, read, kept):
         read()
 
 
+def test_a_class_without_a_photo_is_an_error(photo_folder, read):
+    (photo_folder / "other").mkdir()
+    (photo_folder / "other" / "readme.txt").write_text("no photo")
+    with pytest.raises(ValueError, match=r"an audit needs photos of two classes or more, and of each class; .*readme"):
+        read()
+
+
 def test_a_border_sees_the_rim_and_no_middle():
     image = Image.new("RGB", (64, 64), "white")
     image.paste((0, 0, 0), (8, 8, 56, 56))
     pixels = np.asarray(image.resize((32, 32), Image.Resampling.BOX))[None]
     photos = survey.Survey(("a", "b"), [{}], [], *([None] * 2), pixels, None, None)
-    assert photos.border.min() == 1.0 and photos.thumbnails.min() == 0.0
+    assert photos.border.min() == 1.0 and photos.thumbnail.min() == 0.0
 
 
 def test_turning_mirroring_and_stretching_keep_the_colours():

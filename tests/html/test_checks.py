@@ -8,7 +8,6 @@ from conftest import recorded_audit
 from PIL import Image
 from test_page import NASTY, read
 
-from maskkit import runs
 from maskkit.audit import page
 from maskkit.core import audit_file, disk, mutes
 from maskkit.html.render import render
@@ -83,9 +82,7 @@ AUDITS = {
     "good": with_results(*["pass"] * 8),
     "unknown": with_results(*["unknown"] * 7, "warning"),
     "of a run": of_a_run(),
-    "none": None,
 }
-MEASURED = [name for name, audit in AUDITS.items() if audit]
 
 
 @pytest.mark.parametrize("name", AUDITS)
@@ -112,11 +109,10 @@ def test_page_is_whole_and_needs_nothing_else(folder, name):
         (["pass"] * 8, "8 checks: 8 pass, 0 warning, 0 fail, 0 not measured"),
         (["pass", "warning", "fail", "warning", *["pass"] * 4], "8 checks: 5 pass, 2 warning, 1 fail, 0 not measured"),
         (["warning", *["unknown"] * 7], "8 checks: 0 pass, 1 warning, 0 fail, 7 not measured"),
-        (None, "Nothing measured yet"),
     ],
 )
 def test_headline_counts_the_results(folder, outcomes, headline):
-    words = words_of(outcomes and with_results(*outcomes), folder)
+    words = words_of(with_results(*outcomes), folder)
     assert headline in words[: len(headline) + 150]
 
 
@@ -139,7 +135,7 @@ def test_results_come_first_with_their_limits_and_reason(folder):
         assert expected in words, expected
 
 
-@pytest.mark.parametrize("name", MEASURED)
+@pytest.mark.parametrize("name", AUDITS)
 def test_no_result_is_a_colour_alone(folder, name):
     html = html_of(AUDITS[name], folder)
     marks = re.findall(
@@ -175,8 +171,6 @@ def test_every_section_has_its_figures_numbers_and_lists(folder):
         "trained on elsewhere, measured here",
         "predicted with_mask predicted without_mask true with_mask",
         f"mistakes, the first 100 of {n}",
-        "Temperature 0.61.",
-        "It answers 94.0 % of the photos if its confidence must be at least 90.0 %.",
         "without colour: 140 files",
         "and 40 more: suspects.csv, in the folder of this page, lists all.",
         "faces: 123 could be read",
@@ -207,7 +201,6 @@ def test_what_was_not_measured_says_what_to_run(folder):
     words = words_of(of_a_run() | {"run": {"name": "my run"}}, folder)
     assert words.count("not measured yet: make trust RUN='my run' AGAINST=ANOTHER_FOLDER") == 2  # result, section
     assert words.count("not measured yet") == 2
-    assert "not measured yet: make trust" in words_of(None, folder)
 
 
 def test_another_source_needs_a_folder_of_it(folder):
@@ -310,8 +303,7 @@ def test_every_text_is_escaped(folder):
 
 @pytest.mark.parametrize("source", ["demo", "kaggle"])
 def test_only_drawn_faces_need_nobodys_consent(folder, source):
-    runs.record(folder, source=source)
-    audit = {key: value for key, value in recorded_audit().items() if key != "source"}
+    audit = recorded_audit() | {"source": source}
     assert PRIVACY in words_of(audit, folder)  # the other source's photos may show people
     without_figures(folder)
     assert ("they show nobody" in words_of(audit, folder)) == (source == "demo")
@@ -330,6 +322,5 @@ def test_a_page_of_another_language_says_the_numbers_that_language_s_way(folder)
     audit = copy.deepcopy(recorded_audit())
     from maskkit.html import checks
 
-    html = render("audit.html", "id", content={}, audit=checks.context(audit, folder), photos="", synthetic=False,
-                  made=[])  # fmt: skip
+    html = render("audit.html", "id", content=audit, audit=checks.context(audit, folder), synthetic=False, made=[])
     assert "interval kepercayaan 95% " in html and "10 angka dalam tabel" in html

@@ -25,7 +25,6 @@ def test_the_drawn_photos_are_split_anew_for_each_seed(drawn_faces):
     for fit_on, check_on in drawn_faces.parts:
         assert len(fit_on) == 24 and len(check_on) == 6 and not set(fit_on) & set(check_on)
     assert len({tuple(check_on) for _, check_on in drawn_faces.parts}) > 1
-    assert drawn_faces.y.tolist() == drawn_faces.photos.labels
 
 
 def test_test_sets_hold_no_version_of_a_drawn_photo(drawn_faces, face_source, tmp_path):

@@ -12,7 +12,7 @@ from maskkit.audit.checks.check import Audit, Check, Context, Measured
 from maskkit.audit.checks.regions import no_model
 from maskkit.audit.entries import Entry, Message, entry, judge, rate, undefined, with_interval
 from maskkit.core.intervals import wilson
-from maskkit.core.messages import message, reason_of, said, translatable
+from maskkit.core.messages import message, reason_of, said
 from maskkit.plot_style import ACCENT, GREY, INK, figure, heading, percent, phrase, styled
 
 DONT_KNOW = 0.01  # error rate to reach by not answering
@@ -110,21 +110,20 @@ def error_entry(
     """The expected calibration error; temperature: None before scaling."""
     confidence, right = probabilities.max(1), probabilities.argmax(1) == labels
     value, interval = calibration.expected_error(confidence, right, groups)
-    words = {"points": 100 * value, "low": 100 * interval[0], "high": 100 * interval[1], "words": photos}
-    if temperature is None:
-        sentence = said(
-            "stated confidence and accuracy differ by {points:.1f} points on average (95 % interval "
-            "{low:.1f}-{high:.1f}) on {words}",
-            **words,
-        )
-    else:
-        sentence = said(
-            "stated confidence and accuracy differ by {points:.1f} points on average (95 % interval "
-            "{low:.1f}-{high:.1f}) on {words}, after division by a temperature of {value:.2f}, fitted on "
-            "other photos",
-            **words,
+    if temperature is not None:
+        photos = message(
+            "{photos}, after division by a temperature of {value:.2f}, fitted on other photos",
+            photos=photos,
             value=temperature,
         )
+    sentence = said(
+        "stated confidence and accuracy differ by {points:.1f} points on average (95 % interval "
+        "{low:.1f}-{high:.1f}) on {words}",
+        points=100 * value,
+        low=100 * interval[0],
+        high=100 * interval[1],
+        words=photos,
+    )
     more: dict[str, Any] = {"bins": calibration.bins(confidence, right, groups, seed)}
     if temperature is not None:  # not what the check is judged by
         more["result"] = "unknown" if is_uncertain(*interval) else judge([interval[0]] * 2, *LIMITS)
@@ -161,21 +160,11 @@ def dont_know(probabilities: np.ndarray, labels: np.ndarray, groups: np.ndarray,
 
 @styled
 def draw(audit: Audit, *, language: str = "en") -> Figure:
-    """Reliability before and after temperature scaling; what "don't know" costs and saves, over its threshold.
-
-    language: of its words and numbers.
-    """
-    before, after, refusal = (
-        figures.entry_of(audit, "calibration", name) for name in ("ece", "ece_scaled", "dont_know")
-    )
-    if not any(map(figures.is_measured, (before, after, refusal))):
-        return figures.without_data(translatable("Calibration"), audit, "calibration", before)
+    """Reliability before and after temperature scaling; what "don't know" costs and saves, over its threshold."""
+    before, after, refusal = (audit["calibration"][name] for name in ("ece", "ece_scaled", "dont_know"))
     fig, grid = figure(11, 5.4, 2, 2, width_ratios=(1, 1.1))
     draw_reliability(figures.spanning(fig, grid, np.s_[:, 0]), before, after)
-    if any(row["n"] for row in refusal.get("curve", ())):
-        draw_refusals(grid[:, 1], refusal)
-    else:
-        figures.draw_reason(figures.spanning(fig, grid, np.s_[:, 1]), figures.why_unknown(refusal), 4.6)
+    draw_refusals(grid[:, 1], refusal)
     heading(fig, phrase("Calibration: does the confidence match the accuracy?"), figures.photos_and_model(audit))
     return fig
 
@@ -184,19 +173,14 @@ def draw_reliability(axis: Any, before: Entry, after: Entry) -> None:
     """How often the network is right, over how confident it is."""
     diagonal = {"color": GREY, "lw": 1.2, "ls": (0, (4, 3)), "zorder": 1}
     axis.plot((0, 100), (0, 100), label=phrase("accuracy equals confidence"), **diagonal)
-    temperature = after.get("temperature")
-    scaled = phrase("temperature {value:.2f}", value=temperature) if temperature else phrase("with a temperature")
+    scaled = phrase("temperature {value:.2f}", value=after["temperature"])
     for row, words, colour, more in (
         (before, phrase("as trained"), figures.RED, {"marker": "s", "mfc": "white", "ls": (0, (1, 1.5))}),
         (after, scaled, ACCENT, {"marker": "o", "ls": "-"}),
     ):
-        bins = [part for part in row["bins"] if part["n"]] if figures.is_measured(row) else []
-        if not bins:
-            axis.plot([], [], " ", label=figures.wrap(f"{words}: {figures.why_unknown(row)}", 4, 9.5))
-            continue
-        x, y = (100 * np.array([part[key] for part in bins]) for key in ("confidence", "accuracy"))
-        ends = [part["interval"] or wilson(round(part["accuracy"] * part["n"]), part["n"]) for part in bins]
-        axis.vlines(x, *100 * np.array(ends).T, color=colour, lw=3.5, alpha=0.3)
+        x, y = (100 * np.array([part[key] for part in row["bins"]]) for key in ("confidence", "accuracy"))
+        ends = 100 * np.array([part["interval"] for part in row["bins"]])
+        axis.vlines(x, *ends.T, color=colour, lw=3.5, alpha=0.3)
         low, high = (100 * end for end in row["interval"])
         points = {"points": 100 * row["value"], "low": low, "high": high}
         error = phrase("{name}: {points:.1f} points apart on average ({low:.1f}-{high:.1f})", name=words, **points)
@@ -210,11 +194,11 @@ def draw_reliability(axis: Any, before: Entry, after: Entry) -> None:
 def draw_refusals(axes: Any, refusal: Entry) -> None:
     """Share answered and error rate among those answered against the threshold, each with its interval."""
     rows, at = [row for row in refusal["curve"] if row["n"]], refusal["threshold"]
-    total = round(max(row["n"] / row["answered"] for row in rows))
+    total = rows[0]["n"]  # its threshold is 0
     rows = [row for row in rows if row["threshold"] >= 0.5] or rows
-    x, wrong = [100 * row["threshold"] for row in rows], [round(row["error"] * row["n"]) for row in rows]
+    x = [100 * row["threshold"] for row in rows]
     answered = [wilson(row["n"], total) for row in rows]
-    errors = [row.get("interval") or wilson(k, row["n"]) for k, row in zip(wrong, rows, strict=True)]
+    errors = [wilson(row["wrong"], row["n"]) for row in rows]
     for axis, key, ends in ((axes[0], "answered", answered), (axes[1], "error", errors)):
         axis.fill_between(x, *100 * np.array(ends).T, color=ACCENT, alpha=0.18, lw=0)
         axis.plot(x, [100 * row[key] for row in rows], color=ACCENT)

@@ -39,7 +39,7 @@ from typing import Any
 import torch
 from matplotlib.figure import Figure
 
-from maskkit.audit import sensitivity
+from maskkit.audit import figures, sensitivity
 from maskkit.audit.audited import Audited
 from maskkit.audit.entries import Entry, Message, judge, unknown
 from maskkit.audit.survey import Survey
@@ -151,8 +151,8 @@ class Check:
         } | sensitivity.describe(self.section)
 
     def figures(self, audit: Audit, audited: Audited, context: Context) -> Iterator[tuple[str, Figure]]:
-        """(name, figure) of each figure that there is something for."""
-        if self.draw:
+        """(name, figure) of each figure that there is something for: none of a section without a measured entry."""
+        if self.draw and any(map(figures.is_measured, audit[self.section].values())):
             yield self.section, self.draw(audit, language=context.language)
         if self.draw_photos:
             yield from self.draw_photos(audit, audited, context)

@@ -10,8 +10,8 @@ from PIL import Image
 
 from maskkit.audit import calibration, figures, label_errors, leaks
 from maskkit.audit.audited import Audited
-from maskkit.audit.checks.check import Audit, Check, Context, Limits, Measured
-from maskkit.audit.entries import Entry, counted, undefined
+from maskkit.audit.checks.check import Audit, Check, Context, Measured
+from maskkit.audit.entries import Entry, counted, judge, undefined
 from maskkit.audit.survey import Survey
 from maskkit.core.messages import message, said
 from maskkit.plot_style import (
@@ -102,21 +102,16 @@ def entries_of(odd: Odd, n_files: int) -> dict[str, Entry]:
             entries[problem] = undefined(why, files=[], title=title)
             continue
         files = [row["file"] for row, _ in odd[problem]]
+        limits = LABEL_LIMITS if problem == "likely_wrong_label" else LIMITS
         entries[problem] = counted(
             len(files),
             n_files,
             said("{n:,} of {of:,} files: {title}", n=len(files), of=n_files, title=message(title)),
             files=files,
             title=title,
-            result=judge_share(len(files) / n_files, LABEL_LIMITS if problem == "likely_wrong_label" else LIMITS),
+            result=judge([len(files) / n_files] * 2, *limits),
         )
     return entries
-
-
-def judge_share(share: float, limits: Limits = LIMITS) -> str:
-    """Pass up to the first limit, fail from the second."""
-    passing, failing = limits
-    return "pass" if share <= passing else "fail" if share >= failing else "warning"
 
 
 def suspect_rows(odd: Odd) -> list[dict[str, str]]:
@@ -150,15 +145,13 @@ def draw_sheet(
     *,
     language: str = "en",
 ) -> Figure:
-    """A contact sheet of at most 24 odd photos, each with its problem and its name.
+    """A contact sheet of odd photos, each with its problem and its name.
 
     Args:
-        images: PIL images (n), None for a file that cannot be decoded; files, problems: n texts; photos: for the title;
-            language: of the words and numbers.
+        images: PIL images (n), None for a file that cannot be decoded; files, problems: n texts; photos: for the title.
     """
-    n = min(len(files), SHEET_PHOTOS)
-    fig, cells = tiles(n, caption_lines=3)
-    for axis, image, file, problem in zip(cells, images, files, problems, strict=False):
+    fig, cells = tiles(len(files), caption_lines=3)
+    for axis, image, file, problem in zip(cells, images, files, problems, strict=True):
         if image is None:
             axis.set_axis_on()
             axis.set(xticks=[], yticks=[], box_aspect=1)
@@ -170,10 +163,7 @@ def draw_sheet(
             picture(axis, image, GREY)
         caption = f"{figures.wrap(translate(problem), 1.75, 9, 2)}\n{figures.fit(Path(file).name, 1.75, 9)}"
         axis.set_xlabel(caption, fontsize=9, labelpad=4, linespacing=1.3)
-    if not n:
-        fig.text(0.04, 0.3, phrase("No odd file was found."), fontsize=11)
-    more = phrase(", {n} more not shown", n=len(files) - n) if len(files) > n else ""
-    heading(fig, phrase_plural(len(files), "{n:,} odd file", "{n:,} odd files") + more, title_label(photos))
+    heading(fig, phrase_plural(len(files), "{n:,} odd file", "{n:,} odd files"), title_label(photos))
     return fig
 
 

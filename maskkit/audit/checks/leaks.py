@@ -12,7 +12,7 @@ from maskkit.audit.audited import Audited
 from maskkit.audit.checks.check import Audit, Check, Context, Measured
 from maskkit.audit.entries import Entry, Message, counted, judge, undefined
 from maskkit.audit.leaks import in_company, pairs_within, seen_before
-from maskkit.core.messages import in_english, message, said, translatable
+from maskkit.core.messages import fields, message, said
 from maskkit.plot_style import (
     ACCENT,
     GREY,
@@ -141,8 +141,7 @@ def leaked_share(
             words=part,
         ),
         by_detector={name: count / n for name, count in counts.items()},
-        held_out=part if isinstance(part, str) else in_english(part["id"], part["values"]),
-        **({} if isinstance(part, str) else {"messages": {"held_out": part}}),
+        **({"held_out": part} if isinstance(part, str) else fields(held_out=part)),
     )
 
 
@@ -151,25 +150,17 @@ def leaked_share(
 
 @styled
 def draw(audit: Audit, *, language: str = "en") -> Figure:
-    """Per detector: photos with a near copy, held-out ones with one among the training photos, and the pairs counted.
-
-    language: of its words and numbers.
-    """
-    if not audit["leaks"]:
-        return figures.without_data(translatable("Leaks"), audit, "leaks")
+    """Per detector: photos with a near copy, held-out ones with one among the training photos, and counts of pairs."""
     names = list(DETECTORS)
     fig, [[left, middle, table]] = figure(12.6, 3.4, 1, 3, width_ratios=(3, 3, 3.2), sharey=True)
     styles = [(ACCENT, marker, "") for marker in "os^"] + [(INK, "D", "")]
-    entries = [figures.entry_of(audit, "leaks", name) for name in names]
-    held = figures.entry_of(audit, "leaks", "held_out")
-    shares = held["by_detector"] if figures.is_measured(held) else {}
+    entries, held = [audit["leaks"][name] for name in names], audit["leaks"]["held_out"]
     figures.draw_rows(left, entries, styles, 3.5)
     left.set(xlabel=phrase("share of photos (%)"), ylabel=phrase("detector"), title=phrase("photos with a near copy"))
     left.set_yticklabels([axis_label(name) for name in names])
     if figures.is_measured(held):
-        figures.draw_rows(
-            middle, [*(figures.share_of(shares.get(name), held) for name in names[:-1]), held], styles, 3.5
-        )
+        shares = [figures.share_of(held["by_detector"][name], held) for name in names[:-1]]
+        figures.draw_rows(middle, [*shares, held], styles, 3.5)
         middle.set(xlabel=phrase("share of held-out photos (%)"), title=phrase("held-out photos with one in training"))
     else:
         figures.draw_reason(middle, figures.why_unknown(held), 2.8)
@@ -207,10 +198,7 @@ def draw_counts(axis: Any, entries: list[Entry]) -> None:
     for x, (key, words) in enumerate(columns.items()):
         axis.text(x + 0.3, -0.5, words, ha="right", va="bottom", fontsize=9, color=GREY)
         for y, row in enumerate(entries):
-            number = row.get(key) if figures.is_measured(row) else None
-            axis.text(
-                x + 0.3, y, "-" if number is None else localize(f"{number:,}"), ha="right", va="center", weight="bold"
-            )
+            axis.text(x + 0.3, y, localize(f"{row[key]:,}"), ha="right", va="center", weight="bold")
 
 
 CHECK = Check(

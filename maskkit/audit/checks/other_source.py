@@ -16,7 +16,7 @@ from maskkit.audit.recipes import fit_head
 from maskkit.audit.survey import Survey
 from maskkit.confusion_matrix import crosstab, tabulate
 from maskkit.core import intervals
-from maskkit.core.messages import message, reason_of, said, translatable
+from maskkit.core.messages import message, reason_of, said
 from maskkit.plot_style import ACCENT, INK, figure, heading, label, of_classes, phrase, phrase_plural, styled, translate
 from maskkit.sources import decoding
 
@@ -188,7 +188,6 @@ def measure_direction(
         sentence,
         confusion=matrix.tolist(),
         per_class=evaluate.per_class(matrix, classes),
-        balanced=True,
         own=own,
         mistakes=evaluate.mistakes(rows, labels, probabilities, classes),
     )
@@ -199,13 +198,8 @@ def measure_direction(
 
 @styled
 def draw(audit: Audit, *, language: str = "en") -> Figure:
-    """Trained here and measured there, and the reverse: balanced accuracy, own accuracy, both confusion matrices.
-
-    language: of its words and numbers.
-    """
-    if not audit["against"]:
-        return figures.without_data(translatable("Another source"), audit, "against")
-    entries, classes = [figures.entry_of(audit, "against", name) for name in DIRECTIONS], audit["classes"]
+    """Trained here and measured there, and the reverse: balanced accuracy, own accuracy, both confusion matrices."""
+    entries, classes = [audit["against"][name] for name in DIRECTIONS], audit["classes"]
     tables = [
         tabulate(row["confusion"], classes, MATRIX, SHOWN, 4.5) if figures.is_measured(row) else None for row in entries
     ]
@@ -263,33 +257,12 @@ def draw_photos(audit: Audit, audited: Audited, context: Context) -> Iterator[tu
     if not wrong:
         return
     rows = {row["file"]: row for row in context.other_source[1].rows}
-    classes = audit["classes"]
     images = [decoding.decode(rows[mistake["file"]]["path"]) for mistake in wrong]
-    labels = np.array([classes.index(mistake["label"]) for mistake in wrong])
-    files = [mistake["file"] for mistake in wrong]
-    probabilities = mistaken_probabilities(wrong, classes)
+    photos, arch = forward["folder"], audit["arch"]
     yield (
         "against_mistakes",
-        plots.mistakes(
-            images,
-            labels,
-            probabilities,
-            files,
-            classes,
-            forward["folder"],
-            audit["arch"],
-            language=context.language,
-        ),
+        plots.mistakes(images, wrong, audit["classes"], photos, arch, language=context.language),
     )
-
-
-def mistaken_probabilities(mistakes: list[dict[str, Any]], classes: list[str]) -> np.ndarray:
-    """Probabilities (n, C): each mistake's own for the predicted class, the rest evenly for the others."""
-    probabilities = np.zeros((len(mistakes), len(classes)))
-    for row, mistake in zip(probabilities, mistakes, strict=True):
-        row[:] = (1 - mistake["probability"]) / max(1, len(classes) - 1)
-        row[classes.index(mistake["predicted"])] = mistake["probability"]
-    return probabilities
 
 
 CHECK = Check(

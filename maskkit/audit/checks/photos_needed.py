@@ -12,7 +12,7 @@ from maskkit.audit.checks.check import Audit, Check, Context, Measured
 from maskkit.audit.checks.split_variance import TUNED
 from maskkit.audit.entries import Entry, Message, entry, undefined, unknown, with_interval
 from maskkit.audit.recipes import Recipe
-from maskkit.core.messages import message, said, translatable
+from maskkit.core.messages import message, said
 from maskkit.plot_style import ACCENT, GREY, INK, figure, heading, phrase, styled
 
 MORE = 100  # photos
@@ -134,10 +134,8 @@ def forecast_points(forecast: learning_curve.Forecast, n_now: int) -> list[dict[
 
 @styled
 def draw(audit: Audit, *, language: str = "en") -> Figure:
-    """The measured learning curve and its forecast; language: of its words and numbers."""
-    now = figures.entry_of(audit, "photos_needed", "now")
-    if not figures.is_measured(now):
-        return figures.without_data(translatable("How many photos are needed"), audit, "photos_needed")
+    """The measured learning curve and its forecast."""
+    now = audit["photos_needed"]["now"]
     fig, [[axis]] = figure(9, 4.4, 1, 1)
     draw_curve(axis, now)
     heading(fig, phrase("How many photos are needed: accuracy with more photos"), figures.photos_and_model(audit))

@@ -27,7 +27,7 @@ from maskkit.audit.entries import (
 from maskkit.audit.splits import draw_evenly
 from maskkit.core import intervals, paths
 from maskkit.core.cache import cached
-from maskkit.core.messages import message, said, translatable
+from maskkit.core.messages import message, said
 from maskkit.plot_style import (
     ACCENT,
     GREY,
@@ -104,6 +104,8 @@ def measure(audited: Audited, context: Context) -> Measured:
     kept: dict[model.Transform, regions.KeptPhotos] = {}  # both networks mostly take the same
     for classifier in audited.classifiers.values():
         if classifier.network is None:
+            measured.entries[f"{classifier.arch}_whole"] = unknown(UNAVAILABLE)
+            measured.names |= entry_names(classifier.arch)
             continue
         transform = classifier.transform
         whole = kept.setdefault(transform, regions.KeptPhotos(rows, photos.classes, transform))
@@ -247,15 +249,8 @@ def mouth_entry(arch: str, answers: Answers, labels: np.ndarray, groups: np.ndar
 
 @styled
 def draw(audit: Audit, *, language: str = "en") -> Figure:
-    """Per network: accuracy with a region hidden, by blur and by mean colour; below, which half matters more.
-
-    language: of its words and numbers.
-    """
-    if not audit["regions"]:
-        return figures.without_data(translatable("Hidden regions"), audit, "regions")
-    networks = sorted(
-        audit["networks"], key=lambda arch: not figures.is_measured(audit["regions"].get(f"{arch}_whole"))
-    )
+    """Per network: accuracy with a region hidden, by blur and by mean colour; below, which half matters more."""
+    networks = sorted(audit["networks"], key=lambda arch: not figures.is_measured(audit["regions"][f"{arch}_whole"]))
     fig, grid = figure(3.2 + 4.4 * len(networks), 4.6, 1, len(networks), sharey=True)
     for axis, arch in zip(grid[0], networks, strict=True):
         axis.set_title(label(arch))
@@ -267,11 +262,12 @@ def draw(audit: Audit, *, language: str = "en") -> Figure:
 
 def draw_network(axis: Any, arch: str, audit: Audit) -> None:
     """One network's answers."""
-    entries = [figures.entry_of(audit, "regions", entry_key(arch, *hidden), arch) for hidden in HIDDEN]
-    entries.append(figures.entry_of(audit, "regions", f"{arch}_mouth", arch))
-    if not any(map(figures.is_measured, entries)):
-        figures.draw_reason(axis, figures.why_unknown(entries[0]), 3.2)
+    whole = audit["regions"][f"{arch}_whole"]
+    if not figures.is_measured(whole):
+        figures.draw_reason(axis, figures.why_unknown(whole), 3.2)
         return
+    keys = [*(entry_key(arch, *hidden) for hidden in HIDDEN), f"{arch}_mouth"]
+    entries = [audit["regions"][key] for key in keys]
     figures.draw_rows(axis, entries, [STYLES[fill] for _, fill in HIDDEN] + [(figures.BROWN, "P", "")], 4)
     guess = audit["shortcuts"].get("guess")
     if figures.is_measured(guess):
@@ -358,16 +354,14 @@ def as_image(photo: torch.Tensor) -> Image.Image:
 
 @styled
 def draw_examples(versions: dict[str, dict[str, Image.Image]], *, language: str = "en") -> Figure:
-    """One photo in all its `hidden_versions`; language: of the words."""
+    """One photo in all its `hidden_versions`."""
     cells = [(region, fill, image) for region, fills in versions.items() for fill, image in fills.items()]
-    fig, grid = figure(max(7, 1.75 * len(cells)), 2.3, 1, max(1, len(cells)))
-    for axis, (region, fill, image) in zip(grid[0], cells, strict=False):
+    fig, grid = figure(max(7, 1.75 * len(cells)), 2.3, 1, len(cells))
+    for axis, (region, fill, image) in zip(grid[0], cells, strict=True):
         picture(axis, image, STYLES[fill][0], 1.4)
         axis.set_xlabel(figures.fit(hidden_words(region), 1.6, 9), fontsize=9, labelpad=4)
         title = translate(FILLS[fill]["id"]) if fill else phrase("original")
         axis.set_title(figures.fit(title, 1.6, 9), fontsize=9, loc="center", color=GREY)
-    if not cells:
-        figures.draw_reason(grid[0, 0], phrase("There is no photo to show."), 6)
     below = phrase("one photo in {n} versions, as the network receives them", n=len(cells))
     heading(fig, phrase("One photo with each region hidden"), below)
     return fig
@@ -377,7 +371,7 @@ def draw_examples(versions: dict[str, dict[str, Image.Image]], *, language: str 
 def draw_maps(
     images: Sequence[Image.Image],
     maps: dict[str, np.ndarray],
-    labels: Sequence[int] | np.ndarray,
+    labels: np.ndarray,
     probabilities: np.ndarray,
     classes: Sequence[str],
     photos: str,
@@ -388,22 +382,19 @@ def draw_maps(
 
     Args:
         images: PIL images (n) as the network sees them; maps: {column title: float (n, h, w), larger mattered more};
-            labels: int (n,); probabilities: float (n, C); classes: C names; photos: for the title;
-            language: of the words and numbers.
+            labels: int (n,); probabilities: float (n, C); classes: C names; photos: for the title.
     """
     n, titles = len(images), list(maps)
-    fig, grid = figure(max(7, 2.15 * (len(titles) + 1) + 0.9), max(0.6, 2.3 * n), max(1, n), len(titles) + 1)
+    fig, grid = figure(max(7, 2.15 * (len(titles) + 1) + 0.9), 2.3 * n, n, len(titles) + 1)
     for axis in grid.flat:
         axis.set_axis_off()
-    if not n:
-        grid[0, 0].text(0, 0.5, phrase("There is no photo to show."), fontsize=11, va="center")
     drawn = None
-    for i, (row, image) in enumerate(zip(grid, images, strict=False)):
-        verdict(row[0], image, labels[i], np.asarray(probabilities[i]), classes)
+    for i, (row, image) in enumerate(zip(grid, images, strict=True)):
+        verdict(row[0], image, labels[i], probabilities[i].argmax(), probabilities[i].max(), classes)
         for axis, title in zip(row[1:], titles, strict=True):
             drawn = draw_map(axis, image, np.asarray(maps[title][i], dtype=float)) or drawn
     for axis, title in zip(grid[0], [phrase("photo"), *titles], strict=True):
-        axis.set_title(figures.wrap(title, 1.95, 10, lines=2) if n else "", fontsize=10, loc="center")
+        axis.set_title(figures.wrap(title, 1.95, 10, lines=2), fontsize=10, loc="center")
     if drawn is not None:
         bar = fig.colorbar(drawn, ax=grid, shrink=min(1, 2.6 / (2.3 * n)), aspect=22, ticks=(0, 0.5, 1))
         bar.set_label(phrase("importance within a map\n(0 least, 1 most)"), fontsize=9)

@@ -11,9 +11,9 @@ from maskkit.audit import figures, shortcuts
 from maskkit.audit.audited import Audited
 from maskkit.audit.checks.check import Audit, Check, Context, Limits, Measured
 from maskkit.audit.classifiers import Classifier
-from maskkit.audit.entries import Entry, Message, entry, judge, rate, undefined, unknown, with_interval
+from maskkit.audit.entries import Entry, Message, entry, judge, rate, undefined, with_interval
 from maskkit.audit.recipes import Recipe, fit_head
-from maskkit.core.messages import in_english, message, reason_of, said, translatable
+from maskkit.core.messages import fields, message, reason_of, said, translatable
 from maskkit.plot_style import ACCENT, GREY, figure, heading, label, phrase, stored, styled, translate
 
 KINDS = {  # words, style in the figure
@@ -65,7 +65,7 @@ def measure_rules(
         protocol = shortcuts.protocol(labels, groups, audited.parts, seed)
     except ValueError as error:
         nothing, untrained = undefined(reason_of(error)), ["random_network"] if features_of else []
-        return Measured(dict.fromkeys(["guess", *given, *untrained, "model"], nothing), unknown(sentence_of(nothing)))
+        return Measured(dict.fromkeys(["guess", *given, *untrained, "model"], nothing), nothing)
     rules: dict[str, tuple[shortcuts.Measure, Callable, np.ndarray, shortcuts.Protocol]] = {
         "guess": (GUESS, shortcuts.guess, np.zeros((len(labels), 1)), protocol)
     }
@@ -84,26 +84,21 @@ def measure_rules(
     if audited.classifier.network is None:
         why = message("the weights of no backbone are available")
         entries["model"] = undefined(why, kind="real", title=translatable("the recipe"), sees=translatable("all"))
-        return Measured(entries, unknown(sentence_of(entries["model"])))
+        return Measured(entries, entries["model"])
     right = correct(protocol, recipe_learner(audited.recipe, seed), audited.classifier.X.numpy(), labels)
     entries["model"] = model_entry(audited.arch, right, protocol, groups, seed)
     names = {"model": message("the recipe ({arch})", arch=audited.arch)}
     return judge_rules(Measured(entries, names=names), where(protocol))
 
 
-def sentence_of(unmeasured: Entry) -> Message:
-    """The sentence of an entry, for another one."""
-    return {name: unmeasured[name] for name in ("sentence", "message") if name in unmeasured}
-
-
 def where(protocol: shortcuts.Protocol) -> Message:
     """Which photos are measured, in a sentence."""
-    n, in_part = len(protocol.tested), protocol.measured_on.startswith(("the Test", "the Validation"))
-    if protocol.is_sample and in_part:
+    n = len(protocol.tested)
+    if protocol.is_sample and protocol.part:
         return message("{n} of the test photos", n=n)
     if protocol.is_sample:
         return message("{n} of the photos, each tested once", n=n)
-    return message("the test photos") if in_part else message("the photos, each tested once")
+    return message("the test photos") if protocol.part else message("the photos, each tested once")
 
 
 def correct(protocol: shortcuts.Protocol, learn: Callable, X: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -133,7 +128,7 @@ def rule_entry(
         where=where(protocol),
     )
     words = {"kind": rule.kind, "title": rule.title, "sees": rule.sees}
-    return entry(value, interval, n, sentence, **words, **measured_on(protocol))
+    return entry(value, interval, n, sentence, **words, **fields(measured_on=measured_on(protocol)))
 
 
 def model_entry(arch: str, right: np.ndarray, protocol: shortcuts.Protocol, groups: np.ndarray, seed: int) -> Entry:
@@ -145,19 +140,16 @@ def model_entry(arch: str, right: np.ndarray, protocol: shortcuts.Protocol, grou
         rate=with_interval(value, interval),
         where=where(protocol),
     )
-    title = message("the recipe ({arch})", arch=arch)
-    photos = measured_on(protocol, title=title)
-    words = {"kind": "real", "title": in_english(title["id"], title["values"]), "sees": translatable("the whole photo")}
-    return entry(value, interval, n, sentence, **words, **photos)
+    title, sees = message("the recipe ({arch})", arch=arch), translatable("the whole photo")
+    words = fields(title=title, measured_on=measured_on(protocol))
+    return entry(value, interval, n, sentence, kind="real", sees=sees, **words)
 
 
-def measured_on(protocol: shortcuts.Protocol, **messages: Message) -> dict[str, str | dict[str, Message]]:
-    """Which photos are measured, as keys of an entry; messages: of its other fields."""
-    words = message("{n} folds", n=shortcuts.N_FOLDS)
-    for part in ("Test", "Validation"):
-        if protocol.measured_on.startswith(f"the {part} part"):
-            words = message("the {part} set, learned from Train photos without a near copy in it", part=part)
-    return {"measured_on": in_english(words["id"], words["values"]), "messages": {"measured_on": words} | messages}
+def measured_on(protocol: shortcuts.Protocol) -> Message:
+    """Which photos are measured, as a field of an entry."""
+    if protocol.part:
+        return message("the {part} set, learned from Train photos without a near copy in it", part=protocol.part)
+    return message("{n} folds", n=shortcuts.N_FOLDS)
 
 
 def judge_rules(measured: Measured, where: Message) -> Measured:
@@ -188,19 +180,13 @@ def judge_rules(measured: Measured, where: Message) -> Measured:
 
 @styled
 def draw(audit: Audit, *, language: str = "en") -> Figure:
-    """Accuracy of what cannot or hardly see a mask, beside guessing and the audited network.
-
-    language: of its words and numbers.
-    """
-    section = {name: rule for name, rule in audit["shortcuts"].items() if "kind" in rule}
-    if not section:
-        return figures.without_data(translatable("Shortcuts"), audit, "shortcuts")
+    """Accuracy of what cannot or hardly see a mask, beside guessing and the audited network."""
+    section = audit["shortcuts"]
     rows: list[Entry | None] = []
     heads = {}
     for kind, (words, _) in KINDS.items():
         heads[len(rows)] = translate(words)
-        rules = [rule for rule in section.values() if rule["kind"] == kind]
-        rows += [None, *(rules or [figures.missing_entry(audit, "shortcuts")])]
+        rows += [None, *(rule for rule in section.values() if rule["kind"] == kind)]
     styles = [KINDS[row.get("kind", "guess")][1] if row else None for row in rows]
     fig, [[axis]] = figure(10.5, 0.43 * len(rows) + 0.9, 1, 1)
     figures.draw_rows(axis, rows, styles, 6.2, size=8.5)

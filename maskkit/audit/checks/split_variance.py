@@ -13,7 +13,7 @@ from maskkit.audit.classifiers import Classifier
 from maskkit.audit.entries import UNAVAILABLE, Entry, counted, entry, rate, undefined, unknown, with_interval
 from maskkit.audit.recipes import fit_settings
 from maskkit.core import intervals
-from maskkit.core.messages import message, reason_of, said, translatable
+from maskkit.core.messages import message, reason_of, said
 from maskkit.plot_style import (
     ACCENT,
     GREY,
@@ -30,8 +30,8 @@ from maskkit.report import REPORT_ACCURACY
 N_SPLITS = 1000
 RUN_SPLITS = 400  # of a run's own photos: a share of them is known to 5 points, in a second
 WORK_AT_ONCE = 16_000_000  # photos x classes x epochs x splits: ten times those splits of the report's 200 photos
+EPOCHS = {"last": message("last epoch"), "best": message("best epoch")}
 MISLEADS = 0.05  # accuracy: two photos of 40
-REPORT_SCORE = REPORT_ACCURACY
 TUNED = said("not measured: the network's last stages were fine-tuned on these photos, so no other split is new to it")
 
 
@@ -87,9 +87,8 @@ def measure_classifier(
     except ValueError as error:
         nothing = undefined(reason_of(error))
         return {key: nothing}, nothing
-    n_classes = int(labels.max()) + 1
     y = torch.from_numpy(labels)
-    repeated = splits.repeat(classifier.X, y, groups, drawn, n_classes=n_classes, seed=seed, **fit_settings(recipe))
+    repeated = splits.repeat(classifier.X, y, groups, drawn, seed=seed, **fit_settings(recipe))
     entries = {
         f"{classifier.arch}_{name}": measured
         for name, measured in entries_of(classifier.arch, repeated, groups, pool, seed).items()
@@ -102,20 +101,20 @@ def entries_of(
 ) -> dict[str, Entry]:
     """The entries of a network, by their key without the network's name."""
     n_splits = len(repeated.n_val)
-    reached = int((repeated.best >= REPORT_SCORE * repeated.n_val - 1e-9).sum())
+    reached = int((repeated.best >= REPORT_ACCURACY * repeated.n_val - 1e-9).sum())
     sentence = said(
         "{arch}: {reached:,} of {n:,} splits reach the report's {share:percent} in their best epoch",
         arch=arch,
         reached=reached,
         n=n_splits,
-        share=REPORT_SCORE,
+        share=REPORT_ACCURACY,
     )
     return {
         "last": scores(arch, "last", repeated, groups, seed),
         "unseen": unseen(arch, "last", repeated, groups, seed),
         "best": scores(arch, "best", repeated, groups, seed) | optimism(repeated, groups, pool, seed),
         "unseen_best": unseen(arch, "best", repeated, groups, seed),
-        "reach": counted(reached, n_splits, sentence, report=REPORT_SCORE),
+        "reach": counted(reached, n_splits, sentence, report=REPORT_ACCURACY),
     }
 
 
@@ -125,27 +124,18 @@ def scores(arch: str, epoch: str, repeated: splits.Repeated, groups: np.ndarray,
     value, interval, n = rate(*of_photos(right, repeated.validation, groups), seed)
     n_val, n_splits = int(np.median(repeated.n_val)), len(repeated.n_val)
     shares = correct / repeated.n_val
-    values = {
-        "arch": arch,
-        "n": n_splits,
-        "rate": with_interval(value, interval),
-        "m": n_val,
-        "low": float(100 * np.quantile(shares, 0.025)),
-        "high": float(np.quantile(shares, 0.975)),
-        "sd": float(100 * shares.std()),
-    }
-    if epoch == "last":
-        sentence = said(
-            "{arch}: over {n:,} splits the last epoch is right for {rate} of the validation photos; one split's score "
-            "of {m} lies between {low:.1f} and {high:percent} in 95 of 100 (sd {sd:.1f} points)",
-            **values,
-        )
-    else:
-        sentence = said(
-            "{arch}: over {n:,} splits the best epoch is right for {rate} of the validation photos; one split's score "
-            "of {m} lies between {low:.1f} and {high:percent} in 95 of 100 (sd {sd:.1f} points)",
-            **values,
-        )
+    sentence = said(
+        "{arch}: over {n:,} splits the {epoch} is right for {rate} of the validation photos; one split's score "
+        "of {m} lies between {low:.1f} and {high:percent} in 95 of 100 (sd {sd:.1f} points)",
+        arch=arch,
+        n=n_splits,
+        epoch=EPOCHS[epoch],
+        rate=with_interval(value, interval),
+        m=n_val,
+        low=float(100 * np.quantile(shares, 0.025)),
+        high=float(np.quantile(shares, 0.975)),
+        sd=float(100 * shares.std()),
+    )
     return entry(
         value,
         interval,
@@ -176,11 +166,12 @@ def unseen(arch: str, epoch: str, repeated: splits.Repeated, groups: np.ndarray,
     if not len(shares):
         return undefined(message("every photo is drawn in every split, so none is left over ({arch})", arch=arch))
     value, interval, n = rate(shares, groups_left, seed)
-    words = {"arch": arch, "rate": with_interval(value, interval)}
-    if epoch == "last":
-        sentence = said("{arch}: heads of the last epoch are right for {rate} of the photos not drawn", **words)
-    else:
-        sentence = said("{arch}: heads of the best epoch are right for {rate} of the photos not drawn", **words)
+    sentence = said(
+        "{arch}: heads of the {epoch} are right for {rate} of the photos not drawn",
+        arch=arch,
+        epoch=EPOCHS[epoch],
+        rate=with_interval(value, interval),
+    )
     return entry(value, interval, n, sentence)
 
 
@@ -225,25 +216,20 @@ def misleading_splits(arch: str, repeated: splits.Repeated) -> Entry:
 
 @styled
 def draw(audit: Audit, *, language: str = "en") -> Figure:
-    """Per network: scores over many splits, last and best epoch, and the accuracy on the photos not drawn.
-
-    language: of its words and numbers.
-    """
-    networks = sorted(audit["networks"], key=lambda arch: not figures.is_measured(audit["splits"].get(f"{arch}_last")))
-    had = [arch for arch in networks if figures.is_measured(audit["splits"].get(f"{arch}_last"))]
-    if not had and not (networks and audit["splits"]):
-        return figures.without_data(translatable("Split variance"), audit, "splits")
+    """Per network: scores over many splits, last and best epoch, and the accuracy on the photos not drawn."""
+    networks = sorted(audit["networks"], key=lambda arch: not figures.is_measured(audit["splits"][f"{arch}_last"]))
+    had = [arch for arch in networks if figures.is_measured(audit["splits"][f"{arch}_last"])]
     ratios = [part for arch in networks for part in ((1.8, 2.2) if arch in had else (0.6,))]
     fig, grid = figure(9.5, sum(ratios) + 0.6 * len(had), len(ratios), 1, height_ratios=ratios)
     axes = iter(grid[:, 0])
     for arch in networks:
-        entries = {
-            name: figures.entry_of(audit, "splits", f"{arch}_{name}", arch)
-            for name in ("last", "best", "unseen", "unseen_best", "reach")
-        }
         if arch not in had:
-            figures.draw_reason(next(axes), f"{arch}: {figures.why_unknown(entries['last'])}", 6.2 if had else 9)
+            why = figures.why_unknown(audit["splits"][f"{arch}_last"])
+            figures.draw_reason(next(axes), f"{arch}: {why}", 6.2)
             continue
+        entries = {
+            name: audit["splits"][f"{arch}_{name}"] for name in ("last", "best", "unseen", "unseen_best", "reach")
+        }
         draw_distribution(next(axes), arch, entries)
         draw_rates(next(axes), entries)
     heading(fig, phrase("Split variance: the same recipe on other splits"), figures.photos_and_model(audit))

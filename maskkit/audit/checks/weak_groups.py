@@ -9,10 +9,9 @@ from maskkit import evaluate, plots
 from maskkit.audit import calibration, figures, weak_groups
 from maskkit.audit.audited import Audited
 from maskkit.audit.checks.check import Audit, Check, Context, Measured
-from maskkit.audit.checks.other_source import mistaken_probabilities
 from maskkit.audit.checks.split_variance import TUNED
 from maskkit.audit.entries import Entry, Message, entry, judge, undefined, unknown
-from maskkit.core.messages import message, said, translatable
+from maskkit.core.messages import message, said
 from maskkit.plot_style import ACCENT, INK, figure, heading, phrase, stored, styled
 from maskkit.sources import decoding
 
@@ -111,10 +110,8 @@ def group_entry(tested: weak_groups.Tested, words: Message, n: int) -> Entry:
 
 @styled
 def draw(audit: Audit, *, language: str = "en") -> Figure:
-    """The accuracy of each group beside that of the other photos of its classes; language: of its words and numbers."""
+    """The accuracy of each group beside that of the other photos of its classes."""
     entries = {key: row for key, row in audit["weak_groups"].items() if key != "weakest"}
-    if not entries:
-        return figures.without_data(translatable("Weak groups"), audit, "weak_groups")
     fig, [[axis]] = figure(10, 0.36 * len(entries) + 1.3, 1, 1)
     figures.draw_rows(axis, list(entries.values()), [(ACCENT, "o", "")] * len(entries), 6.2)
     for y, row in enumerate(entries.values()):
@@ -133,27 +130,19 @@ def draw_photos(audit: Audit, audited: Audited, context: Context) -> Iterator[tu
     keys = [key for key in audit["weak_groups"] if key != "weakest"]
     if not keys:
         return
-    labels, classes, photos = audited.labels, audit["classes"], audited.photos
+    labels, photos = audited.labels, audited.photos
     logits = audited.out_of_fold(context.seed)
     originals = weak_groups.merge(labels, audited.groups, logits.argmax(1) != labels)
     _, members = weak_groups.form(photos, audited.classifier.X, originals, context.seed)[keys[0]]
     places = np.flatnonzero(members[originals.of])
-    rows = [photos.rows[place] for place in places]
-    wrong = evaluate.mistakes(rows, labels[places], calibration.softmax(logits[places]), classes)[:SHEET_PHOTOS]
+    rows, probabilities = [photos.rows[place] for place in places], calibration.softmax(logits[places])
+    wrong = evaluate.mistakes(rows, labels[places], probabilities, audit["classes"])[:SHEET_PHOTOS]
     if wrong:
-        paths = {row["file"]: row["path"] for row in rows}
+        at = evaluate.mistake_indices(labels[places], probabilities)[:SHEET_PHOTOS]
+        images = [decoding.decode(rows[index]["path"]) for index in at]
         yield (
             "weak_group_mistakes",
-            plots.mistakes(
-                [decoding.decode(paths[mistake["file"]]) for mistake in wrong],
-                np.array([classes.index(mistake["label"]) for mistake in wrong]),
-                mistaken_probabilities(wrong, classes),
-                [mistake["file"] for mistake in wrong],
-                classes,
-                audit["photos"],
-                audit["arch"],
-                language=context.language,
-            ),
+            plots.mistakes(images, wrong, audit["classes"], audit["photos"], audit["arch"], language=context.language),
         )
 
 

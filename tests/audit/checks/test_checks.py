@@ -72,7 +72,15 @@ def test_an_entry_is_named_by_the_message_of_its_title():
 def test_figures_are_drawn_in_the_language_of_the_context():
     check = named(draw=lambda audit, *, language: language)
     context = dataclasses.replace(CONTEXT, language="id")
-    assert list(check.figures({}, None, context)) == [("dark", "id")]
+    measured = {"dark": {"night": entry(0.3, [0.25, 0.35], 200, "dark")}}
+    assert list(check.figures(measured, None, context)) == [("dark", "id")]
+
+
+@pytest.mark.parametrize("check", [check for check in CHECKS if check.draw], ids=lambda check: check.section)
+def test_what_was_not_measured_has_no_figure(check):
+    check = dataclasses.replace(check, draw_photos=None)
+    for entries in ({}, {"first": undefined("no photo"), "second": undefined("no photo")}):
+        assert not list(check.figures({check.section: entries}, None, CONTEXT))
 
 
 def test_a_check_that_was_not_measured_says_how_to():
