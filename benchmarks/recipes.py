@@ -34,6 +34,7 @@ from torch.utils.data import TensorDataset
 from maskkit import data, features, model, pretrained, split, train
 from maskkit.core import disk, environment, markdown, paths
 from maskkit.improve import augment, class_bias, fine_tuning, weight_average
+from maskkit.recipe import Recipe
 from maskkit.sources import decoding, folders, listing
 
 CPU = torch.device("cpu")
@@ -57,8 +58,7 @@ RECIPES = {
     "with 2 views, and 3 of the validation photos": BIAS | {"views": 2, "bias_views": 3},
     "with 8 views, and layer4 by half: best.yaml": BIAS | {"tail_epochs": 24},
 }
-FIXED = {"batch_size": 16, "learning_rate": 0.001}
-TAIL_LEARNING_RATE = 3e-5
+FIXED = {"batch_size": 16, "learning_rate": 0.001, "tail_learning_rate": 3e-5}
 KINDS = ("shifts", "other", "hard")
 RESULTS = Path(__file__).parent / "results" / "recipes.json"
 
@@ -104,25 +104,32 @@ def learn(source, rows, run_dir, recipe, seed):
         views = [view for view in views if view is not photos]
     bias_views = augment.changed_views(val, recipe["augment"], recipe.get("bias_views", 0), seed)
     network = model.build(source, 2, seed)
-    settings = FIXED | {"seed": seed, "keep": recipe["keep"]}
     (train_pairs, (val_pair,), bias_pairs), _ = features.extract_pairs(
         network, source.arch, views, [val], bias_views, cache=paths.CACHE, device=CPU
     )
     hooks = weight_average.hooks(recipe.get("average_epochs", 1), recipe["epochs"]) + class_bias.hooks(bias_pairs)
-    train.fit_head(network, source.arch, train_pairs, val_pair, epochs=recipe["epochs"], hooks=hooks, **settings)
+    train.fit_head(
+        network,
+        source.arch,
+        train_pairs,
+        val_pair,
+        epochs=recipe["epochs"],
+        batch_size=FIXED["batch_size"],
+        learning_rate=FIXED["learning_rate"],
+        seed=seed,
+        keep=recipe["keep"],
+        hooks=hooks,
+    )
     if recipe["tail_epochs"]:
         fine_tuning.fit_tail(
             network,
             source.arch,
             views,
             val,
+            Recipe(**{name: value for name, value in recipe.items() if name != "plain"} | FIXED),
             bias_views=bias_views,
-            epochs=recipe["tail_epochs"],
-            average_epochs=recipe.get("average_epochs", 1),
+            seed=seed,
             device=CPU,
-            tail_learning_rate=TAIL_LEARNING_RATE,
-            tail_share=recipe["tail_share"],
-            **settings,
         )
     return model.cut(network, source.arch)[1].eval()
 

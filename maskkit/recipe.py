@@ -1,9 +1,9 @@
 """How a network is trained: the recipe's numbers, and what a training leaves in the run's folder."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import nn
@@ -24,7 +24,8 @@ class Recipe:
             `WeightAverage`; 1 averages none.
         bias_views: views of each validation photo that set the head's bias, as `ClassBias`; 0 leaves it as learned.
         tail_epochs: further epochs in which the last stages learn too; 0 leaves them frozen.
-        tail_learning_rate, tail_share: as `fine_tuning.fit_tail`.
+        tail_learning_rate, tail_share: Adam's step size of the last stages, and how far they and the head are kept
+            from their first weights (0) to the tuned ones (1).
         keep: the epoch to save, "best" or "last".
 
     Raises:
@@ -43,6 +44,11 @@ class Recipe:
     tail_learning_rate: float = 0.0001
     tail_share: float = 1.0
     keep: str = "best"
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> Self:
+        """The recipe in parameters of the notebooks, {"EPOCHS": 10, ...}; what else they hold is not read."""
+        return cls(**{field.name: settings[field.name.upper()] for field in dataclasses.fields(cls)})
 
     def __post_init__(self) -> None:
         parameters.check({name.upper(): value for name, value in dataclasses.asdict(self).items()})

@@ -39,11 +39,11 @@ def rows_of(times, others):
 
 def test_interleaved_sittings_share_what_changes_from_minute_to_minute():
     sittings = [rows_of([10] * 4, [5] * 4), rows_of([10] * 4, [9] * 4)]
-    after = networks.disagreements(networks.one_after_the_other(sittings, "rounds_ms"))
+    after = networks.disagreements(networks.one_after_the_other(sittings))
     assert after == {"b, eager, batch 1": pytest.approx(0.8)}
-    assert networks.interleaved(sittings, "rounds_ms") == [{"b, eager, batch 1": 0.7}] * 2
+    assert networks.interleaved(sittings) == [{"b, eager, batch 1": 0.7}] * 2
     apart = [rows_of([10] * 4, [5, 9, 5, 9])]  # what does change from round to round
-    assert networks.interleaved(apart, "rounds_ms") == [{"b, eager, batch 1": 0.5}, {"b, eager, batch 1": 0.9}]
+    assert networks.interleaved(apart) == [{"b, eager, batch 1": 0.5}, {"b, eager, batch 1": 0.9}]
 
 
 def test_results_hold_rows_ratios_and_how_busy_the_machine_was(tmp_path, monkeypatch):

@@ -24,9 +24,10 @@ def run(arguments: argparse.Namespace) -> None:
     from maskkit import runs
     from maskkit.core import disk
     from maskkit.deploy import classifier, conformal, export
+    from maskkit.improve import engines
 
     disk.check_writable(Path(arguments.onnx).parent)
-    export.need_packages()
+    engines.need_onnx()
     run_dir = runs.find(arguments.model)
     network = classifier.load_network(run_dir, "cpu")
     try:
@@ -37,5 +38,5 @@ def run(arguments: argparse.Namespace) -> None:
     difference = export.export(run_dir, arguments.onnx, calibration)
     size = Path(arguments.onnx).stat().st_size
     print(f"largest difference from torch over {len(export.SIZES)} photos of different sizes: {difference:.1e}")
-    print(f"wrote {arguments.onnx} ({size / 1e6:.1f} MB, opset {export.OPSET})")
+    print(f"wrote {arguments.onnx} ({size / 1e6:.1f} MB, opset {engines.OPSET})")
     print_next("predict", "YOUR_PHOTOS", "--onnx", arguments.onnx)

@@ -3,12 +3,11 @@
 import argparse
 import contextlib
 import io
-import itertools
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO, cast
+from typing import TYPE_CHECKING, TextIO, cast
 
 from maskkit.cli import shared
 from maskkit.cli.output import print_message, short_path
@@ -16,7 +15,6 @@ from maskkit.cli.output import print_message, short_path
 if TYPE_CHECKING:
     from maskkit.deploy.classifier import Classifier
     from maskkit.deploy.summary import Summary
-    from maskkit.sources.face_finder import Finder
 
 NAMES_AS_THEY_ARE = "surrogateescape"  # also those that are not UTF-8
 MAX_SKIPPED = 10  # skipped files named on the terminal; the table names all
@@ -77,25 +75,25 @@ def run(arguments: argparse.Namespace) -> None:
 def write_table(arguments: argparse.Namespace) -> None:
     """One table of all photos, and with `--html` a page."""
     from maskkit.core import disk, progress
-    from maskkit.deploy import page, predict, predict_faces
+    from maskkit.deploy import page, predict, predict_faces, rows
     from maskkit.deploy.summary import Summary
     from maskkit.sources import face_finder
 
     if arguments.html:
         disk.check_writable(Path(arguments.html).parent)  # not after thousands of photos
     files = find_photos(arguments)
-    find = face_finder.load() if arguments.faces else None  # before the model: it is what may not be installed
+    faces = rows.FaceOptions(arguments.every, arguments.draw) if arguments.faces else None
+    find = face_finder.load() if faces else None  # before the model: it is what may not be installed
     classifier = load_classifier(arguments)
     summary = Summary(classifier.classes, "face" if arguments.faces else "photo")
     apart = bool(arguments.csv) or not sys.stdout.isatty()  # a table on the terminal and a bar would mix
     listed = progress.bar(files, show=apart, desc="predicting", unit=" files")
-    if find:
-        answers = judge_faces(arguments, listed, find, classifier, summary)
-        columns = predict_faces.columns(arguments.every)
+    if find and faces:
+        answers = rows.face_rows(listed, find, classifier, faces, summary)
     else:
-        answers, columns = judge_photos(listed, classifier, summary), predict.COLUMNS
+        answers = rows.photo_rows(listed, classifier, summary)
     with open_table(arguments.csv) as table:
-        for row in predict.write_csv(answers, table, columns):
+        for row in predict.write_csv(answers, table, rows.columns(faces)):
             if predict_faces.is_skipped(row) and summary.skipped <= MAX_SKIPPED:
                 print_message(f"skipped {row['file']}: {row['note']}")
     if summary.skipped > MAX_SKIPPED:
@@ -105,33 +103,6 @@ def write_table(arguments: argparse.Namespace) -> None:
     print_counts(summary)
     if summary.n and not arguments.html:
         print_message(f"next: the same with --html PAGE.html shows the {summary.unit}s beside the answers")
-
-
-def judge_photos(files: Iterable[str], classifier: "Classifier", summary: "Summary") -> Iterator[Mapping[str, Any]]:
-    """A row for each file, added to the summary."""
-    from maskkit.deploy import predict
-
-    for row in predict.predict(files, classifier):
-        summary.add(row)
-        yield row
-
-
-def judge_faces(
-    arguments: argparse.Namespace,
-    files: Iterable[str],
-    find: "Finder",
-    classifier: "Classifier",
-    summary: "Summary",
-) -> Iterator[Mapping[str, Any]]:
-    """A row for each face, added to the summary, and the pictures with `--draw`."""
-    from maskkit.deploy import draw_faces, predict_faces
-
-    for judged in predict_faces.predict(files, find, classifier, arguments.every):
-        if arguments.draw:
-            draw_faces.write(judged, classifier.classes, arguments.draw)
-        for row, face in itertools.zip_longest(judged.rows(), judged.faces):
-            summary.add(row, face.crop if face else None)
-            yield row
 
 
 def find_photos(arguments: argparse.Namespace) -> list[str]:
@@ -191,7 +162,7 @@ def write_partitions(arguments: argparse.Namespace) -> None:
     """`--out`: a table per partition, here or on a cluster."""
     from maskkit import runs
     from maskkit.core import progress
-    from maskkit.deploy import partitions
+    from maskkit.deploy import partitions, rows
     from maskkit.sweep import cluster
 
     if arguments.model is None or arguments.csv or arguments.html or not arguments.out:
@@ -213,7 +184,7 @@ def write_partitions(arguments: argparse.Namespace) -> None:
             arguments.out,
             kind=arguments.format,
             device=arguments.device,
-            faces=partitions.FaceOptions(arguments.every, arguments.draw) if arguments.faces else None,
+            faces=rows.FaceOptions(arguments.every, arguments.draw) if arguments.faces else None,
             not_sure=arguments.not_sure,
             progress=lambda entry: bar.update(entry["files"]),
         )

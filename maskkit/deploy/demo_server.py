@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from fastapi import FastAPI, Request, Response
 
 HOST = "127.0.0.1"
-EXTRA = "pip install -e '.[demo]'"
 MAX_UPLOAD = 30_000_000  # bytes; a phone's photo of 50 megapixels has fewer
 MAX_OVERHEAD = 65_536  # bytes of a request beside the file
 MAX_WAITING = 8  # pictures in the queue
@@ -57,7 +56,7 @@ MONO_FONTS = ("ui-monospace", "Menlo", "Consolas", "DejaVu Sans Mono", "monospac
 def need_gradio() -> None:
     """Raise FileNotFoundError where the extra [demo] is not installed; nothing is imported, see OFFLINE."""
     if importlib.util.find_spec("gradio") is None:
-        raise FileNotFoundError(f"the demo needs gradio: {EXTRA}")
+        raise FileNotFoundError("the demo needs gradio: pip install -e '.[demo]'")
 
 
 def build(judge: demo.Judge, folder: Path) -> "FastAPI":
@@ -65,16 +64,11 @@ def build(judge: demo.Judge, folder: Path) -> "FastAPI":
 
     Args:
         folder: an empty one of this application's own, for the pictures that are given to it.
-
-    Raises:
-        FileNotFoundError: the extra [demo] is not installed.
     """
     os.environ.update(OFFLINE, GRADIO_TEMP_DIR=str(folder), GRADIO_EXAMPLES_CACHE=str(folder / "examples"))
-    try:
-        import fastapi
-        import gradio
-    except ImportError as error:
-        raise FileNotFoundError(f"the demo needs gradio: {EXTRA} ({error})") from error
+    import fastapi
+    import gradio
+
     application = fastapi.FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     application.middleware("http")(guard(folder))
     return gradio.mount_gradio_app(

@@ -1,8 +1,6 @@
 """A trained model as one ONNX file that takes photos as they are, checked against torch before it is kept."""
 
-import importlib.util
 import json
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +11,12 @@ from torch import nn
 from maskkit import __version__, checkpoint
 from maskkit.core import disk
 from maskkit.deploy import classifier, conformal
+from maskkit.improve import engines
 from maskkit.model import Transform
 
 if TYPE_CHECKING:
     import onnx
 
-OPSET = 18  # the first whose Resize knows antialias
 MAX_DIFFERENCE = 1e-4  # how far a probability may be from torch's
 SIZES = (  # height, width in pixels of the photos the file is checked with: smaller, equal, larger, odd shapes
     (1, 1), (2, 3), (17, 300), (37, 37), (80, 64), (127, 255), (223, 225), (224, 224), (225, 224), (300, 31),
@@ -58,7 +56,6 @@ def export(run_dir: Path, path: str | Path, calibration: conformal.Calibration |
         FileNotFoundError, ValueError: as `checkpoint.load`; the extra [onnx] is not installed; the file's probabilities
             differ from torch's by more than MAX_DIFFERENCE. Then there is no file, and an earlier one stays.
     """
-    need_packages()
     path = Path(path)
     network, description = checkpoint.load(run_dir)
     proto = to_onnx(network, description["transform"])
@@ -73,31 +70,10 @@ def export(run_dir: Path, path: str | Path, calibration: conformal.Calibration |
     return difference
 
 
-def need_packages() -> None:
-    """Raise FileNotFoundError where the extra [onnx] is not installed."""
-    missing = [name for name in ("onnx", "onnxscript", "onnxruntime") if not importlib.util.find_spec(name)]
-    if missing:
-        raise FileNotFoundError(f"export needs {', '.join(missing)}: pip install -e '.[onnx]'")
-
-
 def to_onnx(network: nn.Module, transform: Transform) -> "onnx.ModelProto":
-    """The graph of `Photo` around a network, an onnx.ModelProto; batch, height and width are free."""
-    free = torch.export.Dim.DYNAMIC
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter's own use of what torch deprecates
-        program = torch.onnx.export(
-            Photo(network, transform).eval(),
-            (torch.zeros(2, 48, 64, 3, dtype=torch.uint8),),  # no two sizes alike, or they would be tied to each other
-            input_names=["images"],
-            output_names=["probabilities"],
-            dynamic_shapes=({0: free, 1: free, 2: free},),
-            opset_version=OPSET,
-            dynamo=True,
-            external_data=False,
-            verbose=False,
-        )
-    assert program is not None  # of dynamo=True
-    return program.model_proto
+    """The graph of `Photo` around a network; batch, height and width are free."""
+    example = torch.zeros(2, 48, 64, 3, dtype=torch.uint8)
+    return engines.to_onnx(Photo(network, transform).eval(), example, free=(0, 1, 2), output="probabilities")
 
 
 def add_metadata(

@@ -253,33 +253,34 @@ def write_kernel(folder: Path, user: str, notebooks: list[Path], settings: dict[
 def join_notebooks(notebooks: list[Path], settings: dict[str, Any], user: str) -> nbformat.NotebookNode:
     """Notebooks as one: a title, the cell that installs, one cell of parameters, then their cells without outputs."""
     names = {"user": user, "dataset": DATASET, "wheel": WHEEL, "handle": kaggle.HANDLE, "page": kaggle.PAGE}
-    cells = [
+    cells, parameters = [], []
+    for cell in (cell for notebook in notebooks for cell in nbformat.read(notebook, 4).cells):
+        if "parameters" in cell.metadata.get("tags", []):
+            parameters.append(cell.source)
+            continue
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+        else:
+            cell.source = re.sub(r"\[(\w+)\]\(\w+\.ipynb\)", r"`\1`", cell.source)  # no such files there
+        cells.append(cell)
+    first = [
         new_markdown_cell(TITLE.format(run=settings["RUN"], **names), id="title"),
         new_code_cell(INSTALL.format(**names), id="install"),
-        new_code_cell(format_parameter_cell(notebooks, settings), id="parameters", metadata={"tags": ["parameters"]}),
+        new_code_cell(format_parameter_cell(parameters, settings), id="parameters", metadata={"tags": ["parameters"]}),
     ]
-    for notebook in notebooks:
-        for cell in nbformat.read(notebook, 4).cells:
-            if "parameters" in cell.metadata.get("tags", []):
-                continue
-            if cell.cell_type == "code":
-                cell.outputs, cell.execution_count = [], None
-            else:
-                cell.source = re.sub(r"\[(\w+)\]\(\w+\.ipynb\)", r"`\1`", cell.source)  # no such files there
-            cells.append(cell)
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    return new_notebook(cells=cells, metadata={"kernelspec": kernel, "language_info": {"name": "python"}})
+    return new_notebook(cells=first + cells, metadata={"kernelspec": kernel, "language_info": {"name": "python"}})
 
 
-def format_parameter_cell(notebooks: list[Path], settings: dict[str, Any]) -> str:
-    """The parameters of all notebooks, each once, with the values of `settings` and their comments."""
+def format_parameter_cell(sources: list[str], settings: dict[str, Any]) -> str:
+    """The parameters of all notebooks, each once, with the values of `settings` and their comments.
+
+    sources: of the notebooks' cells of parameters.
+    """
     lines: dict[str, str] = {}
-    for notebook in notebooks:
-        for cell in nbformat.read(notebook, 4).cells:
-            if "parameters" in cell.metadata.get("tags", []):
-                for line in cell.source.splitlines():
-                    name, comment = line.partition(" = ")[0], line.partition("  # ")[2]
-                    value = settings[name]
-                    literal = json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
-                    lines.setdefault(name, f"{f'{name} = {literal}':26} # {comment}")
+    for line in "\n".join(sources).splitlines():
+        name, comment = line.partition(" = ")[0], line.partition("  # ")[2]
+        value = settings[name]
+        literal = json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
+        lines.setdefault(name, f"{f'{name} = {literal}':26} # {comment}")
     return "\n".join(lines.values())

@@ -1,19 +1,20 @@
 """Predictions of many photos, a table per partition of the list, here or on a Dask cluster."""
 
 import collections
-import dataclasses
 import functools
 import hashlib
 import io
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from maskkit import __version__, runs
-from maskkit.deploy import addresses, classifier, conformal, draw_faces, predict, predict_faces
+from maskkit.deploy import addresses, classifier, conformal, predict, rows
+from maskkit.deploy.rows import FaceOptions
+from maskkit.deploy.summary import Summary
 from maskkit.sources import face_crops, face_finder
 from maskkit.sweep import jobs
 
@@ -23,14 +24,6 @@ if TYPE_CHECKING:
 SIZE = 1024  # files per partition
 MANIFEST, MANIFEST_SECONDS = "manifest.json", 10  # written anew this often: what a stopped client does again
 FORMATS = ("csv", "parquet")
-
-
-@dataclasses.dataclass(frozen=True)
-class FaceOptions:
-    """How faces are searched: `every` as `predict_faces.predict`, `draw` a local folder for drawn copies, or None."""
-
-    every: int | None = None
-    draw: str | None = None
 
 
 def predict_partitions(
@@ -128,38 +121,27 @@ def describe(
     digest = hashlib.sha256()
     for name in names:
         digest.update(os.fsencode(name) + b"\0")
-    return (
-        describe_finder(faces)
-        | describe_rule(not_sure)
-        | {
-            "format": 1,
-            "maskkit": __version__,
-            "model": run.name,
-            "model_sha256": description.get("model_sha256", "not recorded"),
-            "columns": list(columns(faces)),
-            "kind": kind,
-            "files": len(names),
-            "files_sha256": digest.hexdigest(),
-            "files_per_partition": size,
-        }
-    )
-
-
-def describe_finder(faces: FaceOptions | None) -> dict[str, Any]:
-    """What decides which faces are in the tables, and how each is cropped."""
-    if faces is None:
-        return {}
-    return {
-        "finder_sha256": face_finder.PACKAGED_SHA256,
-        "finder_rule": face_finder.rule() | {"crop_margin": face_crops.MARGIN},
-        "every": faces.every,
-        "draw": faces.draw,
+    about: dict[str, Any] = {
+        "format": 1,
+        "maskkit": __version__,
+        "model": run.name,
+        "model_sha256": description.get("model_sha256", "not recorded"),
+        "columns": list(rows.columns(faces)),
+        "kind": kind,
+        "files": len(names),
+        "files_sha256": digest.hexdigest(),
+        "files_per_partition": size,
     }
-
-
-def describe_rule(not_sure: float | None) -> dict[str, Any]:
-    """What decides which photos get no label."""
-    return {} if not_sure is None else {"not_sure": not_sure, "not_sure_rule": conformal.describe_rule()}
+    if faces is not None:
+        about |= {
+            "finder_sha256": face_finder.PACKAGED_SHA256,
+            "finder_rule": face_finder.rule() | {"crop_margin": face_crops.MARGIN},
+            "every": faces.every,
+            "draw": faces.draw,
+        }
+    if not_sure is not None:
+        about |= {"not_sure": not_sure, "not_sure_rule": conformal.describe_rule()}
+    return about
 
 
 class Manifest:
@@ -201,10 +183,7 @@ class Manifest:
 # --- one partition ------------------------------------------------------------------------------
 
 
-@functools.cache
-def load_finder() -> face_finder.Finder:
-    """The finder, loaded once by each process."""
-    return face_finder.load()
+load_finder = functools.cache(face_finder.load)  # once by each process
 
 
 @functools.lru_cache(maxsize=1)
@@ -232,43 +211,30 @@ def write_partition(
     `folder` is the client's, which relative names mean.
     """
     model = load_classifier(run, model_sha256, device, not_sure)
-    rows = list(judge_faces(names, folder, model, faces) if faces else judge_photos(names, folder, model))
-    addresses.write(target, {"csv": format_csv, "parquet": format_parquet}[kind](rows, columns(faces)))
-    labels = collections.Counter(dict.fromkeys(model.classes, 0))
-    labels.update(row["label"] for row in rows if row["label"] is not None)
-    unsure = sum(row["label"] is None and row["probability"] is not None for row in rows)
-    skipped = sum(map(predict_faces.is_skipped, rows))
-    photos = len({(row["file"], row.get("time")) for row in rows}) - skipped if faces else labels.total() + unsure
-    entry = {"files": len(names), "photos": photos, "skipped": skipped, "labels": dict(labels)}
-    return entry if not_sure is None else entry | {"not_sure": unsure}
+    summary = Summary(model.classes, "face" if faces else "photo")
+    judged = (
+        rows.face_rows(names, load_finder(), model, faces, summary, folder)
+        if faces
+        else rows.photo_rows(names, model, summary, folder)
+    )
+    content = {"csv": format_csv, "parquet": format_parquet}[kind](list(judged), rows.columns(faces))
+    addresses.write(target, content)
+    entry = {
+        "files": len(names),
+        "photos": summary.pictures if faces else summary.n,
+        "skipped": summary.skipped,
+        "labels": dict(summary.counts),
+    }
+    return entry if not_sure is None else entry | {"not_sure": summary.unsure}
 
 
-def judge_photos(names: Sequence[str], folder: str, model: classifier.Classifier) -> Iterator[Mapping[str, Any]]:
-    files = [addresses.absolute(name, folder) for name in names]
-    for row, name in zip(predict.predict(files, model), names, strict=True):
-        yield {**row, "file": name}
-
-
-def judge_faces(
-    names: Sequence[str], folder: str, model: classifier.Classifier, faces: FaceOptions
-) -> Iterator[Mapping[str, Any]]:
-    for judged in predict_faces.predict(names, load_finder(), model, faces.every, folder):
-        if faces.draw:
-            draw_faces.write(judged, model.classes, os.path.join(folder, faces.draw))
-        yield from judged.rows()
-
-
-def columns(faces: FaceOptions | None) -> tuple[str, ...]:
-    return predict_faces.columns(faces.every) if faces else predict.COLUMNS
-
-
-def format_csv(rows: Iterable[Mapping[str, Any]], names: Sequence[str]) -> bytes:
+def format_csv(judged: Iterable[Mapping[str, Any]], names: Sequence[str]) -> bytes:
     text = io.StringIO(newline="")
-    collections.deque(predict.write_csv(rows, text, names), maxlen=0)
+    collections.deque(predict.write_csv(judged, text, names), maxlen=0)
     return text.getvalue().encode("utf-8", "surrogateescape")
 
 
-def format_parquet(rows: Iterable[Mapping[str, Any]], names: Sequence[str]) -> bytes:
+def format_parquet(judged: Iterable[Mapping[str, Any]], names: Sequence[str]) -> bytes:
     """Parquet's text must be UTF-8: a file name's other bytes are spelled out as \\udcXX."""
     try:
         import pyarrow
@@ -278,7 +244,7 @@ def format_parquet(rows: Iterable[Mapping[str, Any]], names: Sequence[str]) -> b
     numbers = dict.fromkeys(("time", "probability"), pyarrow.float64())
     numbers |= dict.fromkeys(("face", "x", "y", "width", "height"), pyarrow.int64())
     schema = pyarrow.schema([(name, numbers.get(name, pyarrow.string())) for name in names])
-    spelled = [{name: spell(row[name]) for name in names} for row in rows]
+    spelled = [{name: spell(row[name]) for name in names} for row in judged]
     sink = io.BytesIO()
     pyarrow.parquet.write_table(pyarrow.Table.from_pylist(spelled, schema=schema), sink)
     return sink.getvalue()

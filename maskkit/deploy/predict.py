@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TextIO, TypedDict, TypeVar
 
 from maskkit.core import disk, parallel
+from maskkit.deploy import addresses
 from maskkit.deploy.classifier import Answer, Classifier
 from maskkit.deploy.photo_files import read_photo
 
@@ -25,12 +26,12 @@ COLUMNS = tuple(Row.__annotations__)
 AnyRow = TypeVar("AnyRow", bound=Mapping[str, Any])
 
 
-def predict(files: Iterable[str], classifier: Classifier) -> Iterator[Row]:
-    """One row per file, in their order, as they come."""
+def predict(files: Iterable[str], classifier: Classifier, folder: str = "") -> Iterator[Row]:
+    """One row per file, in their order, as they come; folder: what relative names mean."""
 
     def prepare(name: str) -> tuple[str, Any, str]:
         try:
-            return name, classifier.prepare(read_photo(name)), ""
+            return name, classifier.prepare(read_photo(addresses.absolute(name, folder))), ""
         except ValueError as error:
             return name, None, str(error)
 

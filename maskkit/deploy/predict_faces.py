@@ -124,12 +124,11 @@ def release_if_large(picture: Picture) -> None:
 
 def judge(image: Image.Image, find: Finder, classifier: Classifier) -> list[JudgedFace]:
     """The faces of an RGB picture, the largest first, each with the model's answer."""
-    faces = find(image)
-    judged = []
-    for start in range(0, len(faces), classifier.batch):
-        batch = [(face, face_crops.crop(image, face)) for face in faces[start : start + classifier.batch]]
-        answers = classifier.answer([classifier.prepare(crop) for _, crop in batch])
-        judged += [JudgedFace(face, crop, answer) for (face, crop), answer in zip(batch, answers, strict=True)]
+    judged: list[JudgedFace] = []
+    for faces in parallel.in_batches(find(image), classifier.batch):
+        crops = [face_crops.crop(image, face) for face in faces]
+        answers = classifier.answer([classifier.prepare(crop) for crop in crops])
+        judged += map(JudgedFace, faces, crops, answers)
     return judged
 
 

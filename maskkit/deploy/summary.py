@@ -21,18 +21,17 @@ class Summary:
 
     unit: what a row with a probability is, "photo" or "face". counts: of these by label. confidence: {label: counts by
     level}. unsure: of these, those without a label. skipped: number of files that are no photo, `skipped_rows`: the
-    first NAMED of them. without_face: pictures.
+    first NAMED of them. Where faces are counted, pictures: number of those read, without_face: of these without one.
     """
 
     def __init__(self, classes: Iterable[str], unit: str = "photo") -> None:
-        self.unit, self.without_face, self.unsure = unit, 0, 0
+        self.unit, self.pictures, self.without_face, self.unsure = unit, 0, 0, 0
         self.counts: collections.Counter[str] = collections.Counter(dict.fromkeys(classes, 0))
         self.confidence: dict[str, collections.Counter[str]] = {name: collections.Counter() for name in self.counts}
         self.skipped = 0
         self.skipped_rows: list[Row] = []
-        self._heap: list[
-            tuple[float, int, Row, Image.Image | None]
-        ] = []  # the highest confidence on top, replaced first
+        # The highest confidence on top, replaced first.
+        self._heap: list[tuple[float, int, Row, Image.Image | None]] = []
 
     def add(self, row: Row, picture: Image.Image | None = None) -> None:
         """Count a row; `picture` is what a page shows of it, None where it can read the file again."""

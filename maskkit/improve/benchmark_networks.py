@@ -10,7 +10,6 @@ import os
 import random
 import statistics
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,9 +27,7 @@ from maskkit.improve import engines as engine_module
 from maskkit.improve import network_memory
 from maskkit.improve.engines import ENGINES, Run
 
-PREPARING = 4  # steps of the progress bar for each network before the rounds: two engines, two memory probes
 Key = tuple[str, str, int]  # architecture, engine, batch size
-Pass = tuple[float, float]  # seconds, processor seconds
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,8 +83,7 @@ def compare(
         accuracy_note, n_weights, file_bytes (safetensors), multiply_adds (one photo), memory_mib {engine: peak above
         the imports, of loading it and passing `memory_batch` photos; None if unknown}, speed {engine: {batch: cell}},
         notes {engine: why it is not available}, setting (the same in each row). A cell holds n (passes), p50_ms,
-        p95_ms, cpu_ms (median processor time of a pass, all threads), photos_per_second, and each round's median pass
-        in rounds_ms and rounds_cpu_ms.
+        p95_ms, photos_per_second, and each round's median pass in rounds_ms.
 
     Raises:
         ValueError: no network, a name given twice, or one that `model.architecture` does not know.
@@ -103,16 +99,13 @@ def compare(
     with torch_threads(threads), torch.random.fork_rng(devices=[]), tempfile.TemporaryDirectory() as folder:
         images = draw_images({1, *batches}, size_px, seed)
         setup = Setup(images, n_classes, wanted, threads, device, Path(folder), seed)
-        steps = len(archs) * PREPARING + rounds * len(archs) * len(batches) * len({"eager", *engines})
-        with bar(total=steps, desc="comparing", unit=" steps") as progress:
-            rows: list[dict[str, Any]] = []
-            passes: dict[Key, tuple[Run, torch.Tensor]] = {}
-            for arch in archs:
-                row, runs = prepare(arch, weights.get(arch, "none"), setup, progress)
-                rows.append(row | describe_accuracy(accuracy.get(arch)) | {"setting": setting})
-                passes |= {(arch, engine, n): (run, images[n]) for engine, run in runs.items() for n in batches}
-            progress.total = progress.n + rounds * len(passes)
-            times = measure(passes, rounds, seconds, seed, progress)
+        rows: list[dict[str, Any]] = []
+        passes: dict[Key, tuple[Run, torch.Tensor]] = {}
+        for arch in archs:
+            row, runs = prepare(arch, weights.get(arch, "none"), setup)
+            rows.append(row | describe_accuracy(accuracy.get(arch)) | {"setting": setting})
+            passes |= {(arch, engine, n): (run, images[n]) for engine, run in runs.items() for n in batches}
+        times = measure(passes, rounds, seconds, seed)
     for (arch, engine, n), blocks in times.items():
         rows[archs.index(arch)]["speed"][engine][str(n)] = summarise(blocks, n)
     setting["load_after"] = environment.load_average()
@@ -149,7 +142,7 @@ def draw_images(sizes: set[int], size_px: int, seed: int) -> dict[int, torch.Ten
 # --- before the rounds --------------------------------------------------------------------------
 
 
-def prepare(arch: str, weights: str, setup: Setup, progress: Any) -> tuple[dict[str, Any], dict[str, Run]]:
+def prepare(arch: str, weights: str, setup: Setup) -> tuple[dict[str, Any], dict[str, Run]]:
     """Build a network and its engines: (a row without its speed and accuracy, {engine: function})."""
     network, row = build(arch, weights, setup)
     files = {"eager": setup.folder / f"{arch}.safetensors", "onnxruntime": setup.folder / f"{arch}.onnx"}
@@ -157,22 +150,18 @@ def prepare(arch: str, weights: str, setup: Setup, progress: Any) -> tuple[dict[
     runs: dict[str, Run] = {"eager": network}
     notes = {engine: "not measured here" for engine in ENGINES if engine not in {"eager", *setup.engines}}
     for engine in [name for name in ENGINES if name in setup.engines - {"eager"}]:
-        progress.set_postfix_str(f"{arch}: {ENGINES[engine]}")
         try:
             runs[engine] = engine_module.make_engine(
                 engine, network, setup.images, files["onnxruntime"], setup.threads, setup.device
             )
-        except (ImportError, RuntimeError, OSError) as error:
+        except (RuntimeError, OSError) as error:
             notes[engine] = f"not available: {first_line(error)}"
-        progress.update()
     memory, batch = {}, max(setup.images)
     for engine in network_memory.PROBED:
-        progress.set_postfix_str(f"{arch}: memory")
         if engine in runs:
             memory[engine] = network_memory.peak_mib(
                 engine, arch, files[engine], setup.n_classes, batch, setup.size_px, setup.threads
             )
-        progress.update()
     speed: dict[str, dict] = {engine: {} for engine in runs}
     size = files["eager"].stat().st_size
     more = {"file_bytes": size, "memory_mib": memory, "memory_batch": batch, "speed": speed, "notes": notes}
@@ -213,56 +202,41 @@ def measure(
     rounds: int,
     seconds: float,
     seed: int,
-    progress: Any,
-) -> dict[Key, list[list[Pass]]]:
+) -> dict[Key, list[list[float]]]:
     """Time every architecture, engine and batch size in every round.
 
     Args:
         passes: {key: (function, images)}.
 
     Returns:
-        {key: one list of passes per round}.
+        {key: the seconds of the passes of each round}.
     """
     draw = random.Random(seed)
     groups: dict[tuple[str, int], list[str]] = {}
     for arch, engine, batch in passes:
         groups.setdefault((engine, batch), []).append(arch)
-    times: dict[Key, list[list[Pass]]] = {key: [] for key in passes}
-    for _ in range(rounds):
+    times: dict[Key, list[list[float]]] = {key: [] for key in passes}
+    for _ in bar(range(rounds), desc="comparing", unit=" rounds"):
         for engine, batch in draw.sample(list(groups), len(groups)):
             for arch in draw.sample(groups[engine, batch], len(groups[engine, batch])):
-                progress.set_postfix_str(f"{arch}, {ENGINES[engine]}, batch {batch}")
                 times[arch, engine, batch].append(time_passes(*passes[arch, engine, batch], seconds))
-                progress.update()
     return times
 
 
-def time_passes(run: Run, images: torch.Tensor, seconds: float) -> list[Pass]:
-    """Time passes for at least so many seconds, after one or more that are not counted."""
-    processor_times: list[float] = []
-
-    def clock() -> float:
-        processor_times.append(time.process_time())
-        return time.perf_counter()
-
+def time_passes(run: Run, images: torch.Tensor, seconds: float) -> list[float]:
+    """Seconds of each pass, for at least so many in all, after one or more that are not counted."""
     variables = {"run": run, "images": images}
-    timer = benchmark.Timer("run(images)", timer=clock, globals=variables, num_threads=torch.get_num_threads())
-    measured = timer.blocked_autorange(min_run_time=seconds)
-    n = measured.number_per_run  # passes per time that was taken: 1, unless a pass is very short
-    # The clock is read before and after each block; the first blocks, from which the timer chooses n, are not counted.
-    processor = np.diff(processor_times)[::2][-len(measured.times) :] / n
-    return list(zip(measured.times, processor.tolist(), strict=True))
+    timer = benchmark.Timer("run(images)", globals=variables, num_threads=torch.get_num_threads())
+    return timer.blocked_autorange(min_run_time=seconds).times
 
 
-def summarise(blocks: list[list[Pass]], batch: int) -> dict[str, Any]:
-    """Return a cell of `compare` from one list of passes per round."""
-    wall, cpu = np.array([times for block in blocks for times in block]).T * 1000
+def summarise(blocks: list[list[float]], batch: int) -> dict[str, Any]:
+    """Return a cell of `compare` from the seconds of the passes of each round."""
+    times = 1000 * np.concatenate(blocks)
     return {
-        "n": len(wall),
-        "p50_ms": float(np.median(wall)),
-        "p95_ms": float(np.percentile(wall, 95)),
-        "cpu_ms": float(np.median(cpu)),
-        "photos_per_second": 1000 * batch / float(np.median(wall)),
-        "rounds_ms": [1000 * statistics.median(wall for wall, _ in block) for block in blocks],
-        "rounds_cpu_ms": [1000 * statistics.median(cpu for _, cpu in block) for block in blocks],
+        "n": len(times),
+        "p50_ms": float(np.median(times)),
+        "p95_ms": float(np.percentile(times, 95)),
+        "photos_per_second": 1000 * batch / float(np.median(times)),
+        "rounds_ms": [1000 * statistics.median(block) for block in blocks],
     }

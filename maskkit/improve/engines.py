@@ -5,15 +5,20 @@ import copy
 import importlib.util
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+if TYPE_CHECKING:
+    import onnx
+
 Run = Callable[[torch.Tensor], torch.Tensor]  # images (N, 3, H, W) to logits (N, C), both on the CPU
 
 ENGINES = {"eager": "torch, eager", "onnxruntime": "ONNX Runtime", "cuda": "CUDA, eager"}
+OPSET = 18  # the first whose Resize knows antialias, which `maskkit export` needs
 TOLERANCE = 1e-4  # an engine's logits against eager's; relative to the largest one if that is above 1
 CUDA_TOLERANCE = 1e-2  # cuDNN's convolutions use TF32 numbers, ten bits of mantissa, by default
 
@@ -33,7 +38,7 @@ def make_engine(
         path: of the ONNX file that "onnxruntime" writes and reads; threads: of ONNX Runtime; device: of "cuda".
 
     Raises:
-        ImportError, RuntimeError, OSError: the engine is not available here, or its outputs differ from eager's.
+        RuntimeError, OSError: the engine is not available here, or its outputs differ from eager's.
     """
     if engine == "eager":
         return network
@@ -47,29 +52,44 @@ def make_engine(
 
 def run_onnx(network: torch.nn.Module, path: Path, threads: int, size_px: int) -> Run:
     """ONNX Runtime on the CPU, from a file that is written here."""
-    for name in ("onnx", "onnxscript", "onnxruntime"):  # the exporter would name only the first one it misses
-        if importlib.util.find_spec(name) is None:
-            raise ImportError(f"{name} is not installed: pip install -e '.[onnx]'")
-    write_onnx(network, torch.zeros(2, 3, size_px, size_px), path)
+    graph = to_onnx(network, torch.zeros(2, 3, size_px, size_px), free=(0,), output="logits")
+    path.write_bytes(graph.SerializeToString())
     return open_onnx(path, threads)
 
 
-def write_onnx(network: torch.nn.Module, images: torch.Tensor, path: Path) -> None:
-    """Write the bare network as ONNX, weights inside; images (batch, 3, H, W) to logits, any batch size."""
-    batch = torch.export.Dim("batch")
+def need_onnx() -> None:
+    """Raise FileNotFoundError where the extra [onnx] is not installed; the exporter would name one missing package."""
+    missing = [name for name in ("onnx", "onnxscript", "onnxruntime") if not importlib.util.find_spec(name)]
+    if missing:
+        raise FileNotFoundError(f"ONNX needs {', '.join(missing)}: pip install -e '.[onnx]'")
+
+
+def to_onnx(network: torch.nn.Module, images: torch.Tensor, *, free: Sequence[int], output: str) -> "onnx.ModelProto":
+    """A network as an ONNX graph, weights inside, from its input `images` to an output of a given name.
+
+    Args:
+        images: an example; no two sizes that are free may be alike, or they would be tied to each other.
+        free: the dimensions of the input that may have any size.
+
+    Raises:
+        FileNotFoundError: as `need_onnx`.
+    """
+    need_onnx()
     with warnings.catch_warnings(), contextlib.redirect_stdout(sys.stderr):
-        warnings.simplefilter("ignore")  # the exporter's notes on its own future
+        warnings.simplefilter("ignore")  # the exporter's own use of what torch deprecates
         program = torch.onnx.export(
             network,
             (images,),
-            dynamo=True,
-            dynamic_shapes=({0: batch},),
             input_names=["images"],
-            output_names=["logits"],
+            output_names=[output],
+            dynamic_shapes=(dict.fromkeys(free, torch.export.Dim.DYNAMIC),),
+            opset_version=OPSET,
+            dynamo=True,
+            external_data=False,
             verbose=False,
         )
-        assert program is not None  # with dynamo=True
-        program.save(path, external_data=False)
+    assert program is not None  # of dynamo=True
+    return program.model_proto
 
 
 def open_onnx(path: str | Path, threads: int) -> Run:

@@ -76,7 +76,7 @@ def views(
 
     Args:
         images: PIL RGB images (N); labels: int (N,), places in `classes`; augmentations: names;
-            photos: for the title; seed: of the views; language: of the words and numbers.
+            photos: for the title; seed: of the views.
     """
     from maskkit import model
     from maskkit.improve import augment  # late, since they bring torch
@@ -109,7 +109,6 @@ def gains(gains: Gains, photos: str, title: str, *, language: str = "en") -> Fig
 
     Args:
         gains: of `paired_gains.compare`; photos: for the line below the title; title: in English.
-        language: of the words and numbers.
     """
     rows = [(test_set, entry) for entries in gains.values() for test_set, entry in entries.items()]
     fig, [[axis]] = figure(10.6, 0.34 * len(rows) + 0.16 * len(gains) + 1.3, 1, 1)
@@ -154,7 +153,6 @@ def tails(histories: dict[str, list[dict[str, Any]]], photos: str, *, language: 
 
     Args:
         histories: {architecture: one dict per epoch, as `train.fit` returns it}; photos: for the title.
-        language: of the words and numbers.
     """
     fig, grid = figure(10, 3.1 * len(histories) + 0.4, len(histories), 2)
     for (left, right), (arch, history) in zip(grid, histories.items(), strict=True):
@@ -174,7 +172,6 @@ def speeds(rows: list[Row], *, language: str = "en") -> Figure:
 
     Args:
         rows: of `benchmark_networks.compare`; what could not be measured is stated in words.
-        language: of the words and numbers.
     """
     engines = [name for name in ENGINES if any(name in row["speed"] for row in rows)]
     batches = list(rows[0]["speed"]["eager"])

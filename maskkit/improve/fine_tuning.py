@@ -3,16 +3,15 @@
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
 from torch.utils.data import TensorDataset
 
 from maskkit import data, features, model, train
-from maskkit.core import parameters
 from maskkit.improve import class_bias, weight_average
 from maskkit.improve.training_checkpoint import TrainingCheckpoint
+from maskkit.recipe import Recipe
 
 
 class WeightInterpolation(train.Hook):
@@ -51,17 +50,12 @@ def fit_tail(
     arch: str,
     train_views: list[data.Photos],
     val: data.Photos,
+    recipe: Recipe,
     *,
     bias_views: Sequence[data.Photos] = (),
-    epochs: int,
-    average_epochs: int = 1,
-    tail_learning_rate: float,
-    tail_share: float = 1.0,
-    keep: str,
+    seed: int,
     device: torch.device,
-    learning_rate: float,
     checkpoint: Path | None = None,
-    **settings: Any,
 ) -> train.Fit:
     """`train.fit` for a network's last stages and its head, which goes on from where it is.
 
@@ -71,22 +65,18 @@ def fit_tail(
         network: of `model.build`, its head trained; `model.unfreeze`d here, holds the kept epoch afterwards.
         arch: its architecture.
         train_views: datasets of (image, label), such as `augment.views`; val: one such dataset.
+        recipe: of it `tail_epochs`, `average_epochs`, `batch_size`, `learning_rate` (Adam's step size of the head),
+            `tail_learning_rate` (that of the last stages), `tail_share` (that of `WeightInterpolation`) and `keep`.
         bias_views: of the validation photos, for `ClassBias`.
-        epochs: passes over the photos; average_epochs: the last of them whose weights are averaged, as `WeightAverage`.
-        tail_learning_rate: Adam's step size of the last stages; learning_rate: that of the head.
-        tail_share: `share` of `WeightInterpolation`, of head and last stages: 1 keeps them as tuned.
-        keep: the epoch to keep, "best" or "last".
-        device: where both parts run.
+        seed: of the order of the photos; device: where both parts run.
         checkpoint: the file of a `TrainingCheckpoint`, from which an interrupted training goes on; None for none.
-        settings: batch_size and seed, as `train.fit`.
 
     Returns:
         the `Fit`.
 
     Raises:
-        ValueError: as `train.fit`; or a rate above 1e-4, at which a few hundred photos undo what ImageNet taught.
+        ValueError: as `train.fit`.
     """
-    parameters.check({"TAIL_LEARNING_RATE": tail_learning_rate, "TAIL_SHARE": tail_share})
     trunk, tail = model.cut(model.unfreeze(network, arch), arch)
 
     def pair(photos: data.Photos) -> train.Pair:
@@ -96,18 +86,23 @@ def fit_tail(
     once = {id(photos): photos for photos in datasets}  # `augment.views` has the photos as they are before each view
     passed = {key: TensorDataset(*pair(photos)) for key, photos in once.items()}
     examples = [passed[id(photos)] for photos in datasets]
-    hooks = weight_average.hooks(average_epochs, epochs)
-    hooks += [WeightInterpolation(tail, tail_share)] if tail_share < 1 else []
+    hooks = weight_average.hooks(recipe.average_epochs, recipe.tail_epochs)
+    hooks += [WeightInterpolation(tail, recipe.tail_share)] if recipe.tail_share < 1 else []
     hooks += class_bias.hooks([pair(photos) for photos in bias_views])
     if checkpoint:
-        numbers = [*settings.values(), epochs, average_epochs, len(bias_views)]
-        numbers += [learning_rate, tail_learning_rate, tail_share]
-        hooks.append(TrainingCheckpoint(checkpoint, numbers, examples))
-    rates = tail_rates(tail, learning_rate, tail_learning_rate)
+        hooks.append(TrainingCheckpoint(checkpoint, [recipe, seed, len(bias_views)], examples))
     result = train.fit(
-        tail, examples[:-1], examples[-1], epochs=epochs, learning_rate=rates, device=device, hooks=hooks, **settings
+        tail,
+        examples[:-1],
+        examples[-1],
+        epochs=recipe.tail_epochs,
+        batch_size=recipe.batch_size,
+        learning_rate=tail_rates(tail, recipe.learning_rate, recipe.tail_learning_rate),
+        seed=seed,
+        device=device,
+        hooks=hooks,
     )
-    tail.load_state_dict(result.state(keep))
+    tail.load_state_dict(result.state(recipe.keep))
     return result
 
 

@@ -8,6 +8,7 @@ split.csv -> `test_sets.Drawn` -> `Experiment` -> `train_heads`, `train_tails` -
 (splits, photos) -> `paired_gains.compare`.
 """
 
+import copy
 import dataclasses
 from collections.abc import Callable
 from typing import Any
@@ -123,7 +124,7 @@ def train_head(experiment: Experiment, arch: str, augmentation: str, n_views: in
     net, drawn, seed = experiment.nets[arch], experiment.drawn, experiment.seed
     settings = {name: experiment.recipe[name] for name in train.FIT_SETTINGS}
     outputs = run_frozen(lambda photos: net.extract(photos, experiment.device), experiment, augmentation, n_views)
-    y, n_features, n_classes = drawn.y, outputs.plain.shape[1], len(drawn.photos.classes)
+    y, n_features, n_classes = drawn.photos.label_tensor(), outputs.plain.shape[1], len(drawn.photos.classes)
     states, right, histories = [], [], []
     for index, (fit_on, check_on) in enumerate(drawn.parts):
         head = model.new_head(n_features, n_classes, seed + index)
@@ -153,34 +154,29 @@ def train_tail(
         arch, augmentation, n_views: as `train_head`.
 
     Returns:
-        a `Trained` without `states` (45 MB each). The network is unchanged afterwards.
+        a `Trained` without `states` (45 MB each). The experiment's network is not changed.
     """
     net, drawn, device, recipe = experiment.nets[arch], experiment.drawn, experiment.device, experiment.recipe
-    trunk, tail = model.cut(net.module, arch)
+    network = model.unfreeze(copy.deepcopy(net.module), arch)
+    trunk, tail = model.cut(network, arch)
     outputs = run_frozen(lambda photos: features.outputs(trunk, photos, device), experiment, augmentation, n_views)
-    y = drawn.y
-    before = {name: value.clone() for name, value in tail.state_dict().items()}
-    model.unfreeze(net.module, arch)
+    y, before = drawn.photos.label_tensor(), copy.deepcopy(tail.state_dict())
     right, histories = [], []
-    try:
-        for index, (fit_on, check_on) in enumerate(bar(drawn.parts, desc=f"{arch} unfrozen", unit=" splits")):
-            tail.load_state_dict(before)
-            net.head().load_state_dict(heads[index])
-            fitted = train.fit(
-                tail,
-                [TensorDataset(X[fit_on], labels[fit_on]) for X, labels in outputs.views],
-                TensorDataset(outputs.plain[check_on], y[check_on]),
-                epochs=tail_epochs,
-                batch_size=recipe["batch_size"],
-                learning_rate=fine_tuning.tail_rates(tail, recipe["learning_rate"], tail_learning_rate),
-                seed=experiment.seed + index,
-                device=device,
-            )
-            histories.append(fitted.history)
-            right.append(right_answers(tail, outputs, experiment, device))
-    finally:
+    for index, (fit_on, check_on) in enumerate(bar(drawn.parts, desc=f"{arch} unfrozen", unit=" splits")):
         tail.load_state_dict(before)
-        model.freeze(net.module, arch)
+        model.head(network, arch).load_state_dict(heads[index])
+        fitted = train.fit(
+            tail,
+            [TensorDataset(X[fit_on], labels[fit_on]) for X, labels in outputs.views],
+            TensorDataset(outputs.plain[check_on], y[check_on]),
+            epochs=tail_epochs,
+            batch_size=recipe["batch_size"],
+            learning_rate=fine_tuning.tail_rates(tail, recipe["learning_rate"], tail_learning_rate),
+            seed=experiment.seed + index,
+            device=device,
+        )
+        histories.append(fitted.history)
+        right.append(right_answers(tail, outputs, experiment, device))
     return Trained(stack(right), [], histories[0])
 
 

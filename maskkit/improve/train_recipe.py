@@ -11,7 +11,6 @@ import yaml
 from maskkit import checkpoint, data, features, model, pretrained, runs, train
 from maskkit.core import paths
 from maskkit.improve import augment, class_bias, fine_tuning, weight_average
-from maskkit.improve.recipes import Trained
 from maskkit.improve.test_sets import TestSet
 from maskkit.recipe import Recipe, save_training
 
@@ -24,8 +23,7 @@ PREPARED_RUN = ("data", "folder", "corrections", "groups")
 
 def read_best() -> Recipe:
     """The recipe of notebooks/best.yaml."""
-    settings = yaml.safe_load((paths.NOTEBOOKS / "best.yaml").read_text(encoding="utf-8"))
-    return Recipe(**{field.name: settings[field.name.upper()] for field in dataclasses.fields(Recipe)})
+    return Recipe.of(yaml.safe_load((paths.NOTEBOOKS / "best.yaml").read_text(encoding="utf-8")))
 
 
 def train_recipe(
@@ -59,17 +57,18 @@ def train_recipe(
         (train_pairs, (val_pair,), bias_pairs), n_computed = features.extract_pairs(
             network, source.arch, views, [val], bias_views, cache=paths.CACHE, device=torch_device
         )
-    settings = {"batch_size": recipe.batch_size, "learning_rate": recipe.learning_rate, "seed": seed}
     with runs.Stopwatch() as train_watch:
         result = train.fit_head(
             network,
             source.arch,
             train_pairs,
             val_pair,
-            keep=recipe.keep,
             epochs=recipe.epochs,
+            batch_size=recipe.batch_size,
+            learning_rate=recipe.learning_rate,
+            seed=seed,
+            keep=recipe.keep,
             hooks=weight_average.hooks(recipe.average_epochs, recipe.epochs) + class_bias.hooks(bias_pairs),
-            **settings,
         )
     with runs.Stopwatch() as tail_watch:
         if recipe.tail_epochs:
@@ -78,15 +77,11 @@ def train_recipe(
                 source.arch,
                 views,
                 val,
+                recipe,
                 bias_views=bias_views,
-                epochs=recipe.tail_epochs,
-                average_epochs=recipe.average_epochs,
-                tail_learning_rate=recipe.tail_learning_rate,
-                tail_share=recipe.tail_share,
-                keep=recipe.keep,
+                seed=seed,
                 device=torch_device,
                 checkpoint=run_dir / runs.CHECKPOINT,
-                **settings,
             )
             result = fine_tuning.joined(result, tail)
     save_training(
@@ -129,8 +124,8 @@ def copy_photos(run_dir: Path, name: str) -> Path:
     return new_dir
 
 
-def answer(run_dir: Path, sets: list[TestSet], device: torch.device) -> Trained:
-    """Which photos of test sets a run's saved model answers right, as the `Trained` of one split.
+def answer(run_dir: Path, sets: list[TestSet], device: torch.device) -> dict[str, np.ndarray]:
+    """Which photos of test sets a run's saved model answers right, {test set: bool (1, photos)} as `Trained.right`.
 
     The photos pass at the model's own size; a test set that changes them, such as the simulated street, changes them
     first.
@@ -144,4 +139,4 @@ def answer(run_dir: Path, sets: list[TestSet], device: torch.device) -> Trained:
         photos = data.Photos(test_set.rows, about["classes"], own)
         logits = features.outputs(network, photos, device)
         right[test_set.name] = (logits.argmax(1) == photos.label_tensor()).numpy()[None]
-    return Trained(right, [], train.read_history(run_dir))
+    return right

@@ -34,10 +34,11 @@ def open_client(address: str | None = None, n_workers: int = 0) -> "Iterator[Cli
     """The client that a command line asks for: of a scheduler, of workers started here, or None; closed at the end.
 
     Raises:
-        FileNotFoundError, ValueError: as `connect` and `start_workers`.
+        FileNotFoundError, ValueError: as `connect`, `check_workers` and `start_workers`.
     """
     if address:
         with connect(address) as client:
+            check_workers(client)
             yield client
     elif n_workers:
         with start_workers(n_workers) as cluster, import_distributed().Client(cluster, set_as_default=False) as client:
@@ -47,26 +48,19 @@ def open_client(address: str | None = None, n_workers: int = 0) -> "Iterator[Cli
 
 
 def connect(address: str) -> "Client":
-    """The client of a running scheduler, such as tcp://127.0.0.1:8786; its workers' versions are checked.
+    """The client of a running scheduler, such as tcp://127.0.0.1:8786.
 
     Raises:
-        FileNotFoundError: Dask is not installed, no scheduler answers, or it has no worker.
-        ValueError: as `check_workers`.
+        FileNotFoundError: Dask is not installed, or no scheduler answers.
     """
     distributed = import_distributed()
     try:
-        client = distributed.Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
+        return distributed.Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
         raise FileNotFoundError(
             f"no scheduler answered at {address} within {CONNECT_SECONDS} s: start one with `dask scheduler` and "
             f"workers with `dask worker ADDRESS --nthreads 1` ({type(error).__name__})"
         ) from error
-    try:
-        check_workers(client)
-    except BaseException:
-        client.close()
-        raise
-    return client
 
 
 def start_workers(n_workers: int) -> "LocalCluster":
@@ -110,11 +104,6 @@ def check_workers(client: "Client") -> None:
     for worker, theirs in versions_by_worker.items():
         if differences := format_differences(versions(), theirs):
             raise ValueError(f"worker {worker} and this client differ: {differences}; install the same versions")
-
-
-def worker_addresses(client: "Client") -> list[str]:
-    """Addresses of the workers that are there now."""
-    return list(client.scheduler_info(n_workers=-1)["workers"])
 
 
 @functools.cache

@@ -34,10 +34,7 @@ def join_photos(
     """{(backbone, transform, device, cache): {sha256: place}}: the photos of all recipes, each once."""
     joined: dict[tuple[Backbone, Any, str, str], dict[str, Place]] = {}
     for draw, settings in dict.fromkeys(needed):
-        try:
-            views, val, bias_views = settings.datasets(draw)
-        except ValueError:  # such as an unknown AUGMENT: `fit_recipe` says so
-            continue
+        views, val, bias_views = settings.datasets(draw)
         for photos in (*views, val, *bias_views):
             places = joined.setdefault((settings.backbone, photos.transform, settings.device, settings.cache), {})
             for index, row in enumerate(photos.rows):

@@ -1,5 +1,6 @@
 """One recipe, trained by the notebooks' own steps on cached features: no kernel, and no network is saved."""
 
+import dataclasses
 import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,9 +31,9 @@ def fit_recipe(recipe: Recipe, draw: Draw, settings: FeatureSettings) -> dict[st
 
     views, val, bias_views = load_features(draw, settings)
     head = model.new_head(val[0].shape[1], len(data.classes(draw.rows)), recipe["SEED"])
-    epochs = recipe["EPOCHS"]
-    hooks = weight_average.hooks(recipe["AVERAGE_EPOCHS"], epochs) + class_bias.hooks(bias_views)
-    fit = train.fit_features(head, views, val, epochs=epochs, hooks=hooks, **fit_settings(recipe))
+    hooks = weight_average.hooks(recipe["AVERAGE_EPOCHS"], recipe["EPOCHS"]) + class_bias.hooks(bias_views)
+    settings_of_head = {name.lower(): recipe[name] for name in ("EPOCHS", "BATCH_SIZE", "LEARNING_RATE", "SEED")}
+    fit = train.fit_features(head, views, val, hooks=hooks, **settings_of_head)
     with torch.inference_mode():
         right = (head(val[0]).argmax(1) == val[1]).numpy()
     if recipe["TAIL_EPOCHS"]:
@@ -45,11 +46,6 @@ def fit_recipe(recipe: Recipe, draw: Draw, settings: FeatureSettings) -> dict[st
         "history": fit.history,
         "right": "".join("01"[hit] for hit in right.astype(int)),
     }
-
-
-def fit_settings(recipe: Recipe) -> dict[str, Any]:
-    """The arguments of `train.fit`, beside epochs, that a recipe gives."""
-    return {name.lower(): recipe[name] for name in ("BATCH_SIZE", "LEARNING_RATE", "SEED")}
 
 
 @functools.lru_cache(maxsize=4)
@@ -71,12 +67,12 @@ def fit_last_stages(recipe: Recipe, draw: Draw, settings: FeatureSettings, head_
 
     from maskkit import data, evaluate, model, pretrained
     from maskkit.improve import fine_tuning
+    from maskkit.recipe import Recipe as TrainingRecipe
 
     backbone, device = settings.backbone, model.device(settings.device)
     source = pretrained.find(backbone.arch, backbone.weights)
-    network = model.build(
-        source, len(data.classes(draw.rows)), recipe["SEED"]
-    )  # not the shared one: its weights change
+    # Not the shared network: its weights change.
+    network = model.build(source, len(data.classes(draw.rows)), recipe["SEED"])
     model.head(network, backbone.arch).load_state_dict(head_fit.state(recipe["KEEP"]))
     views, val, bias_views = settings.datasets(draw)
     tail_fit = fine_tuning.fit_tail(
@@ -84,14 +80,10 @@ def fit_last_stages(recipe: Recipe, draw: Draw, settings: FeatureSettings, head_
         backbone.arch,
         views,
         val,
+        dataclasses.replace(TrainingRecipe.of(recipe), keep="last"),
         bias_views=bias_views,
-        tail_learning_rate=recipe["TAIL_LEARNING_RATE"],
-        tail_share=recipe["TAIL_SHARE"],
-        keep="last",
+        seed=recipe["SEED"],
         device=device,
-        epochs=recipe["TAIL_EPOCHS"],
-        average_epochs=recipe["AVERAGE_EPOCHS"],
-        **fit_settings(recipe),
     )
     loader: DataLoader[Any] = DataLoader(val, recipe["BATCH_SIZE"])  # type: ignore[arg-type]  # has the methods of a Dataset
     probabilities, labels = evaluate.predict(network, loader, device)

@@ -80,7 +80,7 @@ def run_on_cluster(
     submitted: dict[Future, tuple[int, tuple[Any, ...], tuple[str, ...]]] = {}
 
     def submit(index: int, job: tuple[Any, ...], failed_on: tuple[str, ...] = ()) -> None:
-        others = [worker for worker in cluster.worker_addresses(client) if worker not in failed_on] if failed_on else []
+        others = [worker for worker in client.nthreads() if worker not in failed_on] if failed_on else []
         future = client.submit(
             run_on_worker,
             function,

@@ -97,7 +97,7 @@ def complete_recipe(settings: dict[str, Any], declared: dict[Path, dict[str, Any
     Args:
         declared: {notebook: {name: default}}.
     """
-    checked = notebook_parameters.check_against(declared, settings, {})
+    checked = notebook_parameters.check(declared, settings, {})
     recipe = {name: value for notebook in declared for name, value in (declared[notebook] | checked[notebook]).items()}
     return {name: value for name, value in recipe.items() if name != "RUN"}
 

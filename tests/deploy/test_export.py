@@ -12,6 +12,7 @@ from conftest import draw_photo, same_answers
 from maskkit import __version__, checkpoint, model
 from maskkit.cli import main
 from maskkit.deploy import classifier, export
+from maskkit.improve import engines
 
 pytestmark = pytest.mark.numeric
 
@@ -43,7 +44,7 @@ def test_one_file_that_says_what_it_is(trained, exported):
     assert json.loads(said["classes"]) == description["classes"]
     assert json.loads(said["transform"]) == description["transform"]
     assert said["model_sha256"] == description["model_sha256"] and said["maskkit_version"] == __version__
-    assert said["opset"] == str(export.OPSET) == str(proto.opset_import[0].version)
+    assert said["opset"] == str(engines.OPSET) == str(proto.opset_import[0].version)
 
 
 SIZES = [(1, 1), (1, 90), (64, 64), (63, 65), (50, 64), (64, 50), (333, 17), (17, 333), (640, 480), (1200, 900)]
@@ -162,6 +163,6 @@ def test_foreign_and_missing_files_are_one_clear_message(command, tmp_path):
 
 
 def test_without_the_extra_it_says_what_to_install(trained, tmp_path, command, monkeypatch):
-    monkeypatch.setattr(export.importlib.util, "find_spec", lambda name: None if name == "onnxscript" else True)
+    monkeypatch.setattr(engines.importlib.util, "find_spec", lambda name: None if name == "onnxscript" else True)
     code, _, told = command("export", "--model", trained, "--onnx", tmp_path / "m.onnx")
-    assert code == 2 and told == "maskkit: export needs onnxscript: pip install -e '.[onnx]'\n"
+    assert code == 2 and told == "maskkit: ONNX needs onnxscript: pip install -e '.[onnx]'\n"

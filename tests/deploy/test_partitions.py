@@ -8,7 +8,7 @@ from conftest import draw_photo, fill, kill_a_busy_worker, same_answers
 
 from maskkit.cli import main
 from maskkit.core.parallel import torch_threads
-from maskkit.deploy import addresses, partitions, photo_files
+from maskkit.deploy import addresses, partitions, photo_files, predict
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def test_parquet_holds_the_same_rows(many, trained, tmp_path):
     assert [row["file"] for row in rows] == list_photos(many)
     assert same_answers(rows, predict_in_one_process(many, trained, tmp_path / "one.csv"))
     odd = {"file": "\udcff", "label": None, "probability": None, "note": "x"}
-    assert b"\\udcff" in partitions.format_parquet([odd], partitions.columns(None))
+    assert b"\\udcff" in partitions.format_parquet([odd], predict.COLUMNS)
 
 
 def test_what_partitions_need_is_said(capsys, tmp_path):

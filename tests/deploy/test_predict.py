@@ -134,7 +134,7 @@ def test_the_run_is_found_by_name_and_by_folder(command, photos, trained, monkey
     for name in ("mine", "runs/mine", str(trained)):
         assert command(photos / "a b.png", "--model", name)[0] == 0
     code, _, told = command(photos, "--model", "yours")
-    assert code == 2 and told == "maskkit: --model: there is no run yours; `maskkit reproduce` makes one\n"
+    assert code == 2 and told == "maskkit: there is no run yours; `maskkit reproduce` makes one\n"
 
 
 @pytest.mark.parametrize(

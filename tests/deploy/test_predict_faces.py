@@ -16,6 +16,7 @@ from maskkit.cli import main
 from maskkit.core import paths
 from maskkit.deploy import draw_faces, export, partitions, predict_faces, summary
 from maskkit.deploy.classifier import Answer
+from maskkit.deploy.rows import FaceOptions
 from maskkit.sources import face_crops, face_finder
 from maskkit.sources.face_finder import Face
 from tests.deploy.scenes import WALL, paste_faces, street
@@ -123,10 +124,17 @@ def test_partitions_and_the_onnx_file_answer_as_the_plain_command(command, pictu
     assert sum(entry["labels"].values()) == 13
 
 
+def test_a_file_given_twice_counts_twice(pictures, trained, tmp_path):
+    names = [str(pictures / name) for name in ("a scene.png", "a scene.png", "text.jpg", "text.jpg")]
+    manifest = partitions.predict_partitions(None, trained, names, tmp_path / "out", faces=FaceOptions())
+    (entry,) = manifest["partitions"]
+    assert (entry["files"], entry["photos"], entry["skipped"]) == (4, 2, 2)
+
+
 def test_workers_find_the_same_faces(pictures, thread_client, trained, tmp_path, monkeypatch):
     monkeypatch.chdir(pictures)
     names = ["a scene.png", "crop.png", "empty wall.png", "text.jpg"]
-    options = partitions.FaceOptions(draw="drawn")
+    options = FaceOptions(draw="drawn")
     (pictures / "drawn").mkdir()
     alone = partitions.predict_partitions(None, trained, names, tmp_path / "a", size=2, faces=options)
     shared = partitions.predict_partitions(thread_client, trained, names, tmp_path / "b", size=2, faces=options)
@@ -143,12 +151,12 @@ def test_a_prediction_by_another_rule_of_the_finder_does_not_go_on(
     module, number, pictures, trained, tmp_path, monkeypatch
 ):
     names, out = [str(pictures / "a scene.png")], tmp_path / "out"
-    partitions.predict_partitions(None, trained, names, out, faces=partitions.FaceOptions())
+    partitions.predict_partitions(None, trained, names, out, faces=FaceOptions())
     manifest = json.loads((out / "manifest.json").read_text())
     assert manifest["finder_rule"]["min_score"] == face_finder.MIN_SCORE
     monkeypatch.setattr(module, number, getattr(module, number, 1) + 0.01, raising=False)
     with pytest.raises(ValueError, match=r"holds another prediction \(finder_rule differ\)"):
-        partitions.predict_partitions(None, trained, names, out, faces=partitions.FaceOptions())
+        partitions.predict_partitions(None, trained, names, out, faces=FaceOptions())
     partitions.predict_partitions(None, trained, names, tmp_path / "crops")  # without --faces there is no finder
     assert "finder_rule" not in json.loads((tmp_path / "crops" / "manifest.json").read_text())
 

@@ -44,10 +44,10 @@ def test_the_comparison_is_complete_and_leaves_everything_as_it_was(no_onnx):
     assert second["file_bytes"] > 4 * second["n_weights"]
     for row in rows:
         assert set(row["speed"]) == {"eager"} and "random weights" in row["weights_note"]
-        assert "onnx is not installed: pip install -e '.[onnx]'" in row["notes"]["onnxruntime"]
+        assert "ONNX needs onnx: pip install -e '.[onnx]'" in row["notes"]["onnxruntime"]
         assert row["notes"]["cuda"] == "not measured here" and set(row["speed"]["eager"]) == {"1", "2"}
         for cell in row["speed"]["eager"].values():
-            assert len(cell["rounds_ms"]) == len(cell["rounds_cpu_ms"]) == 2 <= cell["n"] and cell["p50_ms"] > 0
+            assert len(cell["rounds_ms"]) == 2 <= cell["n"] and cell["p50_ms"] > 0
     text = speed_table.format_table(rows)
     assert "39 of 40 (97.5 %" in text and "not measured in this comparison" in text and "threads: 1" in text
 
@@ -89,17 +89,8 @@ def test_invalid_networks_are_refused(archs, message):
         benchmark_networks.compare(archs, weights={}, accuracy={}, **SETTINGS)
 
 
-def test_a_pass_takes_processor_time_of_its_own():
-    """The work of a pass is counted once for each pass, also where the timer takes several as one block."""
-    image = torch.randn(1, 3, 32, 32)
-    for work in (lambda images: sum(range(300_000)), lambda images: None):
-        passes = benchmark_networks.time_passes(work, image, 0.02)
-        wall, processor = np.array(passes).T
-        assert (wall > 0).all() and (processor >= 0).all() and processor.sum() <= 2 * wall.sum() + 0.01
-
-
 def test_summarise_by_hand():
-    blocks = [[(0.010, 0.02), (0.020, 0.02), (0.030, 0.02)], [(0.040, 0.08)]]
+    blocks = [[0.010, 0.020, 0.030], [0.040]]
     cell = benchmark_networks.summarise(blocks, 16)
     assert cell["p50_ms"] == pytest.approx(25) and cell["photos_per_second"] == pytest.approx(16 / 0.025)
-    assert cell["rounds_ms"] == pytest.approx([20, 40]) and cell["n"] == 4 and cell["cpu_ms"] == pytest.approx(20)
+    assert cell["rounds_ms"] == pytest.approx([20, 40]) and cell["n"] == 4

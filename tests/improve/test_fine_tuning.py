@@ -1,5 +1,6 @@
 import copy
 import dataclasses
+import math
 
 import pytest
 import torch
@@ -8,9 +9,15 @@ from torch.utils.data import TensorDataset
 
 from maskkit import features, model, train
 from maskkit.improve import augment, fine_tuning
+from maskkit.recipe import Recipe
 from tests.test_train import CPU, RANDOM, SETTINGS, losses, within_a_photo
 
 pytestmark = pytest.mark.numeric
+SEED = SETTINGS["seed"]
+RECIPE = Recipe(
+    batch_size=SETTINGS["batch_size"], learning_rate=SETTINGS["learning_rate"], tail_epochs=SETTINGS["epochs"],
+    keep="last",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("arch", ["resnet18", "mobilenet_v2"])
@@ -22,9 +29,7 @@ def test_a_tail_on_its_trunk_s_outputs_learns_as_the_whole_network_on_the_photos
     rates = fine_tuning.tail_rates(model.cut(whole, arch)[1], SETTINGS["learning_rate"], 1e-4)
     plain = train.fit(whole, seen, val_photos, **SETTINGS | {"learning_rate": rates}, device=CPU)
     before = copy.deepcopy(cut.state_dict())
-    quick = fine_tuning.fit_tail(
-        cut, arch, seen, val_photos, tail_learning_rate=1e-4, keep="last", device=CPU, **SETTINGS
-    )
+    quick = fine_tuning.fit_tail(cut, arch, seen, val_photos, RECIPE, seed=SEED, device=CPU)
     assert losses(quick) == pytest.approx(losses(plain), abs=1e-4) and within_a_photo(quick, plain)
     moved = {name for name, value in cut.state_dict().items() if not torch.equal(value, before[name])}
     assert moved == {name for name, weight in cut.named_parameters() if weight.requires_grad}  # no batch norm
@@ -36,10 +41,8 @@ def test_photos_given_twice_pass_the_trunk_once(photos, monkeypatch):
     monkeypatch.setattr(features, "outputs", lambda module, *given: passed.append(given[0]) or outputs(module, *given))
     (view,) = augment.changed_views(train_photos, "report", 1, seed=0)
     network = model.build(RANDOM, 2, seed=0)
-    options = {"tail_learning_rate": 1e-4, "keep": "last", "device": CPU}
-    fine_tuning.fit_tail(
-        network, "resnet18", [train_photos, view, train_photos, view], val_photos, **options, **SETTINGS
-    )
+    views = [train_photos, view, train_photos, view]
+    fine_tuning.fit_tail(network, "resnet18", views, val_photos, RECIPE, seed=SEED, device=CPU)
     assert passed == [train_photos, view, val_photos]
 
 
@@ -61,40 +64,14 @@ def test_a_share_keeps_part_of_the_first_weights_and_is_what_is_validated():
     assert half.history[-1]["val_loss"] == pytest.approx(loss) and loss != pytest.approx(whole.history[-1]["val_loss"])
 
 
-@pytest.mark.parametrize("share", [0, -1, 1.01, float("nan")])
-def test_a_tail_keeps_a_share_of_its_tuning(photos, share):
-    network = model.build(RANDOM, 2, seed=0)
-    with pytest.raises(ValueError, match="TAIL_SHARE must be above 0 and at most 1, got"):
-        fine_tuning.fit_tail(
-            network,
-            "resnet18",
-            photos[:1],
-            photos[1],
-            tail_learning_rate=1e-4,
-            tail_share=share,
-            keep="last",
-            device=CPU,
-            **SETTINGS,
-        )
-
-
 def test_a_tail_s_share_reaches_its_weights(photos):
     train_photos, val_photos = photos
     seen, kept = augment.views(train_photos, "none", 1, seed=0), {}
     for share in (1, 0.25):
         network = model.build(RANDOM, 2, seed=0)
         before = copy.deepcopy(network.state_dict())
-        fine_tuning.fit_tail(
-            network,
-            "resnet18",
-            seen,
-            val_photos,
-            tail_learning_rate=1e-4,
-            tail_share=share,
-            keep="last",
-            device=CPU,
-            **SETTINGS,
-        )
+        recipe = dataclasses.replace(RECIPE, tail_share=share)
+        fine_tuning.fit_tail(network, "resnet18", seen, val_photos, recipe, seed=SEED, device=CPU)
         kept[share] = network.state_dict()
     name = "layer4.0.conv1.weight"
     assert torch.equal(kept[0.25][name], before[name].lerp(kept[1][name], 0.25))
@@ -104,11 +81,10 @@ def test_a_tail_s_share_reaches_its_weights(photos):
 def test_a_tail_s_last_epochs_are_averaged(photos):
     train_photos, val_photos = photos
     seen, kept = augment.views(train_photos, "report", 2, seed=0), {}
-    settings = SETTINGS | {"tail_learning_rate": 1e-4, "keep": "last", "device": CPU}
     for epochs, average_epochs in ((1, 1), (2, 1), (2, 2)):
         network = model.build(RANDOM, 2, seed=0)
-        of = {"epochs": epochs, "average_epochs": average_epochs}
-        fine_tuning.fit_tail(network, "resnet18", seen, val_photos, **settings | of)
+        recipe = dataclasses.replace(RECIPE, tail_epochs=epochs, average_epochs=average_epochs)
+        fine_tuning.fit_tail(network, "resnet18", seen, val_photos, recipe, seed=SEED, device=CPU)
         kept[epochs, average_epochs] = network.state_dict()
     for name in ("layer4.0.conv1.weight", "fc.weight"):
         mean = (kept[1, 1][name] + kept[2, 1][name]) / 2
@@ -120,14 +96,12 @@ def test_a_tail_s_last_epochs_are_averaged(photos):
     ("wrong", "message"),
     [
         ({"tail_learning_rate": 1e-3}, "TAIL_LEARNING_RATE must be above 0 and at most 0.0001"),
-        ({"tail_share": 1.5}, "TAIL_SHARE must be above 0 and at most 1, got 1.5"),
+        *(({"tail_share": share}, "TAIL_SHARE must be above 0 and at most 1, got") for share in (0, -1, 1.5, math.nan)),
     ],
 )
-def test_a_tail_s_settings_are_checked_before_photos_pass_its_trunk(photos, monkeypatch, wrong, message):
-    monkeypatch.setattr(features, "outputs", lambda *_: pytest.fail("photos passed the trunk"))
-    settings = SETTINGS | {"tail_learning_rate": 1e-4, "keep": "last", "device": CPU} | wrong
+def test_a_recipe_of_a_tail_is_checked(wrong, message):
     with pytest.raises(ValueError, match=message):
-        fine_tuning.fit_tail(model.build(RANDOM, 2, seed=0), "resnet18", photos[:1], photos[1], **settings)
+        dataclasses.replace(RECIPE, **wrong)
 
 
 def test_a_training_that_goes_on_counts_its_epochs_through():

@@ -87,11 +87,11 @@ def test_saved_models_answer_test_sets_at_their_own_size(drawn_faces, face_sourc
         run_dir, dataclasses.replace(SMALL, tail_epochs=0), arch="resnet18", weights="none", seed=0, device="cpu"
     )
     answered = train_recipe.answer(run_dir, sets, CPU)
-    assert {name: (right.shape, right.dtype) for name, right in answered.right.items()} == {
+    assert {name: (right.shape, right.dtype) for name, right in answered.items()} == {
         "unseen": ((1, 10), np.dtype(bool)), "street_camera": ((1, 10), np.dtype(bool)),
     }  # fmt: skip
     network, about = checkpoint.load(run_dir)
     photos = data.Photos(sets[0].rows, about["classes"], about["transform"])
     with torch.inference_mode():
         logits = network(torch.stack([photos[index][0] for index in range(len(photos))]))
-    assert (logits.argmax(1) == photos.label_tensor()).tolist() == answered.right["unseen"][0].tolist()
+    assert (logits.argmax(1) == photos.label_tensor()).tolist() == answered["unseen"][0].tolist()

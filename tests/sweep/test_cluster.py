@@ -45,5 +45,6 @@ def test_a_scheduler_without_workers_is_said(monkeypatch):
     with (
         distributed.LocalCluster(n_workers=0, processes=False, dashboard_address="127.0.0.1:0") as empty,
         pytest.raises(FileNotFoundError, match=f"{empty.scheduler_address} has no worker: start some with `dask w"),
+        cluster.open_client(empty.scheduler_address),
     ):
-        cluster.connect(empty.scheduler_address)
+        pass
