@@ -50,11 +50,7 @@ def among(rows: Rows) -> Rows:
     labels = defaultdict(set)
     for row in rows:
         labels[row["sha256"]].add(row["label"])
-    conflicting = [
-        {"drawn": "yes"} | {name: row[name] for name in COLUMNS if name in row}
-        for row in rows
-        if len(labels[row["sha256"]]) > 1
-    ]
+    conflicting = [row for row in rows if len(labels[row["sha256"]]) > 1]
     return sorted(conflicting, key=lambda row: (row["sha256"], row["source"]))
 
 

@@ -2,6 +2,7 @@
 
 import os
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,8 @@ def context(run_dir: Path, metrics: Metrics) -> dict[str, Any]:
     """The values of report.html; None stands for a file that is missing."""
     name = metrics.get("run", {}).get("name") or runs.run_name(run_dir)
     classes, scores = metrics.get("classes", ()), metrics.get("per_class_scores") or []
-    rejected = read_rows(run_dir / "rejected.csv")
+    rejected = read_if_there(run_dir / "rejected.csv", disk.read_csv)
+    audit, problem = audit_file.read(run_dir, name)
     by_hand = metrics.get("corrected", {})
     notes = [lines for key in ("source_note", "weights_note") if (lines := note_lines(metrics, key))]
     return {
@@ -64,9 +66,9 @@ def context(run_dir: Path, metrics: Metrics) -> dict[str, Any]:
         "notes": notes,
         "folded_notes": [line for note in notes for line in note if line.get("is_detail")],
         "synthetic": metrics.get("source") == "demo" and not checks.shows_other_photos(run_dir),
-        "audit": checks.context(*audit_of(run_dir, name)),
+        "audit": checks.context(audit, run_dir, name, problem),
         "figures": {figure: read_figure(run_dir / "figures" / f"{figure}.png") for figure in FIGURES},
-        "history": read_rows(run_dir / "history.csv"),
+        "history": read_if_there(run_dir / "history.csv", disk.read_csv),
         "confusion_rows": [
             (true, list(zip(classes, row, strict=True)))
             for true, row in zip(classes, metrics["confusion"], strict=False)
@@ -76,29 +78,18 @@ def context(run_dir: Path, metrics: Metrics) -> dict[str, Any]:
         "lowest_scores": lowest(scores, render.MOST_NAMES),
         "numbered_classes": numbered_classes(classes),
         "mistakes": metrics.get("mistakes"),
-        "claims": disk.read_json(run_dir / "claims.json") if (run_dir / "claims.json").exists() else None,
-        "conflicts": read_rows(run_dir / "conflicts.csv"),
+        "claims": read_if_there(run_dir / "claims.json", disk.read_json),
+        "conflicts": read_if_there(run_dir / "conflicts.csv", disk.read_csv),
         "rejected": rejected,
         "excluded_by_hand": any(row["reason"] == corrections.REASON for row in rejected or ()),
-        "environment": read_environment(run_dir),
+        "environment": read_if_there(run_dir / "environment.json", disk.read_json) or {},
         "command": command(metrics),
     }
 
 
-def audit_of(run_dir: Path, name: str) -> tuple[Any, ...]:
-    """The arguments of `checks.context`."""
-    audit, problem = audit_file.read(run_dir, name)
-    return audit, run_dir, name, problem
-
-
-def read_rows(path: Path) -> list[dict[str, str]] | None:
-    """The rows of a CSV file, None where it is missing."""
-    return disk.read_csv(path) if path.exists() else None
-
-
-def read_environment(run_dir: Path) -> dict[str, Any]:
-    path = run_dir / "environment.json"
-    return disk.read_json(path) if path.exists() else {}
+def read_if_there(path: Path, read: Callable[[Path], Any]) -> Any:
+    """What a function reads from a file, None where it is missing."""
+    return read(path) if path.exists() else None
 
 
 def note_lines(metrics: Metrics, key: str) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ import numpy as np
 from maskkit import conflicts, corrections, data, runs
 from maskkit.core import disk, parallel, parameters
 from maskkit.core.groups import components
+from maskkit.core.messages import plural
 from maskkit.core.parameters import MIN_PER_CLASS
 from maskkit.core.progress import bar
 from maskkit.data import Rows
@@ -343,14 +344,14 @@ def link_photos(rows: Rows, root: Path, data_mask: Path) -> None:
             shutil.copyfile(photo, target)
 
 
-def format_notes(rows: Rows, rejected: Rows, per_class: int, conflicting: Rows | None = None) -> str:
+def format_notes(rows: Rows, rejected: Rows, per_class: int, conflicting: Rows) -> str:
     """Notes on a draw, one line each: files that were rejected, classes with too few photos, photos with two labels.
 
     Args:
         rows, rejected: what `choose` returned; per_class: how many photos were asked for.
-        conflicting: rows of conflicts.csv; None for the conflicts among `rows`.
+        conflicting: rows of conflicts.csv.
     """
-    lines = [f"{len(rejected)} files excluded; rejected.csv gives the reasons"]
+    lines = [f"{plural(len(rejected), 'file')} excluded; rejected.csv gives the reasons"]
     by_hand = count_corrections(rows, rejected)
     excluded = [row for row in rejected if row["reason"] == corrections.REASON]
     origins = [listing.origin(row["source"]) for row in rows + excluded]
@@ -363,13 +364,13 @@ def format_notes(rows: Rows, rejected: Rows, per_class: int, conflicting: Rows |
             f"corrected by hand: {by_hand['relabelled']} labels changed, {by_hand['excluded']} photos excluded"
         )
     names = defaultdict(list)
-    for row in conflicts.among(rows) if conflicting is None else conflicting:
+    for row in conflicting:
         names[row["sha256"]].append(row["source"])
     if names:
         shown = "; ".join(" = ".join(copies) for copies in list(names.values())[:5])
         more = "; ..." if len(names) > 5 else ""
         lines.append(
-            f"{len(names)} photos lie in two classes or more with the same bytes: one of their labels is wrong "
+            f"in two classes or more with the same bytes: {plural(len(names), 'photo')}; one of the labels is wrong "
             f"({listing.printable(shown)}{more}; all are in conflicts.csv)"
         )
     return "\n".join(lines)

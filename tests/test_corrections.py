@@ -94,11 +94,11 @@ def test_a_new_run_differs_in_the_corrected_photos_and_in_nothing_else(photo_fol
     assert sum(map(len, data.read_split(tmp_path / "after"))) == 23
     assert contents == {path: path.read_bytes() for path in photo_folder.rglob("*.png")}
     assert split.count_corrections(after, rejected) == {"relabelled": 1, "excluded": 1}
-    assert split.format_notes(after, rejected, 12).splitlines() == [
-        "1 files excluded; rejected.csv gives the reasons",
+    assert split.format_notes(after, rejected, 12, []).splitlines() == [
+        "1 file excluded; rejected.csv gives the reasons",
         "corrected by hand: 1 labels changed, 1 photos excluded",
     ]
-    assert split.format_notes(before, [], 12) == "0 files excluded; rejected.csv gives the reasons"
+    assert split.format_notes(before, [], 12, []) == "0 files excluded; rejected.csv gives the reasons"
 
 
 def test_a_label_of_no_class_and_an_emptied_part_are_refused(photo_folder, tmp_path, file):

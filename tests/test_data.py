@@ -179,7 +179,7 @@ def test_too_few_good_photos_is_an_error_with_the_numbers(photo_folder, tmp_path
 def test_fewer_photos_than_asked_for_are_used_and_said(photo_folder, tmp_path):
     rows, rejected = curate(photo_folder, tmp_path / "run", per_class=100)
     assert len(rows) == 30
-    assert "with_mask: 15 photos are there, 100 were asked for" in split.format_notes(rows, rejected, 100)
+    assert "with_mask: 15 photos are there, 100 were asked for" in split.format_notes(rows, rejected, 100, [])
 
 
 def test_three_classes_odd_names_and_nested_folders(tmp_path):

@@ -81,7 +81,7 @@ def test_the_same_parameter_has_the_same_default_everywhere():
 
 def test_report_yaml_fits_the_notebooks():
     settings = yaml.safe_load((paths.NOTEBOOKS / "report.yaml").read_text())
-    notebook_parameters.check(settings, {}, REPORT)
+    notebook_parameters.check(notebook_parameters.read_all_defaults(REPORT), settings, {})
     assert {settings[name] for name in ("DATA", "ARCH", "WEIGHTS")} == {"auto"}
     assert (settings["PER_CLASS"], settings["EPOCHS"], settings["BATCH_SIZE"]) == (100, 10, 16)
     assert settings["LEARNING_RATE"] == 0.001
@@ -91,8 +91,9 @@ def test_report_yaml_fits_the_notebooks():
 def test_the_files_of_follow_up_notebooks_name_every_parameter(name):
     notebook = paths.NOTEBOOKS / FOLLOW_UP[name]
     settings = yaml.safe_load((paths.NOTEBOOKS / name).read_text())
-    notebook_parameters.check(settings, {}, [notebook])
-    assert set(settings) == set(notebook_parameters.read_defaults(notebook))
+    defaults = notebook_parameters.read_all_defaults([notebook])
+    notebook_parameters.check(defaults, settings, {})
+    assert settings.keys() == defaults[notebook].keys()
 
 
 @pytest.mark.parametrize("name", ["best.yaml", "quick.yaml"])

@@ -50,8 +50,8 @@ def read_parameters(notebook: Path, parameter_file: str | Path, overrides: Mappi
     from maskkit.sources import folders
 
     settings = notebook_parameters.read_file(parameter_file)
-    checked = notebook_parameters.check(settings, overrides, [notebook, *notebooks.find_report()])
-    parameters = notebook_parameters.read_defaults(notebook) | checked[notebook]
+    defaults = notebook_parameters.read_all_defaults([notebook, *notebooks.find_report()])
+    parameters = defaults[notebook] | notebook_parameters.check(defaults, settings, overrides)[notebook]
     check_inputs.check_mutes(parameters)
     for name in ("AGAINST", "DATA"):
         if parameters[name] not in notebook_parameters.PATHS[name]:

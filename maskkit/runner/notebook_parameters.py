@@ -36,21 +36,18 @@ def read_defaults(notebook: Path) -> dict[str, Any]:
         raise ValueError(f"{notebook} must have one cell tagged 'parameters', it has {len(cells)}")
     defaults = {}
     for line in ast.parse("".join(cells[0]["source"])).body:
-        match line:
-            case ast.Assign(targets=[ast.Name(id=name)], value=ast.expr() as value) if is_literal(value):
-                defaults[name] = ast.literal_eval(value)
-            case _:
-                problem = f"the parameters cell holds {ast.unparse(line)!r}, no NAME = literal"
-                raise ValueError(f"{notebook}: {problem}")
+        try:
+            (target,), value = line.targets, line.value  # type: ignore[attr-defined]
+            defaults[target.id] = ast.literal_eval(value)
+        except (AttributeError, ValueError) as error:
+            problem = f"the parameters cell holds {ast.unparse(line)!r}, no NAME = literal"
+            raise ValueError(f"{notebook}: {problem}") from error
     return defaults
 
 
-def is_literal(value: ast.expr) -> bool:
-    try:
-        ast.literal_eval(value)
-    except ValueError:
-        return False
-    return True
+def read_all_defaults(chosen: Iterable[Path]) -> dict[Path, dict[str, Any]]:
+    """{notebook: what `read_defaults` returns}."""
+    return {notebook: read_defaults(notebook) for notebook in chosen}
 
 
 def read_file(path: str | Path) -> dict[str, Any]:
@@ -72,26 +69,19 @@ def read_file(path: str | Path) -> dict[str, Any]:
 
 
 def check(
-    settings: Mapping[str, Any], overrides: Mapping[str, str], chosen: Iterable[Path]
+    defaults: Mapping[Path, dict[str, Any]], settings: Mapping[str, Any], overrides: Mapping[str, str]
 ) -> dict[Path, dict[str, Any]]:
     """The parameters each notebook receives, names and types checked before any kernel starts.
 
     Args:
+        defaults: what `read_all_defaults` returned, of the notebooks in the order in which they run.
         settings: {name: value} of a parameter file.
         overrides: {name: text} of `--set NAME=VALUE`; read by the declared type, they win over `settings`.
-        chosen: of the notebooks, in the order in which they run.
 
     Raises:
         ValueError: a name that no notebook declares, a text that is not of its type, or a value out of range.
         TypeError: a value of another type than the notebook's default.
     """
-    return check_against({notebook: read_defaults(notebook) for notebook in chosen}, settings, overrides)
-
-
-def check_against(
-    defaults: Mapping[Path, dict[str, Any]], settings: Mapping[str, Any], overrides: Mapping[str, str]
-) -> dict[Path, dict[str, Any]]:
-    """`check` with the notebooks' defaults, {notebook: {name: default}}: for callers with many settings to check."""
     declared: dict[str, tuple[Any, Path]] = {}
     for path, own in defaults.items():
         for name, value in own.items():
@@ -112,7 +102,7 @@ def check_against(
 def read_run_defaults() -> dict[Path, dict[str, Any]]:
     """{notebook: {name: default}} of the notebooks that make a run: 01-03, and 02_train_recipe after 02_train."""
     report = notebooks.find_report()
-    return {path: read_defaults(path) for path in (*report[:2], notebooks.find(notebooks.TRAIN_RECIPE), *report[2:])}
+    return read_all_defaults([*report[:2], notebooks.find(notebooks.TRAIN_RECIPE), *report[2:]])
 
 
 def check_run(settings: Mapping[str, Any], overrides: Mapping[str, str]) -> dict[Path, dict[str, Any]]:
@@ -130,7 +120,7 @@ def check_run(settings: Mapping[str, Any], overrides: Mapping[str, str]) -> dict
         ValueError, TypeError: raised by `check`.
     """
     defaults = read_run_defaults()
-    checked = check_against(defaults, settings, overrides)
+    checked = check(defaults, settings, overrides)
     others = {name for path, own in defaults.items() if path.name != notebooks.TRAIN_RECIPE for name in own}
     left_out = notebooks.TRAIN if {*settings, *overrides} - others else notebooks.TRAIN_RECIPE
     return {path: own | checked[path] for path, own in defaults.items() if path.name != left_out}

@@ -89,7 +89,7 @@ def execute(
         import papermill
         from nbclient.exceptions import DeadKernelError
 
-        from maskkit.runner import engine
+        from maskkit.runner import papermill_engine
 
     logging.getLogger("papermill").setLevel(logging.ERROR)
     if show_output and sys.stdout.isatty():
@@ -99,7 +99,7 @@ def execute(
             notebook,
             output,
             parameters=parameters,
-            engine_name=engine.NAME,
+            engine_name=papermill_engine.NAME,
             kernel_name="python3",
             cwd=str(paths.kernel_folder()),
             extra_arguments=QUIET_KERNEL,

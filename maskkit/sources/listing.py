@@ -151,7 +151,7 @@ def class_folders(folder: Path) -> dict[str, Path]:
 def list_photos(folder: Path) -> list[Path]:
     """Every file below a class folder except litter, as sorted paths; content decides later what is a photo.
 
-    A link to a folder is listed, as something that `decode` will raise_error.
+    A link to a folder is listed, as something that cannot be decoded.
     """
     return sorted(each_photo(folder))
 

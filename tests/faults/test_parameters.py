@@ -199,7 +199,8 @@ def test_a_user_s_mistake_found_in_a_cell_exits_with_2_and_a_fault_with_1(projec
 )
 def test_a_path_with_quotes_arrives_as_it_is(tmp_path, name):
     notebook = NOTEBOOKS / "01_prepare.ipynb"
-    checked = notebook_parameters.check({}, {"DATA": str(tmp_path / name)}, [notebook])[notebook]
+    defaults = notebook_parameters.read_all_defaults([notebook])
+    checked = notebook_parameters.check(defaults, {}, {"DATA": str(tmp_path / name)})[notebook]
     cells = papermill.parameterize.parameterize_notebook(load_notebook_node(str(notebook)), checked).cells
     (injected,) = (cell for cell in cells if "injected-parameters" in cell.metadata.get("tags", []))
     assert ast.literal_eval(ast.parse(injected.source).body[-1].value) == str(tmp_path / name)

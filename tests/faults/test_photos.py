@@ -18,7 +18,7 @@ from conftest import draw_photo, fill
 from odd_files import tiff
 from PIL import Image, ImageFile, ImageOps
 
-from maskkit import data, split
+from maskkit import conflicts, data, split
 from maskkit.audit import survey
 from maskkit.audit.checks import files
 from maskkit.core import disk
@@ -302,7 +302,9 @@ def test_the_same_bytes_in_both_classes_never_validate_and_are_named(photos, tmp
     rows, rejected = split.curate(folders.find(str(photos)), tmp_path / "run", per_class=0, split="grouped", seed=0)
     twins = [row for row in rows if row["source"] in ("with_mask/000.png", "without_mask/copy.png")]
     assert len({row["group"] for row in twins}) == 1 and [row["part"] for row in twins] == ["train", "train"]
-    assert "1 photos lie in two classes" in split.format_notes(rows, rejected, 0)
+    assert "in two classes or more with the same bytes: 1 photo;" in split.format_notes(
+        rows, rejected, 0, conflicts.among(rows)
+    )
     found = survey.read(survey.find_files(folders.find(str(photos))))
     odd = {row["file"] for row, _ in files.find_odd_files(found)["same_bytes_in_two_classes"]}
     assert odd == {"with_mask/000.png", "without_mask/copy.png"}

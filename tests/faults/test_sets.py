@@ -9,7 +9,7 @@ import pytest
 from conftest import draw_photo, fill
 
 from faults.test_photos import snapshot
-from maskkit import checkpoint, data, features, model, pretrained, split
+from maskkit import checkpoint, conflicts, data, features, model, pretrained, split
 from maskkit.audit import audit, classifiers, survey
 from maskkit.cli import main
 from maskkit.core import paths
@@ -47,7 +47,9 @@ def test_a_third_folder_is_a_third_class_and_said(photo_folder, tmp_path, traine
     shutil.copytree(photo_folder / "with_mask", photo_folder / "originals")
     rows, rejected = prepare(photo_folder, tmp_path / "run", split="random")
     assert data.format_summary(rows).endswith("classes originals, with_mask, without_mask")
-    assert "15 photos lie in two classes or more" in split.format_notes(rows, rejected, 0)
+    assert "in two classes or more with the same bytes: 15 photos;" in split.format_notes(
+        rows, rejected, 0, conflicts.among(rows)
+    )
     found = survey.read(survey.find_files(folders.find(str(photo_folder))))
     with pytest.raises(ValueError, match="trained on with_mask, without_mask, but the photos are originals, with_mask"):
         classifiers.find_classifiers(trained, "auto", "auto", "run", found.classes)

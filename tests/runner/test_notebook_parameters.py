@@ -30,14 +30,15 @@ def test_a_cell_that_holds_something_else_is_refused(tmp_path, line):
 )
 def test_a_wrong_name_or_type_stops_before_any_kernel(project, settings, overrides, error, message):
     with pytest.raises(error, match=message):
-        notebook_parameters.check(settings, overrides, notebooks.find_report())
+        notebook_parameters.check(notebook_parameters.read_run_defaults(), settings, overrides)
 
 
 def test_each_notebook_gets_what_it_declares_read_by_type(project, monkeypatch):
     monkeypatch.chdir(project)
     first, second, third = notebooks.find_report()
     overrides = {"RUN": "007", "DATA": "it's here", "N": "4"}
-    found = notebook_parameters.check({"RATE": 1}, overrides, (first, second, third))
+    defaults = notebook_parameters.read_all_defaults((first, second, third))
+    found = notebook_parameters.check(defaults, {"RATE": 1}, overrides)
     assert found == {
         first: {"RUN": "007", "DATA": str(project / "it's here"), "RATE": 1.0},
         second: {"RUN": "007", "N": 4},

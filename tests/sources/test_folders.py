@@ -153,9 +153,11 @@ def test_a_given_split_trains_on_one_part_and_validates_on_all_of_the_other(tmp_
     }
     assert all((root / row["source"]).is_file() and split.folder_label(row) == row["label"] for row in rows)
     assert len({row["file"] for row in rows}) == 28 and len(data.read_split(tmp_path / "run")[1]) == 8
-    assert split.format_notes(rows, rejected, 10).splitlines()[0] == "0 files excluded; rejected.csv gives the reasons"
+    assert (
+        split.format_notes(rows, rejected, 10, []).splitlines()[0] == "0 files excluded; rejected.csv gives the reasons"
+    )
     few, _ = curate(root, tmp_path / "few", split="given", per_class=100)
-    assert "cat: 15 photos are there, 100 were asked for; all are used" in split.format_notes(few, [], 100)
+    assert "cat: 15 photos are there, 100 were asked for; all are used" in split.format_notes(few, [], 100, [])
 
 
 def test_a_given_split_takes_the_test_part_where_there_is_no_other_and_needs_one(tmp_path):
@@ -496,7 +498,10 @@ def test_files_with_two_labels_are_named_drawn_or_not(tmp_path):
         (name, name[:3], "yes" if name in drawn else "no") for name in ("cat/003.png", "dog/copy.png")
     ]
     said = split.format_notes(rows, rejected, 10, conflicting)
-    assert "1 photos lie in two classes or more with the same bytes" in said and "cat/003.png = dog/copy.png" in said
+    assert (
+        "in two classes or more with the same bytes: 1 photo; one of the labels is wrong" in said
+        and "cat/003.png = dog/copy.png" in said
+    )
     assert "two classes" not in split.format_notes(rows, rejected, 10, [])
     curate(fill(tmp_path / "none", TWO, 10, size_px=8), tmp_path / "run")
     assert conflicts.read(tmp_path / "run") == [] and (tmp_path / "run" / "conflicts.csv").is_file()
