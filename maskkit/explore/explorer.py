@@ -5,6 +5,7 @@ costs the training of a head only, and the numbers are those of a new run with t
 """
 
 import dataclasses
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,8 @@ from maskkit import checkpoint, corrections, data, evaluate, features, model, ru
 from maskkit.audit import calibration, label_errors, recipes, regions
 from maskkit.core import paths
 from maskkit.core.messages import translatable
-from maskkit.html import markup
-from maskkit.improve import augment
+from maskkit.html import languages, markup
+from maskkit.improve import augment, class_bias, weight_average
 
 SORTS = translatable("likely wrong label"), translatable("loss"), translatable("file name")
 VERDICTS = (
@@ -37,7 +38,7 @@ UNCHANGED = -1  # in place of a label, where a view leaves the photo's own label
 class Learned:
     """The result of training with the current labels.
 
-    history, best, last: of `train.fit`; kept: the score of the epoch whose head is used.
+    history, best: of `train.fit`; kept: the score of the epoch whose head is used.
     probabilities: float (n, C) of that head, for every photo; unseen: float (n, C), each by a head that was trained on
     other photos (rows of excluded photos are nan), or None if a class has too few photos; why: then the reason.
     confusion: int (C, C) of the validation photos; original_score: by the original labels, including excluded photos:
@@ -46,7 +47,6 @@ class Learned:
 
     history: list[dict[str, Any]]
     best: dict[str, Any]
-    last: dict[str, Any]
     kept: dict[str, Any]
     probabilities: np.ndarray
     unseen: np.ndarray | None
@@ -58,9 +58,8 @@ class Learned:
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """The network's answer for a photo: the photo (RGB), probabilities (C,), Grad-CAM's map float (h, w)."""
+    """The network's answer for a photo: probabilities (C,), Grad-CAM's map float (h, w)."""
 
-    image: Image.Image
     probabilities: np.ndarray
     heat: np.ndarray
 
@@ -75,7 +74,7 @@ class Explorer:
     Attributes:
         rows: of split.csv; classes; parts: text (n,); original_labels, labels: int (n,), indices of `classes`, by the
             photo folders and as corrected; excluded: bool (n,); file: the corrections.csv that is read and written.
-        language: of the run's figures.
+        language: of the run's figures; spoken: its `Language`, for words and numbers.
         learned: the `Learned` of these labels; tuned: whether the run's last stages were trained too. They do not
             change here, so a new run with the same labels has other numbers.
 
@@ -86,6 +85,7 @@ class Explorer:
     def __init__(self, run_dir: Path, device: str = "auto") -> None:
         self.metrics = runs.read_metrics(run_dir)
         self.language = self.metrics.get("language", "en")
+        self.spoken = languages.get(self.language)
         self.network, about = checkpoint.load(run_dir)
         self.arch, self.classes, self.transform = about["arch"], tuple(about["classes"]), about["transform"]
         self.parameters = about["parameters"]
@@ -103,19 +103,27 @@ class Explorer:
         self.reload()
 
     def _extract(self, device: torch.device) -> None:
-        """Extract features of every photo, and of the training photos' views that the run used."""
+        """Extract features of every photo, and of the views of each part that the run used."""
 
         def of(photos: data.Photos) -> torch.Tensor:
             return features.extract(self.network, self.arch, photos, cache=paths.CACHE, device=device)[0]
 
         self._X, settings = of(self._photos), self.parameters
-        training = [row for row in self.rows if row["part"] == "train"]
-        photos = data.MaskDataset(training, self._photos.folder.parent, self.classes, self.transform)
-        name, n = settings.get("augment", "none"), settings.get("views", 1)
-        views = augment.views(photos, name, n, settings["seed"])
-        own = photos.label_tensor()  # in a view where a mask was drawn, the photo is one with a mask, whatever it was
-        labels = [torch.where(view.label_tensor() == own, UNCHANGED, view.label_tensor()) for view in views]
-        self._views = [(of(view), changed) for view, changed in zip(views, labels, strict=True)]
+        name, seed = settings.get("augment", "none"), settings["seed"]
+        train_photos, val_photos = (self._photos.subset(np.flatnonzero(self.parts == part)) for part in data.PARTS)
+        views = {
+            "train": augment.views(train_photos, name, settings.get("views", 1), seed),
+            "val": augment.changed_views(val_photos, name, settings.get("bias_views", 0), seed),
+        }
+        # In a view where a mask was drawn, the photo is one with a mask, whatever label it has.
+        own = {"train": train_photos.label_tensor(), "val": val_photos.label_tensor()}
+        self._views = {
+            part: [
+                (of(view), torch.where(view.label_tensor() == own[part], UNCHANGED, view.label_tensor()))
+                for view in found
+            ]
+            for part, found in views.items()
+        }
 
     # --- changes --------------------------------------------------------------------------------
 
@@ -197,9 +205,7 @@ class Explorer:
         self._listeners.append(callback)
 
     def _learn(self) -> None:
-        with runs.Stopwatch() as watch:
-            learned = self._fit()
-        self.learned = dataclasses.replace(learned, seconds=watch.seconds)
+        self.learned = self._fit()
         for callback in self._listeners:
             callback()
 
@@ -208,21 +214,28 @@ class Explorer:
         places = np.flatnonzero((self.parts == part) & ~self.excluded)
         return sorted(places, key=lambda at: self.classes[self.labels[at]] + "/" + self.name(at))
 
+    def _pairs(self, part: str) -> list[train.Pair]:
+        """Features and labels of a part's views, of the photos that are not excluded."""
+        places = self._places(part)
+        y, at = torch.from_numpy(self.labels)[places], (np.cumsum(self.parts == part) - 1)[places]
+        return [(X[at], torch.where(drawn[at] == UNCHANGED, y, drawn[at])) for X, drawn in self._views[part]]
+
     def _fit(self) -> Learned:
-        training, validation, y = self._places("train"), self._places("val"), torch.from_numpy(self.labels)
+        started, validation = time.perf_counter(), self._places("val")
         settings, seed = {name: self.parameters[name] for name in train.FIT_SETTINGS}, self.parameters["seed"]
         keep = self.parameters.get("keep", "best")
+        hooks = weight_average.hooks(self.parameters.get("average_epochs", 1), settings["epochs"])
+        hooks += class_bias.hooks(self._pairs("val"))
         head = model.head(self.network, self.arch)
         head.load_state_dict(model.new_head(head.in_features, head.out_features, seed).state_dict())
-        at = (np.cumsum(self.parts == "train") - 1)[training]  # the training photos' places in each view
-        views = [(X[at], torch.where(drawn[at] == UNCHANGED, y[training], drawn[at])) for X, drawn in self._views]
         result = train.fit_head(
             self.network,
             self.arch,
-            views,
-            (self._X[validation], y[validation]),
+            self._pairs("train"),
+            (self._X[validation], torch.from_numpy(self.labels)[validation]),
             seed=seed,
             keep=keep,
+            hooks=hooks,
             **settings,
         )
         with torch.inference_mode():
@@ -233,14 +246,13 @@ class Explorer:
         return Learned(
             result.history,
             result.best,
-            result.last,
             getattr(result, keep),
             probabilities,
             unseen,
             why,
             evaluate.confusion(self.labels[validation], predicted[validation], len(self.classes)),
             evaluate.score(right, int(in_val.sum())),
-            0.0,
+            time.perf_counter() - started,
         )
 
     def _unseen(self, settings: dict[str, Any], seed: int) -> tuple[np.ndarray | None, str]:
@@ -349,7 +361,7 @@ class Explorer:
         with torch.inference_mode():
             probabilities = self.network(pixels).softmax(1)[0].numpy()
         (heat,) = regions.grad_cam(self.network, self.arch, pixels, [int(probabilities.argmax())], torch.device("cpu"))
-        return Answer(image, probabilities, heat)
+        return Answer(probabilities, heat)
 
 
 def count_answers(probabilities: np.ndarray, labels: np.ndarray, threshold: float) -> np.ndarray:
@@ -360,6 +372,4 @@ def count_answers(probabilities: np.ndarray, labels: np.ndarray, threshold: floa
     """
     n_classes = probabilities.shape[1]
     answers = np.where(probabilities.max(1) >= threshold, probabilities.argmax(1), n_classes)
-    counts = np.zeros((n_classes, n_classes + 1), dtype=int)
-    np.add.at(counts, (labels, answers), 1)
-    return counts
+    return evaluate.confusion(labels, answers, n_classes + 1)[:-1]

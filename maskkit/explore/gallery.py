@@ -1,7 +1,7 @@
 """The gallery of 06_explore: photos sorted and filtered, each with its label to choose; curves and confusion matrix.
 
-It shows an `Explorer` and passes clicks on to it. `language` is of the words and numbers; names of classes and files
-stay as they are. Text such as file names is escaped by `markup.element`.
+It shows an `Explorer` and passes clicks on to it. Its words and numbers are in the run's language; names of classes and
+files stay as they are. Text such as file names is escaped by `markup.element`.
 """
 
 import functools
@@ -15,9 +15,7 @@ from maskkit import data, evaluate, plots
 from maskkit.core import class_names
 from maskkit.core.messages import translatable
 from maskkit.explore.explorer import ANY, SORTS, VERDICTS, Explorer
-from maskkit.explore.widgets import ENGLISH, figure_html, frame, html
-from maskkit.html import languages
-from maskkit.html.languages import Language
+from maskkit.explore.widgets import figure_html, frame, html
 from maskkit.html.markup import element, image
 from maskkit.html.render import class_list
 
@@ -36,8 +34,8 @@ class Gallery:
     changes nothing.
     """
 
-    def __init__(self, explorer: Explorer, language: str = "en") -> None:
-        self.explorer, self.spoken, self.page = explorer, languages.get(language), 0
+    def __init__(self, explorer: Explorer) -> None:
+        self.explorer, self.spoken, self.page = explorer, explorer.spoken, 0
         spoken = self.spoken
         self.tiles: dict[int, Tile] = {}
         labels = (ANY, *class_names.by_name(explorer.classes, str))
@@ -114,7 +112,7 @@ class Gallery:
 
     def show(self) -> None:
         """Show the results: the numbers first, the figures, which take longest, last."""
-        self.status.value = status_html(self.explorer, self.spoken)
+        self.status.value = status_html(self.explorer)
         self.show_page(self.page)
         learned, metrics, spoken = self.explorer.learned, self.explorer.metrics, self.spoken
         counts = ""
@@ -142,9 +140,7 @@ class Gallery:
         shown = places[self.page * PER_PAGE : (self.page + 1) * PER_PAGE]
         for place in shown:
             if place not in self.tiles:
-                self.tiles[place] = Tile(
-                    self.explorer, place, functools.partial(self.do, self.explorer.change), self.spoken
-                )
+                self.tiles[place] = Tile(self.explorer, place, functools.partial(self.do, self.explorer.change))
             self.tiles[place].show()
         self.grid.children = [self.tiles[place].widget for place in shown]
         self.previous.disabled, self.next.disabled = self.page == 0, self.page == last
@@ -159,12 +155,10 @@ class Gallery:
 class Tile:
     """One photo with its predictions, and its label to choose."""
 
-    def __init__(
-        self, explorer: Explorer, place: int, change: Callable[[int, int | None], Any], spoken: Language = ENGLISH
-    ) -> None:
-        self.explorer, self.place, self._change, self.spoken = explorer, place, change, spoken
+    def __init__(self, explorer: Explorer, place: int, change: Callable[[int, int | None], Any]) -> None:
+        self.explorer, self.place, self._change = explorer, place, change
         names = class_names.natural_order(explorer.classes)
-        options = [*((explorer.classes[at], at) for at in names), (spoken.translate("excluded"), EXCLUDED)]
+        options = [*((explorer.classes[at], at) for at in names), (explorer.spoken.translate("excluded"), EXCLUDED)]
         kind = widgets.ToggleButtons if len(explorer.classes) <= MOST_BUTTONS else widgets.Dropdown
         self.choice = kind(options=options, value=self.current(), layout={"width": "100%", "margin": "0"})
         self.choice.observe(self.choose, "value")
@@ -184,7 +178,7 @@ class Tile:
 
     def show(self) -> None:
         """Show the explorer's current state."""
-        explorer, place, learned, spoken = self.explorer, self.place, self.explorer.learned, self.spoken
+        explorer, place, learned, spoken = self.explorer, self.place, self.explorer.learned, self.explorer.spoken
         self.choice.value = self.current()
         predicted = int(learned.probabilities[place].argmax())
         wrong = predicted != explorer.labels[place] and not explorer.excluded[place]
@@ -213,9 +207,9 @@ class Tile:
         self.photo.value = picture + paragraphs
 
 
-def status_html(explorer: Explorer, spoken: Language = ENGLISH) -> str:
+def status_html(explorer: Explorer) -> str:
     """The current score, the run's score, and the file of changes."""
-    learned, metrics = explorer.learned, explorer.metrics
+    learned, metrics, spoken = explorer.learned, explorer.metrics, explorer.spoken
     keep = explorer.parameters.get("keep", "best")
     n_aside = int(explorer.excluded.sum())
     n_labels = int((explorer.changed & ~explorer.excluded).sum())
@@ -270,8 +264,3 @@ def make_dropdown(name: str, options: Sequence[tuple[str, str]]) -> widgets.Drop
 
 def make_button(name: str, icon: str) -> widgets.Button:
     return widgets.Button(description=name, icon=icon, layout={"width": "7rem"})
-
-
-def gallery(explorer: Explorer, *, language: str = "en") -> widgets.Widget:
-    """Photos sorted and filtered, each with its label to choose; curves and confusion matrix that follow."""
-    return Gallery(explorer, language).widget

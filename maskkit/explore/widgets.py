@@ -1,7 +1,7 @@
 """Widgets of 06_explore: the threshold, a photo to upload, and helpers for HTML; the gallery is in `gallery`.
 
-They show an `Explorer` and pass clicks on to it. Text such as file names is escaped by `markup.element`. Each takes
-`language`, of its words and numbers; names of classes stay as they are.
+They show an `Explorer` and pass clicks on to it. Text such as file names is escaped by `markup.element`. Words and
+numbers are in the run's language; names of classes stay as they are.
 """
 
 import io
@@ -18,13 +18,11 @@ from PIL import Image
 from maskkit.core import class_names, intervals
 from maskkit.explore import figures
 from maskkit.explore.explorer import Explorer, count_answers
-from maskkit.html import languages
 from maskkit.html.languages import Language
 from maskkit.html.markup import css, data_uri, element, image
 from maskkit.sources import decoding, face_crops, face_finder
 
 UPLOAD_LIMIT = 8_000_000  # bytes: Jupyter closes the connection to the kernel at messages of 10 MB
-ENGLISH = languages.get("en")
 
 
 def html(value: str = "", *classes: str) -> widgets.HTML:
@@ -53,9 +51,9 @@ def figure_html(fig: Figure, alt: str) -> str:
 # --- threshold ----------------------------------------------------------------------------------
 
 
-def threshold(explorer: Explorer, *, language: str = "en") -> widgets.Widget:
+def threshold(explorer: Explorer) -> widgets.Widget:
     """A slider for the probability below which the network answers "don't know", and its effect."""
-    least, spoken = 1 / len(explorer.classes), languages.get(language)
+    least, spoken = 1 / len(explorer.classes), explorer.spoken
     slider = widgets.FloatSlider(
         value=least,
         min=least,
@@ -89,7 +87,7 @@ def threshold(explorer: Explorer, *, language: str = "en") -> widgets.Widget:
     return frame(widgets.Box([slider, exactly], layout={"flex_flow": "row wrap"}), table)
 
 
-def answers_table(counts: np.ndarray, classes: Sequence[str], words: str, spoken: Language = ENGLISH) -> str:
+def answers_table(counts: np.ndarray, classes: Sequence[str], words: str, spoken: Language) -> str:
     """Precision and recall of each class among the answers, with intervals, and the share without an answer.
 
     words: which photos these are, a message id.
@@ -139,7 +137,7 @@ def answers_table(counts: np.ndarray, classes: Sequence[str], words: str, spoken
     )
 
 
-def format_share(part: int, whole: int, spoken: Language = ENGLISH) -> str:
+def format_share(part: int, whole: int, spoken: Language) -> str:
     """'97.5 % (87.1-99.6)', or a dash if there is nothing to divide by."""
     if not whole:
         return "-"
@@ -153,9 +151,9 @@ MOST_FACES = 12  # of one picture that are answered, the largest
 CROP_SHARE = 0.5  # a face as long as this share of the picture fills it: the picture is a crop already
 
 
-def upload(explorer: Explorer, *, language: str = "en") -> widgets.Widget:
+def upload(explorer: Explorer) -> widgets.Widget:
     """A photo to upload: for each face its class, the confidence, and the Grad-CAM map, by the current head."""
-    spoken = languages.get(language)
+    spoken = explorer.spoken
     button = widgets.FileUpload(
         accept="image/*", description=spoken.phrase("Choose a photo"), layout={"width": "12rem"}
     )
@@ -165,14 +163,14 @@ def upload(explorer: Explorer, *, language: str = "en") -> widgets.Widget:
 
     def show(_: Any = None) -> None:
         if button.value:
-            answer.value = answer_html(explorer, button.value[0], find, spoken)
+            answer.value = answer_html(explorer, button.value[0], find)
 
     button.observe(show, "value")
     explorer.listen(show)
     return frame(button, answer)
 
 
-def load_finder(spoken: Language = ENGLISH) -> tuple[face_finder.Finder | None, str]:
+def load_finder(spoken: Language) -> tuple[face_finder.Finder | None, str]:
     """The face finder, None without the extra [faces], and what may be uploaded."""
     try:
         return face_finder.load(), spoken.phrase("A photo of one face, or a picture of several people.")
@@ -183,10 +181,9 @@ def load_finder(spoken: Language = ENGLISH) -> tuple[face_finder.Finder | None, 
         )
 
 
-def answer_html(
-    explorer: Explorer, uploaded: Any, find: face_finder.Finder | None = None, spoken: Language = ENGLISH
-) -> str:
+def answer_html(explorer: Explorer, uploaded: Any, find: face_finder.Finder | None = None) -> str:
     """The answers for one file of a FileUpload: {name, size, content}. find: None takes the picture as one face."""
+    spoken = explorer.spoken
     try:
         if uploaded["size"] > UPLOAD_LIMIT:
             raise ValueError(
@@ -205,7 +202,7 @@ def answer_html(
     if len(crops) > 1:
         names = [spoken.phrase("face {n} of {file}", n=n, file=names[0]) for n in range(1, len(crops) + 1)]
     told = [element("p", note, class_="mk-soft")] if note else []
-    answers = (face_html(explorer, name, crop, spoken) for name, crop in zip(names, crops, strict=True))
+    answers = (face_html(explorer, name, crop) for name, crop in zip(names, crops, strict=True))
     return Markup("").join([*told, *answers])
 
 
@@ -218,7 +215,7 @@ def reason(error: Exception, spoken: Language) -> str:
 
 
 def find_crops(
-    picture: Image.Image, find: face_finder.Finder | None, spoken: Language = ENGLISH
+    picture: Image.Image, find: face_finder.Finder | None, spoken: Language
 ) -> tuple[list[Image.Image], str]:
     """The squares around the faces of a picture, the largest first, and a note on them.
 
@@ -237,18 +234,20 @@ def find_crops(
     return [face_crops.crop(picture, face) for face in faces[:MOST_FACES]], note
 
 
-def face_html(explorer: Explorer, name: str, crop: Image.Image, spoken: Language = ENGLISH) -> str:
+def face_html(explorer: Explorer, name: str, crop: Image.Image) -> str:
     """The answer for a face, in words and as a figure."""
     answer = explorer.explain(crop)
     predicted = explorer.classes[int(answer.probabilities.argmax())]
     confidence = float(answer.probabilities.max())
-    words = spoken.phrase("{file}: {label}, confidence {share:percent}", file=name, label=predicted, share=confidence)
+    words = explorer.spoken.phrase(
+        "{file}: {label}, confidence {share:percent}", file=name, label=predicted, share=confidence
+    )
     fig = figures.explained(
-        answer.image,
+        crop,
         answer.heat,
         answer.probabilities,
         explorer.classes,
         explorer.metrics["network"],
-        language=spoken.code,
+        language=explorer.language,
     )
     return element("p", words, class_="mk-said") + figure_html(fig, words)

@@ -15,8 +15,12 @@ from maskkit.explore import figures, widgets
 from maskkit.explore import gallery as gallery_module
 from maskkit.explore.explorer import THUMBNAIL_PX, Explorer, count_answers
 from maskkit.html import languages
+from maskkit.improve import train_recipe
+from maskkit.recipe import Recipe
 from maskkit.sources import face_finder, folders
 from maskkit.sources.face_finder import Face
+
+ENGLISH = languages.get("en")
 
 SETTINGS = {"epochs": 3, "batch_size": 8, "learning_rate": 0.01, "seed": 0}
 
@@ -66,6 +70,26 @@ def test_without_a_change_it_learns_what_the_run_learned(explorer, run_dir):
     assert repr(explorer.learned.history) == (run_dir / "history").read_text()
     assert explorer.learned.kept == explorer.metrics["best"]
     assert not explorer.changed.any() and not explorer.file.exists()
+
+
+@pytest.mark.numeric
+def test_a_run_of_another_recipe_is_learned_as_it_was(run_dir):
+    """As quick.yaml: things drawn on views, the mean of the last epochs, a bias set on views of the validation photos."""
+    recipe = Recipe(
+        epochs=4,
+        size_px=64,
+        augment="occluded",
+        views=2,
+        average_epochs=2,
+        bias_views=2,
+        learning_rate=0.01,
+        keep="last",
+    )
+    network = {"arch": "shufflenet_v2_x0_5", "weights": "none", "seed": 0, "device": "cpu"}
+    fitted, _ = train_recipe.train_recipe(run_dir, recipe, **network)
+    explorer = Explorer(run_dir, "cpu")
+    for row, own in zip(fitted.history, explorer.learned.history, strict=True):
+        assert row == pytest.approx(own, abs=TOLERANCE)
 
 
 @pytest.mark.numeric
@@ -180,7 +204,7 @@ def test_answers_are_counted_by_hand():
     labels = np.array([0, 0, 0, 1])
     assert count_answers(probabilities, labels, 0.5).tolist() == [[2, 1, 0], [0, 1, 0]]
     assert count_answers(probabilities, labels, 0.75).tolist() == [[1, 0, 2], [0, 1, 0]]
-    said = widgets.answers_table(count_answers(probabilities, labels, 0.75), ("a<b", "c"), "photos")
+    said = widgets.answers_table(count_answers(probabilities, labels, 0.75), ("a<b", "c"), "photos", ENGLISH)
     assert "50.0 % “don't know”" in said.unescape() and "a&lt;b" in said and "2 right, 0 wrong" in said
 
 
@@ -257,29 +281,29 @@ Foto satu wajah, atau gambar
 """
 
 
-def test_the_widgets_speak_the_language_of_the_run(explorer):
+def test_the_widgets_speak_the_language_of_the_run(run_dir):
+    runs.record(run_dir, language="id")
+    explorer = Explorer(run_dir, "cpu")
     explorer.change(first(explorer), None)
     explorer.change(first(explorer, 1, "val"), 0)
-    gallery = gallery_module.Gallery(explorer, "id")
+    gallery = gallery_module.Gallery(explorer)
     gallery.filters["verdict"].value = "excluded"  # the values stay English
     assert gallery.position.value == "1-1 dari 1 foto"
     said = words_of(gallery.widget)
     gallery.filters["verdict"].value = "changed"
     said += words_of(gallery.widget)
     gallery.filters["verdict"].value = "all"
-    said += words_of(gallery.widget) + words_of(widgets.threshold(explorer, language="id"))
-    said += words_of(widgets.upload(explorer, language="id"))
+    said += words_of(gallery.widget) + words_of(widgets.threshold(explorer))
+    said += words_of(widgets.upload(explorer))
     for text in INDONESIAN.strip().splitlines():
         assert text in said, text
     gallery.undo.click()
     assert "Dibatalkan: " in gallery.message.value
-    told = widgets.answer_html(explorer, uploaded(explorer.image(0)), lambda _: [], languages.get("id"))
+    told = widgets.answer_html(explorer, uploaded(explorer.image(0)), lambda _: [])
     assert "Tidak ada wajah yang ditemukan" in told and ", keyakinan " in told
     empty = {"name": "x", "size": 0, "content": b""}
-    assert "x: berkas kosong" in widgets.answer_html(explorer, empty, None, languages.get("id"))
-    assert "batasnya di sini 8.000.000" in widgets.answer_html(
-        explorer, empty | {"size": 10**9}, None, languages.get("id")
-    )
+    assert "x: berkas kosong" in widgets.answer_html(explorer, empty)
+    assert "batasnya di sini 8.000.000" in widgets.answer_html(explorer, empty | {"size": 10**9})
 
 
 def test_names_are_escaped(explorer, monkeypatch):
@@ -339,15 +363,15 @@ def test_each_face_of_an_uploaded_scene_is_answered_by_its_crop(explorer, monkey
 )
 def test_a_picture_is_cropped_where_faces_are_found_in_it(found, n, note):
     picture = Image.new("RGB", (200, 200))
-    crops, told = widgets.find_crops(picture, None if found is None else lambda _: found)
+    crops, told = widgets.find_crops(picture, None if found is None else lambda _: found, ENGLISH)
     assert (len(crops), told) == (n, note)
     assert (crops[0] is picture) == (note in ("", "No face was found, so the whole picture is taken as one face."))
 
 
 def test_without_the_extra_the_widget_says_what_to_install(monkeypatch):
-    assert widgets.load_finder()[1] == "A photo of one face, or a picture of several people."
+    assert widgets.load_finder(ENGLISH)[1] == "A photo of one face, or a picture of several people."
     monkeypatch.setattr(face_finder.importlib.util, "find_spec", lambda name: None)
-    find, hint = widgets.load_finder()
+    find, hint = widgets.load_finder(ENGLISH)
     assert find is None and "pip install -e '.[faces]'" in hint
 
 
