@@ -74,7 +74,7 @@ def test_without_a_change_it_learns_what_the_run_learned(explorer, run_dir):
 
 @pytest.mark.numeric
 def test_a_run_of_another_recipe_is_learned_as_it_was(run_dir):
-    """As quick.yaml: things drawn on views, the mean of the last epochs, a bias set on views of the validation photos."""
+    """As quick.yaml: things drawn on views, the mean of the last epochs, a bias set on views of the validation part."""
     recipe = Recipe(
         epochs=4,
         size_px=64,
