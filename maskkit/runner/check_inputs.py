@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from maskkit.core import paths
 from maskkit.runner import notebook_parameters
 
 
@@ -40,10 +41,11 @@ def check_inputs(settings: Mapping[str, Any], print_line: Callable[[str], object
 
 
 def check_files(settings: Mapping[str, Any]) -> None:
-    """Raise FileNotFoundError unless the files named in settings are there."""
+    """Raise FileNotFoundError unless the files named in settings are there; weights may lie in what Kaggle mounted."""
     for name in ("WEIGHTS", "GROUPS"):
         value = settings.get(name, "")
-        if value and value not in notebook_parameters.PATHS[name] and not Path(value).is_file():
+        is_there = Path(value).is_file() or (name == "WEIGHTS" and paths.mounted(Path(value).name))
+        if value and value not in notebook_parameters.PATHS[name] and not is_there:
             raise FileNotFoundError(f"{name}: there is no file {value}")
 
 

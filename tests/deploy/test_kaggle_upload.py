@@ -19,7 +19,7 @@ from maskkit import model, pretrained
 from maskkit.cli import main
 from maskkit.core import disk, paths
 from maskkit.deploy import kaggle_upload
-from maskkit.runner import notebook_parameters
+from maskkit.runner import check_inputs, notebook_parameters
 from maskkit.runner.notebooks import find_report
 from maskkit.sources import folders, kaggle
 
@@ -149,6 +149,7 @@ def test_weights_of_a_file_go_along_and_are_found_by_name_where_kaggle_mounts_th
         shutil.copytree(dataset, paths.KAGGLE_INPUT / place)
         found = pretrained.find("mobilenet_v2", "mine.pth")
         assert found.sha256 == disk.sha256(tmp_path / "mine.pth")
+        check_inputs.check_files({"WEIGHTS": "mine.pth"})
 
 
 def test_torchvision_s_weights_are_found_where_kaggle_mounts_them(tmp_path, no_weights, monkeypatch):
