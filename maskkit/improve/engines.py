@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from maskkit.core import disk
+
 if TYPE_CHECKING:
     import onnx
 
@@ -53,7 +55,7 @@ def make_engine(
 def run_onnx(network: torch.nn.Module, path: Path, threads: int, size_px: int) -> Run:
     """ONNX Runtime on the CPU, from a file that is written here."""
     graph = to_onnx(network, torch.zeros(2, 3, size_px, size_px), free=(0,), output="logits")
-    path.write_bytes(graph.SerializeToString())
+    disk.write_bytes(path, graph.SerializeToString())
     return open_onnx(path, threads)
 
 

@@ -107,6 +107,7 @@ def test_an_output_that_cannot_be_written_is_found_before_any_kernel(tmp_path, m
 # What may write or remove beside `runs`, and why it may.
 ALLOWED = {
     "core/disk.py": "it is the place",
+    "audit/audit.py": "removes the figures of an earlier audit",
     "core/cache.py": "removes the lock of a result that is there now",
     "runs.py": "the run folder takes its place",
     "sources/faces.py": "draws into a folder of its own, which is moved in place when whole",

@@ -33,7 +33,7 @@ def interruptible():
     ("number", "code"), [pytest.param(*v, marks=pytest.mark.fault("machine", k), id=k) for k, v in SIGNALS.items()]
 )
 def test_predict_keeps_the_rows_so_far(trained, photo_folder, tmp_path, capsys, monkeypatch, number, code):
-    def some(files, classifier):
+    def some(*_):
         yield {"file": "a.png", "label": "with_mask", "probability": 0.9, "note": ""}
         os.kill(os.getpid(), number)
         yield {"file": "b.png", "label": "with_mask", "probability": 0.9, "note": ""}
