@@ -92,6 +92,7 @@ def execute(
         from maskkit.runner import papermill_engine
 
     logging.getLogger("papermill").setLevel(logging.ERROR)
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # else it may show what ended a task that a signal cut off
     if show_output and sys.stdout.isatty():
         os.environ[paths.BARS] = "1"  # for the kernel, which inherits it
     try:
