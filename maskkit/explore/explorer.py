@@ -108,21 +108,18 @@ class Explorer:
         def of(photos: data.Photos) -> torch.Tensor:
             return features.extract(self.network, self.arch, photos, cache=paths.CACHE, device=device)[0]
 
+        def pairs(photos: data.Photos, views: list[data.Photos]) -> list[tuple[torch.Tensor, torch.Tensor]]:
+            """Each view's features, and the labels that it changes: a photo with a mask drawn on it shows a mask."""
+            own, labels = photos.label_tensor(), [view.label_tensor() for view in views]
+            changed = [torch.where(label == own, UNCHANGED, label) for label in labels]
+            return list(zip(map(of, views), changed, strict=True))
+
         self._X, settings = of(self._photos), self.parameters
         name, seed = settings.get("augment", "none"), settings["seed"]
         train_photos, val_photos = (self._photos.subset(np.flatnonzero(self.parts == part)) for part in data.PARTS)
-        views = {
-            "train": augment.views(train_photos, name, settings.get("views", 1), seed),
-            "val": augment.changed_views(val_photos, name, settings.get("bias_views", 0), seed),
-        }
-        # In a view where a mask was drawn, the photo is one with a mask, whatever label it has.
-        own = {"train": train_photos.label_tensor(), "val": val_photos.label_tensor()}
         self._views = {
-            part: [
-                (of(view), torch.where(view.label_tensor() == own[part], UNCHANGED, view.label_tensor()))
-                for view in found
-            ]
-            for part, found in views.items()
+            "train": pairs(train_photos, augment.views(train_photos, name, settings.get("views", 1), seed)),
+            "val": pairs(val_photos, augment.changed_views(val_photos, name, settings.get("bias_views", 0), seed)),
         }
 
     # --- changes --------------------------------------------------------------------------------
